@@ -1,0 +1,2 @@
+export { type ErrorCode, errorCodes, grpcStatusOf, codeOfGrpcStatus } from './codes.js'
+export { type ErrorDetails, type FieldViolation, HoldfastError, asHoldfastError, invalidField } from './holdfast-error.js'

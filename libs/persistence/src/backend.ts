@@ -1,0 +1,224 @@
+import type { Predicate, SortKey } from './query/predicate.js'
+
+/** The seam between the store and what keeps its data. Everything above it (validation, coalescing, update operators,
+ *  cursors, tails) is written once; everything below it (memory, SQL on an embedded or a remote server) only has to
+ *  answer these calls. Reads see all that was answered before; each call is atomic and durable when it resolves.
+ *
+ *  Documents and entries cross the seam as JSON text (RFC 8259), valid in JavaScript's sense: NUL and lone surrogates occur
+ *  as `\u0000` and `\ud800` escapes and must come back unchanged. Batches hold at most one row for an id, so that a
+ *  backend may run a batch as one statement. Rows of a batch succeed and fail one by one; a thrown error means that
+ *  none of the batch took effect (or, with code `UNKNOWN`, that nobody can say). */
+export interface Backend extends Operations {
+  readonly kind: 'memory' | 'embedded' | 'postgres'
+  /** Whether other processes may write the same data, so that tails have to look for themselves. */
+  readonly sharedWithOthers: boolean
+  /** Runs `work` once, atomically and isolated (as if alone). A conflict with another transaction throws `ABORTED` with
+   *  reason `TRANSACTION_CONFLICT`, after which nothing of it remains and the caller may run it again. */
+  transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R>
+  health(): Promise<BackendHealth>
+  /** Brings the schema up to date; safe when many processes do it at once. Opening a store has done it already. */
+  migrate(): Promise<MigrationReport>
+  /** Waits for what is under way, then lets go of everything. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface Operations {
+  readonly documents: DocumentOperations
+  readonly logs: LogOperations
+  readonly blobs: BlobOperations
+  /** The database's clock, milliseconds since 1970. */
+  now(): Promise<number>
+}
+
+export interface BackendHealth {
+  /** What answers: `PostgreSQL 18.4`, `PGlite 0.5.16 (PostgreSQL 17.5)`, `memory`. */
+  readonly server: string
+  readonly latencyMs: number
+}
+
+export interface MigrationReport {
+  readonly version: number
+  readonly applied: readonly string[]
+}
+
+export interface IndexDefinition {
+  readonly on: readonly (readonly string[])[]
+  readonly unique: boolean
+}
+
+export interface Key {
+  readonly tenant: string
+  readonly id: string
+}
+
+export interface StoredDocument {
+  readonly id: string
+  readonly version: number
+  /** Milliseconds since 1970, decided by the database. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly json: string
+}
+
+/** What a write left behind: the document without its text, which the caller has. */
+export type Written = Omit<StoredDocument, 'json'>
+
+export interface UpsertRow extends Key {
+  readonly json: string
+  /** By how much the version grows: the number of puts that the caller folded into this one; 1 for a single put.
+   *  A new document starts at this number. */
+  readonly bump: number
+}
+
+export interface InsertRow extends Key {
+  readonly json: string
+}
+
+export interface ReplaceRow extends Key {
+  readonly json: string
+  readonly ifVersion: number
+  /** By how much the version grows: the number of updates folded into this one. */
+  readonly bump: number
+}
+
+export interface DeleteRow extends Key {
+  readonly ifVersion?: number
+}
+
+export interface DocumentQuery {
+  readonly tenant: string
+  readonly where: Predicate
+  /** Total order: the store always appends the id as the last key. */
+  readonly sort: readonly SortKey[]
+  /** The sort key values of the last document seen, as JSON values in the order of `sort`, the id last. */
+  readonly after?: readonly SortPosition[]
+  readonly limit?: number
+}
+
+/** Where one sort key of a document stands: MongoDB's rank of the type, then the value. See query/sort-position.ts. */
+export interface SortPosition {
+  readonly rank: number
+  readonly number: number
+  readonly text: string
+}
+
+/** Every method answers in the order of its input; `undefined` means: no such document, or the condition did not hold. */
+export interface DocumentOperations {
+  /** Makes the collection's table and indexes if they are not there. Safe when many processes do it at once. */
+  ensure(collection: string, indexes: readonly IndexDefinition[]): Promise<void>
+  upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]>
+  /** `undefined`: the id is taken. */
+  insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]>
+  /** `undefined`: no document of that id has that version. */
+  replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]>
+  /** The version that was deleted; `undefined`: no document of that id (and version). */
+  remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]>
+  fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]>
+  query(collection: string, query: DocumentQuery): Promise<StoredDocument[]>
+  count(collection: string, tenant: string, where: Predicate): Promise<number>
+}
+
+export interface StreamKey {
+  readonly tenant: string
+  readonly stream: string
+}
+
+export interface NewEntry {
+  readonly key?: string
+  readonly json: string
+}
+
+export interface StoredEntry {
+  readonly seq: number
+  readonly key?: string
+  /** Milliseconds since 1970, decided by the database, never decreasing within a stream. */
+  readonly at: number
+  readonly json: string
+}
+
+/** Appends of one caller, or of several callers of the same stream in their order. Keys within a group are distinct. */
+export interface AppendGroup extends StreamKey {
+  readonly entries: readonly NewEntry[]
+  /** Append only if the next sequence number is this one. */
+  readonly ifNext?: number
+  /** Append only if the stream has been created or appended to before. */
+  readonly ifExists?: boolean
+}
+
+export type AppendOutcome =
+  /** In the order of the group's entries. `stored` are entries whose key was there already (with the stored text and a flag
+   *  whether the stored data equals the new data); the others were appended now, gap-free, in order. */
+  | { readonly kind: 'appended'; readonly entries: readonly AppendedEntry[] }
+  | { readonly kind: 'stale'; readonly next: number }
+  | { readonly kind: 'removed' }
+  | { readonly kind: 'missing' }
+
+export interface AppendedEntry {
+  readonly seq: number
+  readonly at: number
+  /** Present if the key was there before this call. */
+  readonly stored?: { readonly json: string; readonly sameData: boolean }
+}
+
+export interface StreamHead {
+  /** The sequence number that the next append will get; 1 for a stream that was never written. */
+  readonly next: number
+  /** The lowest sequence number still kept; equals `next` if none is. */
+  readonly first: number
+  readonly exists: boolean
+  readonly removed: boolean
+  /** When the last entry was appended; 0 if never. */
+  readonly at: number
+}
+
+export interface ReadRange extends StreamKey {
+  /** Exclusive bounds. */
+  readonly after?: number
+  readonly before?: number
+  readonly limit: number
+  readonly reverse: boolean
+}
+
+export type TrimTo = { readonly keepLast: number } | { readonly beforeSeq: number } | { readonly olderThanMs: number }
+
+export interface LogOperations {
+  ensure(log: string): Promise<void>
+  append(log: string, groups: readonly AppendGroup[]): Promise<AppendOutcome[]>
+  read(log: string, range: ReadRange): Promise<StoredEntry[]>
+  heads(log: string, streams: readonly StreamKey[]): Promise<StreamHead[]>
+  /** Creates an empty stream, so that `ifExists` holds. `false`: it was there already (or removed). */
+  create(log: string, stream: StreamKey): Promise<boolean>
+  /** Makes `to` a branch of `from` after `at`: it reads as `from` up to and including `at` and goes on with `at + 1` of its
+   *  own. Nothing is copied. Throws NOT_FOUND, OUT_OF_RANGE (`at` is beyond the head), ALREADY_EXISTS (`to` is there). */
+  fork(log: string, from: StreamKey, at: number, to: StreamKey): Promise<void>
+  /** Deletes the oldest entries; the numbering goes on. @returns how many went. */
+  trim(log: string, stream: StreamKey, to: TrimTo): Promise<number>
+  /** Deletes all entries that no branch needs and leaves a tombstone. `false`: there was no such stream. */
+  remove(log: string, stream: StreamKey): Promise<boolean>
+  /** Replaces the data of one entry for good, keeping seq, key and at; the key still answers a repeated append of the
+   *  original data. `undefined`: no such entry in this stream itself (entries of a branch's past belong to its parent). */
+  amend(log: string, stream: StreamKey, seq: number, json: string): Promise<StoredEntry | undefined>
+}
+
+export interface BlobRecord {
+  /** Lower-case hex sha256 of the content. */
+  readonly hash: string
+  readonly sizeBytes: number
+  readonly contentType: string
+  readonly createdAt: number
+}
+
+/** Blobs are written in chunks of `blobChunkBytes` under an upload id and become visible, whole, with `finish`. */
+export interface BlobOperations {
+  putChunk(tenant: string, upload: string, index: number, bytes: Uint8Array): Promise<void>
+  /** Makes the upload the blob of that hash; if the hash is there already, the upload's chunks go and the old record answers. */
+  finish(tenant: string, upload: string, record: Omit<BlobRecord, 'createdAt'>): Promise<BlobRecord>
+  /** Deletes an unfinished upload. */
+  abandon(tenant: string, upload: string): Promise<void>
+  stat(tenant: string, hash: string): Promise<BlobRecord | undefined>
+  /** One chunk of a finished blob; `undefined` if the blob is gone. */
+  readChunk(tenant: string, hash: string, index: number): Promise<Uint8Array | undefined>
+  remove(tenant: string, hash: string): Promise<boolean>
+}
+
+export const blobChunkBytes: number = 256 * 1024
