@@ -1,2 +1,8 @@
 export { type ErrorCode, errorCodes, grpcStatusOf, codeOfGrpcStatus } from './codes.js'
-export { type ErrorDetails, type FieldViolation, HoldfastError, asHoldfastError, invalidField } from './holdfast-error.js'
+export {
+  type ErrorDetails,
+  type FieldViolation,
+  HoldfastError,
+  asHoldfastError,
+  invalidField,
+} from './holdfast-error.js'

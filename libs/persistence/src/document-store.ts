@@ -72,7 +72,11 @@ export interface Collection<T> {
   put(id: string, data: T, options?: WriteOptions): Promise<Document<T>>
   /** Updates the first document that matches and returns it as it is afterwards; `undefined`: none matched.
    *  Atomic: concurrent updates of one document all take effect. @throws ABORTED if `ifVersion` does not hold */
-  updateOne(filter: string | Filter, update: Update, options?: WriteOptions & { readonly upsert?: boolean }): Promise<Document<T> | undefined>
+  updateOne(
+    filter: string | Filter,
+    update: Update,
+    options?: WriteOptions & { readonly upsert?: boolean },
+  ): Promise<Document<T> | undefined>
   updateMany(filter: Filter, update: Update): Promise<{ readonly matched: number; readonly modified: number }>
   /** @returns whether a document was deleted. @throws ABORTED if `ifVersion` does not hold */
   deleteOne(filter: string | Filter, options?: WriteOptions): Promise<boolean>
@@ -110,7 +114,11 @@ export interface Log<T> {
   /** Appends all entries, gap-free, in order, in one commit. An entry whose `key` is in the stream already is not appended
    *  again: the stored one is returned. @throws ALREADY_EXISTS if it has other data; ABORTED, NOT_FOUND as the options say;
    *  FAILED_PRECONDITION if the stream was removed */
-  append(stream: string, entries: readonly { readonly key?: string; readonly data: T }[], options?: AppendOptions): Promise<Entry<T>[]>
+  append(
+    stream: string,
+    entries: readonly { readonly key?: string; readonly data: T }[],
+    options?: AppendOptions,
+  ): Promise<Entry<T>[]>
   read(stream: string, options?: ReadOptions): Promise<Entry<T>[]>
   /** What is there after `after` (default 0: all), then what comes, until `signal` aborts (then it ends quietly).
    *  @throws FAILED_PRECONDITION when the stream is removed meanwhile */
@@ -121,7 +129,10 @@ export interface Log<T> {
   create(stream: string): Promise<boolean>
   /** A branch: `to` reads as `from` up to and including `at`, then goes on with entries of its own from `at + 1`. Nothing is copied. */
   fork(from: string, at: number, to: string): Promise<void>
-  trim(stream: string, to: { readonly keepLast: number } | { readonly beforeSeq: number } | { readonly olderThanMs: number }): Promise<number>
+  trim(
+    stream: string,
+    to: { readonly keepLast: number } | { readonly beforeSeq: number } | { readonly olderThanMs: number },
+  ): Promise<number>
   /** Deletes the stream and leaves a tombstone: a later append gets FAILED_PRECONDITION. `false`: there was none. */
   remove(stream: string): Promise<boolean>
   /** Replaces the data of an entry for good (edit, redaction). `undefined`: the stream has no such entry of its own. */

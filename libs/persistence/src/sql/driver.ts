@@ -1,0 +1,42 @@
+import type { BackendHealth } from '../backend.js'
+
+/** What the SQL backend needs of a server that speaks PostgreSQL. One adapter each for `pg` and PGlite; nothing outside
+ *  their folders names a concrete one. */
+export interface SqlDriver extends SqlConnection {
+  readonly kind: 'embedded' | 'postgres'
+  readonly sharedWithOthers: boolean
+  /** Runs `work` between BEGIN ISOLATION LEVEL SERIALIZABLE and COMMIT on one connection, once; rolls back when it throws. */
+  transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
+  /** Several statements without parameters, separated by semicolons (migrations), in one transaction. */
+  script(text: string): Promise<void>
+  health(): Promise<BackendHealth>
+  close(): Promise<void>
+}
+
+export interface SqlConnection {
+  /** One statement, autocommitted outside a transaction. Failures are HoldfastErrors (see sqlstate.ts): `UNAVAILABLE` if
+   *  the statement was not executed or only read, `UNKNOWN` if it wrote and the connection was lost before the answer. */
+  query(statement: Statement): Promise<SqlRow[]>
+}
+
+export interface Statement {
+  /** Prepared under this name once per connection; without: not kept. The same name always has the same text. */
+  readonly name?: string
+  readonly text: string
+  readonly values: readonly SqlValue[]
+  /** The statement writes nothing, so a lost connection may be answered by asking again. Default false. */
+  readonly readOnly?: boolean
+}
+
+/** Arrays of text bind as `text[]`, of numbers as `bigint[]`, of bytes as `bytea[]`, of booleans as `boolean[]` (made by sqlArray). */
+export type SqlValue = string | number | boolean | null | Uint8Array | SqlArray
+
+export type SqlArray =
+  | { readonly type: 'text'; readonly items: readonly (string | null)[] }
+  | { readonly type: 'int8'; readonly items: readonly (number | null)[] }
+  | { readonly type: 'bool'; readonly items: readonly (boolean | null)[] }
+
+/** Columns in order: int2, int4, int8, float8 as number (an int8 beyond 2^53 throws); bool as boolean; timestamptz as
+ *  milliseconds since 1970; bytea as Uint8Array; json, jsonb, text and all else as string. */
+export type SqlRow = readonly SqlCell[]
+export type SqlCell = string | number | boolean | Uint8Array | null
