@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util'
+
+/** What one benchmark answers: ratios and rates by name. */
+export interface BenchReport {
+  readonly metrics: Readonly<Record<string, number>>
+  /** Lines for people: what ran, with which settings. */
+  readonly notes: readonly string[]
+}
+
+export interface BenchOptions {
+  /** The long form: more rounds, larger data. The quick one ends within 5 minutes. */
+  readonly long: boolean
+  readonly report: (line: string) => void
+}
+
+const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
+  persistence: () => import('./persistence.js'),
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, long: { type: 'boolean', default: false } },
+})
+const [name = ''] = positionals
+const load = Object.hasOwn(benches, name) ? benches[name] : undefined
+if (load === undefined) {
+  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--long]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`)
+  process.exitCode = 2
+} else {
+  const bench = await load()
+  const { metrics, notes } = await bench.run({
+    long: values.long,
+    report: (line) => process.stderr.write(`${line}\n`),
+  })
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify({ bench: name, metrics })}\n`)
+  } else {
+    const width = Math.max(...Object.keys(metrics).map((metric) => metric.length))
+    for (const [metric, value] of Object.entries(metrics)) process.stdout.write(`${metric.padEnd(width)}  ${value}\n`)
+    for (const note of notes) process.stdout.write(`${note}\n`)
+  }
+}
