@@ -72,6 +72,8 @@ export interface UpsertRow extends Key {
 
 export interface InsertRow extends Key {
   readonly json: string
+  /** The version to start with: the number of updates folded into this insert; default 1. */
+  readonly bump?: number
 }
 
 export interface ReplaceRow extends Key {

@@ -1,0 +1,127 @@
+import { HoldfastError, asHoldfastError } from '@holdfast/errors'
+import { retryConflicts } from './conflict-retry.js'
+
+export interface CoalescerOptions<Call, Result> {
+  /** Answers the calls in their order, as one round trip; a HoldfastError among the answers fails its call alone. A thrown
+   *  error means that none of the calls took effect. */
+  readonly run: (calls: readonly Call[]) => Promise<readonly (Result | HoldfastError)[]>
+  /** Makes the gatekeeper of one batch: it is asked for each waiting call, oldest first, and answers whether the call may
+   *  join. A refused call waits for the next batch; a gatekeeper that refuses one must refuse what must not overtake it. */
+  readonly gatekeeper?: () => (call: Call) => boolean
+  /** Size of a call in bytes, for `maxBytes`. */
+  readonly weigh?: (call: Call) => number
+  /** Most calls in a batch; default 512. */
+  readonly maxCalls?: number
+  /** Most bytes in a batch (a single larger call still goes, alone); default 4 MiB. */
+  readonly maxBytes?: number
+  /** Round trips under way at once; default 1. */
+  readonly maxConcurrent?: number
+}
+
+interface Waiting<Call, Result> {
+  readonly call: Call
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: HoldfastError) => void
+}
+
+/** Failures that say nothing about the single call, so that running the calls one by one would only repeat them. */
+const failsTogether: ReadonlySet<string> = new Set([
+  'UNAVAILABLE',
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'RESOURCE_EXHAUSTED',
+  'CANCELLED',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
+])
+
+/** Gathers concurrent calls into batches: while a round trip is under way calls queue, and the next one carries them all; a
+ *  lone call goes out at once. Each call answers after its own batch has. See docs/decisions/0002-coalescing.md. */
+export class Coalescer<Call, Result> {
+  readonly #options: CoalescerOptions<Call, Result>
+  #queue: Waiting<Call, Result>[] = []
+  #underWay = 0
+  #scheduled = false
+  readonly #idle: (() => void)[] = []
+
+  constructor(options: CoalescerOptions<Call, Result>) {
+    this.#options = options
+  }
+
+  submit(call: Call): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ call, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async drain(): Promise<void> {
+    while (this.#queue.length > 0 || this.#underWay > 0) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+  }
+
+  /** nextTick runs after all pending promise reactions: callers that were just answered and call again at once join the next
+   *  batch, where sending without it would alternate between batches of 1 and of all the others. */
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= (this.#options.maxConcurrent ?? 1)) return
+    this.#scheduled = true
+    process.nextTick(() => {
+      this.#scheduled = false
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    while (this.#queue.length > 0 && this.#underWay < (this.#options.maxConcurrent ?? 1)) {
+      const batch = this.#take()
+      this.#underWay += 1
+      void this.#runBatch(batch).finally(() => {
+        this.#underWay -= 1
+        this.#schedule()
+        if (this.#queue.length === 0 && this.#underWay === 0) for (const wake of this.#idle.splice(0)) wake()
+      })
+    }
+  }
+
+  #take(): Waiting<Call, Result>[] {
+    const { gatekeeper, weigh, maxCalls = 512, maxBytes = 4 * 1024 * 1024 } = this.#options
+    if (this.#queue.length === 1) return this.#queue.splice(0)
+    const admits = gatekeeper?.()
+    const batch: Waiting<Call, Result>[] = []
+    const left: Waiting<Call, Result>[] = []
+    let bytes = 0
+    let position = 0
+    for (; position < this.#queue.length && batch.length < maxCalls && bytes < maxBytes; position += 1) {
+      const waiting = this.#queue[position]
+      if (waiting === undefined) break
+      const weight = weigh?.(waiting.call) ?? 0
+      if (batch.length > 0 && bytes + weight > maxBytes) break
+      if (admits === undefined || admits(waiting.call)) {
+        batch.push(waiting)
+        bytes += weight
+      } else {
+        left.push(waiting)
+      }
+    }
+    this.#queue = left.length === 0 ? this.#queue.slice(position) : [...left, ...this.#queue.slice(position)]
+    return batch
+  }
+
+  async #runBatch(batch: readonly Waiting<Call, Result>[]): Promise<void> {
+    try {
+      const results = await retryConflicts(() => this.#options.run(batch.map(({ call }) => call)))
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        const result = results[index] as Result | HoldfastError
+        if (result instanceof HoldfastError) reject(result)
+        else resolve(result)
+      }
+    } catch (error) {
+      const failure = asHoldfastError(error, 'A batch of database calls')
+      if (batch.length === 1 || failsTogether.has(failure.code)) for (const { reject } of batch) reject(failure)
+      else for (const waiting of batch) await this.#runBatch([waiting])
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import { randomUUID } from 'node:crypto'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { DocumentOperations, Key, StoredDocument, Written } from './backend.js'
+import type { DocumentAccess } from './document-access.js'
+import type {
+  Collection,
+  Document,
+  Filter,
+  Find,
+  FindOptions,
+  Update,
+  WriteOptions,
+} from './document-store.js'
+import { CollectionFind } from './find.js'
+import { decodeJson, encodeJson } from './json.js'
+import { parseFilter } from './query/filter.js'
+import { matches } from './query/match.js'
+import type { Predicate } from './query/predicate.js'
+import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
+import { checkId } from './sql/names.js'
+
+export interface CollectionTarget {
+  readonly name: string
+  readonly tenant: string
+  readonly access: DocumentAccess
+  readonly operations: DocumentOperations
+  /** Makes the table on first use; afterwards an already resolved promise. */
+  readonly ready: () => Promise<void>
+  /** Runs work on this collection as one commit: a transaction, or the one that this collection belongs to. */
+  readonly atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => Promise<R>
+}
+
+const manyBatch = 500
+
+export class StoredCollection<T> implements Collection<T> {
+  readonly name: string
+  readonly #target: CollectionTarget
+
+  constructor(target: CollectionTarget) {
+    this.name = target.name
+    this.#target = target
+  }
+
+  async insertOne(data: T, options: { readonly id?: string } = {}): Promise<Document<T>> {
+    const { id = randomUUID() } = options
+    const row = { ...this.#key(id), json: encodeJson(data) }
+    await this.#target.ready()
+    const written = await this.#target.access.insert(row)
+    if (written === undefined) throw this.#taken(id)
+    return withData(written, data)
+  }
+
+  async insertMany(items: readonly { readonly id?: string; readonly data: T }[]): Promise<Document<T>[]> {
+    if (!Array.isArray(items)) throw invalidField('items', 'must be an array')
+    const rows = items.map(({ id = randomUUID(), data }, index) => ({
+      ...this.#key(id, `items[${index}].id`),
+      json: encodeJson(data, `items[${index}].data`),
+    }))
+    const ids = new Set(rows.map(({ id }) => id))
+    if (ids.size < rows.length) throw invalidField('items', 'has an id twice')
+    await this.#target.ready()
+    return this.#target.atomically(async (operations) => {
+      const documents: Document<T>[] = []
+      for (let start = 0; start < rows.length; start += manyBatch) {
+        const batch = rows.slice(start, start + manyBatch)
+        const written = await operations.insert(this.name, batch)
+        for (const [index, row] of batch.entries()) {
+          const result = written[index]
+          const item = items[start + index]
+          if (result === undefined || item === undefined) throw this.#taken(row.id)
+          documents.push(withData(result, item.data))
+        }
+      }
+      return documents
+    })
+  }
+
+  async get(id: string): Promise<Document<T> | undefined> {
+    const key = this.#key(id)
+    await this.#target.ready()
+    const stored = await this.#target.access.fetch(key)
+    return stored === undefined ? undefined : decode<T>(stored)
+  }
+
+  async getMany(ids: readonly string[]): Promise<(Document<T> | undefined)[]> {
+    if (!Array.isArray(ids)) throw invalidField('ids', 'must be an array')
+    const keys = ids.map((id, index) => this.#key(id, `ids[${index}]`))
+    await this.#target.ready()
+    const stored = await Promise.all(keys.map((key) => this.#target.access.fetch(key)))
+    return stored.map((document) => (document === undefined ? undefined : decode<T>(document)))
+  }
+
+  find(filter: Filter = {}, options: FindOptions = {}): Find<T> {
+    const { tenant, operations, ready } = this.#target
+    return new CollectionFind<T>({ collection: this.name, tenant, operations, ready }, filter, options, decode<T>)
+  }
+
+  async findOne(filter: Filter, options: Pick<FindOptions, 'sort'> = {}): Promise<Document<T> | undefined> {
+    for await (const document of this.find(filter, { ...options, limit: 1 })) return document
+    return undefined
+  }
+
+  async count(filter: Filter = {}): Promise<number> {
+    const where = parseFilter(filter)
+    await this.#target.ready()
+    return this.#target.operations.count(this.name, this.#target.tenant, where)
+  }
+
+  async put(id: string, data: T, options: WriteOptions = {}): Promise<Document<T>> {
+    const key = this.#key(id)
+    const json = encodeJson(data)
+    const ifVersion = checkVersion(options.ifVersion)
+    await this.#target.ready()
+    const { access } = this.#target
+    if (ifVersion === undefined) return withData(await access.upsert(key, json), data)
+    const written = await (ifVersion === 0
+      ? access.insert({ ...key, json })
+      : access.replace({ ...key, json, ifVersion }))
+    if (written === undefined) throw await this.#stale(key, ifVersion)
+    return withData(written, data)
+  }
+
+  async updateOne(
+    filter: string | Filter,
+    update: Update,
+    options: WriteOptions & { readonly upsert?: boolean } = {},
+  ): Promise<Document<T> | undefined> {
+    const parsed = parseUpdate(update)
+    const ifVersion = checkVersion(options.ifVersion)
+    const { where, id } = this.#select(filter)
+    await this.#target.ready()
+    for (;;) {
+      const found = id ?? (await this.#first(where))?.id
+      if (found === undefined && options.upsert !== true) return undefined
+      const key = this.#key(found ?? randomUUID())
+      const inserts = options.upsert === true && (id !== undefined || found === undefined)
+      const seen: { as: 'match' | 'absent' | 'other' } = { as: 'absent' }
+      const { document } = await this.#target.access.modify(key, (current) => {
+        if (ifVersion !== undefined && (current?.version ?? 0) !== ifVersion) {
+          throw staleVersion(this.name, key.id, current?.version, ifVersion)
+        }
+        if (current === undefined) {
+          seen.as = inserts ? 'match' : 'absent'
+          return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed)) : undefined
+        }
+        seen.as = stillMatches(where, current) ? 'match' : 'other'
+        return seen.as === 'match' ? updated(current.json, parsed) : undefined
+      })
+      if (seen.as === 'match' && document !== undefined) return decode<T>(document)
+      if (id === undefined) continue
+      if (seen.as === 'other' && options.upsert === true) throw this.#taken(id)
+      return undefined
+    }
+  }
+
+  async updateMany(filter: Filter, update: Update): Promise<{ matched: number; modified: number }> {
+    const parsed = parseUpdate(update)
+    let matched = 0
+    let modified = 0
+    await this.#eachMatch(parseFilter(filter), async (key, where) => {
+      let stood = false
+      const { changed } = await this.#target.access.modify(key, (current) => {
+        stood = current !== undefined && stillMatches(where, current)
+        return stood && current !== undefined ? updated(current.json, parsed) : undefined
+      })
+      if (stood) matched += 1
+      if (changed) modified += 1
+    })
+    return { matched, modified }
+  }
+
+  async deleteOne(filter: string | Filter, options: WriteOptions = {}): Promise<boolean> {
+    const ifVersion = checkVersion(options.ifVersion)
+    const { where, id } = this.#select(filter)
+    await this.#target.ready()
+    if (typeof filter === 'string' && id !== undefined) {
+      const key = this.#key(id)
+      const removed = await this.#target.access.remove(ifVersion === undefined ? key : { ...key, ifVersion })
+      if (removed === undefined && ifVersion !== undefined) throw await this.#stale(key, ifVersion)
+      return removed !== undefined
+    }
+    for (;;) {
+      const found = await this.#first(where)
+      if (found === undefined) return false
+      if (ifVersion !== undefined && found.version !== ifVersion) {
+        throw staleVersion(this.name, found.id, found.version, ifVersion)
+      }
+      const removed = await this.#target.access.remove({ ...this.#key(found.id), ifVersion: found.version })
+      if (removed !== undefined) return true
+    }
+  }
+
+  async deleteMany(filter: Filter): Promise<{ deleted: number }> {
+    let deleted = 0
+    await this.#eachMatch(parseFilter(filter), async (key, where, seen) => {
+      let { version } = seen
+      for (;;) {
+        if ((await this.#target.access.remove({ ...key, ifVersion: version })) !== undefined) {
+          deleted += 1
+          return
+        }
+        const current = await this.#target.access.fetch(key)
+        if (current === undefined || !stillMatches(where, current)) return
+        version = current.version
+      }
+    })
+    return { deleted }
+  }
+
+  /** Calls `act` once for every document that matches now, in batches by id; documents changed meanwhile are for `act` to judge. */
+  async #eachMatch(
+    where: Predicate,
+    act: (key: Key, where: Predicate, seen: StoredDocument) => Promise<void>,
+  ): Promise<void> {
+    const { tenant, operations, ready } = this.#target
+    await ready()
+    let after: string | undefined
+    for (;;) {
+      const query = { tenant, where, sort: [], limit: manyBatch }
+      const rows = await operations.query(
+        this.name,
+        after === undefined ? query : { ...query, after: [{ rank: 3, number: 0, text: after }] },
+      )
+      await Promise.all(rows.map((row) => act(this.#key(row.id), where, row)))
+      after = rows.at(-1)?.id
+      if (rows.length < manyBatch) return
+    }
+  }
+
+  async #first(where: Predicate): Promise<StoredDocument | undefined> {
+    const { tenant, operations } = this.#target
+    return (await operations.query(this.name, { tenant, where, sort: [], limit: 1 }))[0]
+  }
+
+  /** The filter, and the id if it can only be about one document. */
+  #select(filter: string | Filter): { where: Predicate; id: string | undefined } {
+    const where = parseFilter(typeof filter === 'string' ? { _id: checkId(filter, 'id') } : filter)
+    const clauses = where.kind === 'and' ? where.of : [where]
+    for (const clause of clauses) {
+      if (clause.kind !== 'compare' || clause.op !== 'eq' || clause.path.of !== 'meta') continue
+      if (clause.path.name === 'id' && typeof clause.value === 'string') return { where, id: clause.value }
+    }
+    return { where, id: undefined }
+  }
+
+  #key(id: string, field = 'id'): Key {
+    return { tenant: this.#target.tenant, id: checkId(id, field) }
+  }
+
+  #taken(id: string): HoldfastError {
+    return new HoldfastError('ALREADY_EXISTS', `${this.name} has a document ${id} already: use put to replace it`)
+  }
+
+  async #stale(key: Key, ifVersion: number): Promise<HoldfastError> {
+    const current = await this.#target.access.fetch(key)
+    return staleVersion(this.name, key.id, current?.version, ifVersion)
+  }
+}
+
+function staleVersion(name: string, id: string, actual: number | undefined, expected: number): HoldfastError {
+  const state = actual === undefined ? 'does not exist' : `is at version ${actual}`
+  return new HoldfastError(
+    'ABORTED',
+    `Document ${id} of ${name} ${state}, not at version ${expected}: read it again and retry`,
+    { reason: 'STALE_VERSION', metadata: { version: String(actual ?? 0) } },
+  )
+}
+
+function checkVersion(ifVersion: unknown): number | undefined {
+  if (ifVersion === undefined) return undefined
+  if (typeof ifVersion === 'number' && Number.isSafeInteger(ifVersion) && ifVersion >= 0) return ifVersion
+  throw invalidField('ifVersion', 'must be a version: an integer from 0')
+}
+
+function stillMatches(where: Predicate, stored: StoredDocument): boolean {
+  return matches(where, { ...stored, data: decodeJson(stored.json) })
+}
+
+/** The text after the update, or `undefined` if it changes nothing. */
+function updated(json: string, update: ParsedUpdate): string | undefined {
+  const before = decodeJson(json)
+  const next = encodeJson(applyUpdate(before, update))
+  return next === JSON.stringify(before) ? undefined : next
+}
+
+function withData<T>(written: Written, data: T): Document<T> {
+  const { id, version, createdAt, updatedAt } = written
+  return { id, version, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), data }
+}
+
+function decode<T>(stored: StoredDocument): Document<T> {
+  return withData(stored, decodeJson(stored.json) as T)
+}

@@ -1,0 +1,86 @@
+import { invalidField } from '@holdfast/errors'
+import type { DocumentOperations, DocumentQuery, SortPosition, StoredDocument } from './backend.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
+import type { Document, Find, FindOptions, Page } from './document-store.js'
+import { parseFilter, parseSort } from './query/filter.js'
+import { documentPosition } from './query/sort-position.js'
+import { decodeJson } from './json.js'
+
+const batchSize = 500
+const defaultPageSize = 100
+
+export interface FindTarget {
+  readonly collection: string
+  readonly tenant: string
+  readonly operations: DocumentOperations
+  readonly ready: () => Promise<void>
+}
+
+/** One query, read in keyset batches: each goes on behind the last document of the one before, whatever others write. */
+export class CollectionFind<T> implements Find<T> {
+  readonly #target: FindTarget
+  readonly #query: Omit<DocumentQuery, 'limit'>
+  readonly #limit: number | undefined
+  readonly #listing: string
+  readonly #decode: (stored: StoredDocument) => Document<T>
+
+  constructor(target: FindTarget, filter: unknown, options: FindOptions, decode: (s: StoredDocument) => Document<T>) {
+    const { limit, after } = options
+    if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
+      throw invalidField('limit', 'must be a positive integer')
+    }
+    const sort = parseSort(options.sort)
+    this.#target = target
+    this.#limit = limit
+    this.#listing = JSON.stringify([target.collection, sort])
+    this.#decode = decode
+    const query = { tenant: target.tenant, where: parseFilter(filter), sort }
+    if (after === undefined) this.#query = query
+    else {
+      const positions = decodeCursor(this.#listing, after, 'after')
+      if (positions.length !== sort.length + 1) throw invalidField('after', 'is not a cursor of this listing')
+      this.#query = { ...query, after: positions }
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Document<T>> {
+    for await (const stored of this.#stored()) yield this.#decode(stored)
+  }
+
+  async toArray(): Promise<Document<T>[]> {
+    const all: Document<T>[] = []
+    for await (const document of this) all.push(document)
+    return all
+  }
+
+  async page(): Promise<Page<T>> {
+    const size = this.#limit ?? defaultPageSize
+    await this.#target.ready()
+    const rows = await this.#target.operations.query(this.#target.collection, { ...this.#query, limit: size + 1 })
+    const items = rows.slice(0, size)
+    const last = items.at(-1)
+    const decoded = items.map((stored) => this.#decode(stored))
+    if (rows.length <= size || last === undefined) return { items: decoded }
+    return { items: decoded, next: encodeCursor(this.#listing, this.#positionsOf(last)) }
+  }
+
+  async *#stored(): AsyncGenerator<StoredDocument> {
+    await this.#target.ready()
+    let left = this.#limit ?? Infinity
+    let { after } = this.#query
+    while (left > 0) {
+      const limit = Math.min(left, batchSize)
+      const query = after === undefined ? { ...this.#query, limit } : { ...this.#query, limit, after }
+      const rows = await this.#target.operations.query(this.#target.collection, query)
+      yield* rows
+      left -= rows.length
+      const last = rows.at(-1)
+      if (rows.length < limit || last === undefined) return
+      after = this.#positionsOf(last)
+    }
+  }
+
+  #positionsOf(stored: StoredDocument): SortPosition[] {
+    return documentPosition({ ...stored, data: decodeJson(stored.json) }, this.#query.sort)
+  }
+}

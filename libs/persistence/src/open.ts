@@ -1,0 +1,79 @@
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { Backend } from './backend.js'
+import type { DocumentStore } from './document-store.js'
+import { createMemoryBackend } from './memory/memory-backend.js'
+import { openSqlBackend } from './sql/sql-backend.js'
+import { Store } from './store.js'
+
+export interface OpenOptions {
+  /** Connections to a PostgreSQL server at most; default 10. */
+  readonly maxConnections?: number
+  /** Time limit for connecting, in milliseconds; default 5,000. */
+  readonly connectTimeoutMs?: number
+  /** Time limit for one statement, in milliseconds; default 30,000. */
+  readonly statementTimeoutMs?: number
+}
+
+/** The folder of the embedded database when nothing else is said. */
+export const defaultFolder = './.holdfast'
+
+/** Opens a store and brings its schema up to date.
+ *  @param url `postgres://…` for a server; `embedded:FOLDER` for a database in this process (default `embedded:./.holdfast`);
+ *  `memory:` for one that is gone with the process.
+ *  @throws INVALID_ARGUMENT for another kind of url, FAILED_PRECONDITION if the folder is in use (names its owner), UNAVAILABLE or
+ *  UNAUTHENTICATED if the server cannot be reached or refuses. */
+export async function openDocumentStore(
+  url = `embedded:${defaultFolder}`,
+  options: OpenOptions = {},
+): Promise<DocumentStore> {
+  const backend = await openBackend(url, options)
+  try {
+    await backend.migrate()
+    return new Store(backend)
+  } catch (error) {
+    await backend.close()
+    throw error
+  }
+}
+
+async function openBackend(url: string, options: OpenOptions): Promise<Backend> {
+  if (typeof url !== 'string') throw invalidField('url', 'must be a string')
+  if (url === 'memory:') return createMemoryBackend()
+  if (url.startsWith('embedded:')) {
+    const folder = url.slice('embedded:'.length)
+    if (folder === '') throw invalidField('url', 'must name a folder after embedded:')
+    const { openEmbeddedDriver } = await import('./embedded/embedded-driver.js')
+    return openSqlBackend(await openEmbeddedDriver(folder))
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    const { openPostgresDriver } = await import('./postgres/postgres-driver.js')
+    return openSqlBackend(await openPostgresDriver(url, options))
+  }
+  throw invalidField('url', 'must start with postgres://, embedded: or be memory:')
+}
+
+let processWide: Promise<DocumentStore> | undefined
+
+/** The store that the whole process shares, opened at the first call from HOLDFAST_DATABASE_URL (default: embedded in `./.holdfast`).
+ *  After it was closed, or could not be opened, the next call opens it anew. */
+export function getDocumentStore(): Promise<DocumentStore> {
+  processWide ??= openDocumentStore(process.env['HOLDFAST_DATABASE_URL']).then(
+    (store) => forgetWhenClosed(store),
+    (error: unknown) => {
+      processWide = undefined
+      throw error instanceof HoldfastError
+        ? error
+        : new HoldfastError('INTERNAL', 'The store could not be opened', { cause: error })
+    },
+  )
+  return processWide
+}
+
+function forgetWhenClosed(store: DocumentStore): DocumentStore {
+  const close = store.close.bind(store)
+  store.close = () => {
+    processWide = undefined
+    return close()
+  }
+  return store
+}

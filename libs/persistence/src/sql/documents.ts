@@ -1,0 +1,178 @@
+import { HoldfastError } from '@holdfast/errors'
+import type {
+  DeleteRow,
+  DocumentOperations,
+  DocumentQuery,
+  IndexDefinition,
+  InsertRow,
+  Key,
+  ReplaceRow,
+  StoredDocument,
+  UpsertRow,
+  Written,
+} from '../backend.js'
+import type { Predicate } from '../query/predicate.js'
+import { ensureCollection } from './collection-ddl.js'
+import { countStatement, queryStatement } from './document-query.js'
+import { documentStatements, type DocumentStatements } from './document-statements.js'
+import type { SqlConnection, SqlRow } from './driver.js'
+import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
+import { int8Array, textArray } from './parameters.js'
+import type { Schema } from './schema.js'
+
+/** The document operations as SQL, each batch one statement. Rows are put in key order first, so that two batches that meet
+ *  lock in the same order. */
+export class SqlDocuments implements DocumentOperations {
+  readonly #connection: SqlConnection
+  readonly #schema: Schema
+  readonly #statements = new Map<string, DocumentStatements>()
+  /** Paths that declared indexes are on, by collection: queries write these as constants. */
+  readonly #indexed: Map<string, readonly IndexDefinition[]>
+
+  constructor(connection: SqlConnection, schema: Schema, indexed: Map<string, readonly IndexDefinition[]> = new Map()) {
+    this.#connection = connection
+    this.#schema = schema
+    this.#indexed = indexed
+  }
+
+  /** The same operations on another connection: a transaction's. */
+  on(connection: SqlConnection): SqlDocuments {
+    return new SqlDocuments(connection, this.#schema, this.#indexed)
+  }
+
+  async ensure(collection: string, indexes: readonly IndexDefinition[]): Promise<void> {
+    await ensureCollection(this.#schema, collection, indexes)
+    this.#indexed.set(collection, indexes)
+  }
+
+  async upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]> {
+    const statements = this.#of(collection)
+    const [only] = rows
+    if (rows.length === 1 && only !== undefined) {
+      const values = [only.tenant, only.id, only.bump, escapeForJsonb(only.json)]
+      const [row] = await this.#connection.query({ ...statements.upsertOne, values })
+      return [written(only.id, row)]
+    }
+    const sorted = inKeyOrder(rows)
+    const answered = await this.#connection.query({
+      ...statements.upsertMany,
+      values: [
+        textArray(sorted.map(({ row }) => row.tenant)),
+        textArray(sorted.map(({ row }) => row.id)),
+        int8Array(sorted.map(({ row }) => row.bump)),
+        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
+      ],
+    })
+    return matchUp(rows, answered).map((result, index) => {
+      if (result === undefined) throw new HoldfastError('INTERNAL', `The put of ${rows[index]?.id} was not answered`)
+      return result
+    })
+  }
+
+  async insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
+    const sorted = inKeyOrder(rows)
+    const answered = await this.#connection.query({
+      ...this.#of(collection).insertMany,
+      values: [
+        textArray(sorted.map(({ row }) => row.tenant)),
+        textArray(sorted.map(({ row }) => row.id)),
+        int8Array(sorted.map(({ row }) => row.bump ?? 1)),
+        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
+      ],
+    })
+    return matchUp(rows, answered)
+  }
+
+  async replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]> {
+    const sorted = inKeyOrder(rows)
+    const answered = await this.#connection.query({
+      ...this.#of(collection).replaceMany,
+      values: [
+        textArray(sorted.map(({ row }) => row.tenant)),
+        textArray(sorted.map(({ row }) => row.id)),
+        int8Array(sorted.map(({ row }) => row.ifVersion)),
+        int8Array(sorted.map(({ row }) => row.bump)),
+        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
+      ],
+    })
+    return matchUp(rows, answered)
+  }
+
+  async remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]> {
+    const sorted = inKeyOrder(rows)
+    const answered = await this.#connection.query({
+      ...this.#of(collection).removeMany,
+      values: [
+        textArray(sorted.map(({ row }) => row.tenant)),
+        textArray(sorted.map(({ row }) => row.id)),
+        int8Array(sorted.map(({ row }) => row.ifVersion ?? null)),
+      ],
+    })
+    const versions = new Map(answered.map(([tenant, id, version]) => [`${tenant}\0${id}`, Number(version)]))
+    return rows.map((row) => versions.get(nameOf(row)))
+  }
+
+  async fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
+    const statements = this.#of(collection)
+    const [only] = keys
+    if (keys.length === 1 && only !== undefined) {
+      const [row] = await this.#connection.query({ ...statements.fetchOne, values: [only.tenant, only.id] })
+      return [row === undefined ? undefined : stored(only.id, row)]
+    }
+    const rows = await this.#connection.query({
+      ...statements.fetchMany,
+      values: [textArray(keys.map(({ tenant }) => tenant)), textArray(keys.map(({ id }) => id))],
+    })
+    const found = keys.map((): StoredDocument | undefined => undefined)
+    for (const [version, createdAt, updatedAt, json, place] of rows) {
+      const index = Number(place) - 1
+      const id = keys[index]?.id
+      if (id !== undefined) found[index] = stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, json ?? null])
+    }
+    return found
+  }
+
+  async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
+    const statement = queryStatement(collection, this.#indexed.get(collection) ?? [], query)
+    const rows = await this.#connection.query(statement)
+    return rows.map(([id, ...rest]) => stored(String(id), rest))
+  }
+
+  async count(collection: string, tenant: string, where: Predicate): Promise<number> {
+    const statement = countStatement(collection, this.#indexed.get(collection) ?? [], tenant, where)
+    const [row] = await this.#connection.query(statement)
+    return Number(row?.[0] ?? 0)
+  }
+
+  #of(collection: string): DocumentStatements {
+    const known = this.#statements.get(collection)
+    if (known !== undefined) return known
+    const made = documentStatements(collection)
+    this.#statements.set(collection, made)
+    return made
+  }
+}
+
+const nameOf = ({ tenant, id }: Key): string => `${tenant}\0${id}`
+
+function inKeyOrder<Row extends Key>(rows: readonly Row[]): { readonly row: Row; readonly name: string }[] {
+  const named = rows.map((row) => ({ row, name: nameOf(row) }))
+  if (named.length > 1) named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return named
+}
+
+/** Rows of a batch come back as tenant, id, version, created, updated, in any order. */
+function matchUp(rows: readonly Key[], answered: readonly SqlRow[]): (Written | undefined)[] {
+  const results = new Map<string, Written>()
+  for (const [tenant, id, ...rest] of answered) results.set(`${tenant}\0${id}`, written(String(id), rest))
+  return rows.map((row) => results.get(nameOf(row)))
+}
+
+function written(id: string, row: SqlRow | undefined): Written {
+  if (row === undefined) throw new HoldfastError('INTERNAL', `The write of ${id} was not answered`)
+  return { id, version: Number(row[0]), createdAt: Number(row[1]), updatedAt: Number(row[2]) }
+}
+
+function stored(id: string, row: SqlRow): StoredDocument {
+  return { ...written(id, row), json: unescapeFromJsonb(String(row[3])) }
+}

@@ -1,0 +1,59 @@
+import type { FieldPath, MetaField } from '../query/predicate.js'
+import { escapeText } from './json-text.js'
+import { quoteLiteral } from './names.js'
+import type { Parameters } from './parameters.js'
+
+/** A field of the row `t` as SQL. One triple of expressions serves equality, ranges, sorting, keyset and indexes alike: MongoDB's
+ *  rank of the type, the number, the text (see query/sort-position.ts). None of them is ever NULL, so `not` means not. */
+export interface FieldSql {
+  readonly rank: string
+  /** numeric */
+  readonly number: string
+  /** text, compared by code point */
+  readonly text: string
+}
+
+/** Path constants: literals for indexes (an index expression must be constant, and a query must repeat it to use the index, also
+ *  under a generic plan), bound values otherwise. */
+export type PathText = (segments: readonly string[]) => string
+
+export const literalPath: PathText = (segments) =>
+  `${quoteLiteral(`{${segments.map((segment) => quoteArrayItem(escapeText(segment))).join(',')}}`)}::text[]`
+
+export function boundPath(parameters: Parameters): PathText {
+  return (segments) => parameters.textArray(segments.map(escapeText))
+}
+
+function quoteArrayItem(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+}
+
+/** The value at a path as jsonb; NULL where there is none. */
+export function jsonAt(path: string): string {
+  return `(t.data #> ${path})`
+}
+
+export function dataField(path: string): FieldSql {
+  const json = jsonAt(path)
+  return {
+    rank: `(case jsonb_typeof${json} when 'number' then 2 when 'string' then 3 when 'object' then 4 when 'array' then 5 when 'boolean' then 6 else 1 end)`,
+    number: `(case jsonb_typeof${json} when 'number' then ${json}::numeric when 'boolean' then ${json}::boolean::int::numeric else 0::numeric end)`,
+    text: `(case jsonb_typeof${json} when 'string' then (t.data #>> ${path}) else '' end collate "C")`,
+  }
+}
+
+const metaColumns: Readonly<Record<MetaField, string>> = {
+  id: 't.id',
+  version: 't.version',
+  createdAt: 't.created_at',
+  updatedAt: 't.updated_at',
+}
+
+export function metaColumn(name: MetaField): string {
+  return metaColumns[name]
+}
+
+/** The column of a sort key that is not a path into the data, with the parameter that a position compares with. */
+export function isMeta(path: FieldPath): path is FieldPath & { of: 'meta' } {
+  return path.of === 'meta'
+}

@@ -1,0 +1,32 @@
+import type { SqlArray, SqlValue } from './driver.js'
+
+/** Collects the values of a statement while its text is put together; `$1` is the first. */
+export class Parameters {
+  readonly values: SqlValue[] = []
+
+  add(value: SqlValue, type: string): string {
+    this.values.push(value)
+    return `$${this.values.length}::${type}`
+  }
+
+  text(value: string): string {
+    return this.add(value, 'text')
+  }
+
+  /** jsonb from JSON text that is already escaped for jsonb. */
+  json(text: string): string {
+    return this.add(text, 'jsonb')
+  }
+
+  textArray(items: readonly string[]): string {
+    return this.add(textArray(items), 'text[]')
+  }
+}
+
+export function textArray(items: readonly (string | null)[]): SqlArray {
+  return { type: 'text', items }
+}
+
+export function int8Array(items: readonly (number | null)[]): SqlArray {
+  return { type: 'int8', items }
+}

@@ -1,0 +1,165 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { MigrationReport } from '../backend.js'
+import { retryConflicts, wait } from '../conflict-retry.js'
+import type { SqlConnection, SqlDriver } from './driver.js'
+import { migrations } from './migrations/index.js'
+
+/** The schema and the two tables that the migrations themselves need. `holdfast.locks` is locked by row, because advisory
+ *  locks do nothing on CockroachDB. */
+const bootstrap = `
+  create schema if not exists holdfast;
+  create table if not exists holdfast.migrations (
+    version bigint primary key,
+    name text not null,
+    applied_at timestamptz(3) not null default now()
+  );
+  create table if not exists holdfast.locks (name text primary key, taken_at timestamptz(3) not null default now());
+  insert into holdfast.locks (name) values ('schema') on conflict do nothing;
+`
+
+/** What "if not exists" answers when two processes create the same thing at the same moment. */
+const bootstrapRaces = new Set(['UNIQUE_VIOLATION', 'DUPLICATE_OBJECT', 'TRANSACTION_CONFLICT'])
+
+export type RelationKind = 'collection' | 'log'
+
+/** Keeps the database's tables in step with what the code declares. */
+export class Schema {
+  readonly #driver: SqlDriver
+  readonly #known = new Map<string, string>()
+  readonly #underWay = new Map<string, Promise<void>>()
+
+  constructor(driver: SqlDriver) {
+    this.#driver = driver
+  }
+
+  /** Applies what is missing of the migrations, and learns which collections and logs exist. Safe from many processes at once. */
+  async migrate(): Promise<MigrationReport> {
+    let applied = await this.#appliedVersions()
+    if (applied === undefined) {
+      await this.#bootstrap()
+      applied = new Set()
+    }
+    const newest = migrations.at(-1)?.version ?? 0
+    const ahead = [...applied].find((version) => version > newest)
+    if (ahead !== undefined) {
+      throw new HoldfastError(
+        'FAILED_PRECONDITION',
+        `The database is at schema version ${ahead}, newer than this program's ${newest}: upgrade the program`,
+        { reason: 'SCHEMA_TOO_NEW' },
+      )
+    }
+    const names: string[] = []
+    for (const migration of migrations) {
+      if (applied.has(migration.version)) continue
+      const ran = await this.#exclusively(async (connection) => {
+        const [done] = await connection.query({
+          text: 'select 1 from holdfast.migrations where version = $1',
+          values: [migration.version],
+        })
+        if (done !== undefined) return false
+        for (const statement of statementsOf(migration.sql)) await connection.query({ text: statement, values: [] })
+        await connection.query({
+          text: 'insert into holdfast.migrations (version, name) values ($1, $2)',
+          values: [migration.version, migration.name],
+        })
+        return true
+      })
+      if (ran) names.push(migration.name)
+    }
+    const relations = await this.#driver.query({
+      text: 'select kind, name, definition from holdfast.relations',
+      values: [],
+      readOnly: true,
+    })
+    for (const [kind, name, definition] of relations) this.#known.set(`${kind}:${name}`, String(definition))
+    return { version: newest, applied: names }
+  }
+
+  /** Whether the relation has been made, with whatever definition. */
+  knows(kind: RelationKind, name: string): boolean {
+    return this.#known.has(`${kind}:${name}`)
+  }
+
+  /** Makes a collection's or log's tables and indexes by `statements` (each safe to repeat) unless that was done before with the
+   *  same definition. */
+  async ensure(kind: RelationKind, name: string, definition: string, statements: readonly string[]): Promise<void> {
+    const relation = `${kind}:${name}`
+    if (this.#known.get(relation) === definition) return
+    const key = `${relation}:${definition}`
+    const running = this.#underWay.get(key)
+    if (running !== undefined) return running
+    const work = this.#make(kind, name, definition, statements).finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, work)
+    await work
+    this.#known.set(relation, definition)
+  }
+
+  async #make(kind: RelationKind, name: string, definition: string, statements: readonly string[]): Promise<void> {
+    await this.#exclusively(async (connection) => {
+      const [row] = await connection.query({
+        text: 'select definition from holdfast.relations where kind = $1 and name = $2',
+        values: [kind, name],
+      })
+      if (row?.[0] === definition) return
+      for (const statement of statements) await connection.query({ text: statement, values: [] })
+      await connection.query({
+        text: `insert into holdfast.relations (kind, name, definition) values ($1, $2, $3)
+               on conflict (kind, name) do update set definition = excluded.definition`,
+        values: [kind, name, definition],
+      })
+    })
+  }
+
+  /** One process at a time: the first statement writes the lock row, so that whoever waited for it conflicts and starts again
+   *  with a snapshot that sees what the other did. */
+  #exclusively<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    return retryConflicts(
+      () =>
+        this.#driver.transaction(async (connection) => {
+          await connection.query({
+            text: `update holdfast.locks set taken_at = clock_timestamp() where name = 'schema'`,
+            values: [],
+          })
+          return work(connection)
+        }),
+      { maxAttempts: 100 },
+    )
+  }
+
+  /** `undefined`: this database has never seen Holdfast. */
+  async #appliedVersions(): Promise<Set<number> | undefined> {
+    const [exists] = await this.#driver.query({
+      text: `select to_regclass('holdfast.locks') is not null and to_regclass('holdfast.migrations') is not null`,
+      values: [],
+      readOnly: true,
+    })
+    if (exists?.[0] !== true) return undefined
+    const rows = await this.#driver.query({
+      text: 'select version from holdfast.migrations order by version',
+      values: [],
+      readOnly: true,
+    })
+    return new Set(rows.map(([version]) => Number(version)))
+  }
+
+  async #bootstrap(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#driver.script(bootstrap)
+        return
+      } catch (error) {
+        const raced = error instanceof HoldfastError && bootstrapRaces.has(error.reason)
+        if (!raced || attempt >= 20) throw error
+        await wait(Math.random() * 50)
+      }
+    }
+  }
+}
+
+/** Migrations hold plain statements: no semicolon stands inside one. */
+function statementsOf(sql: string): string[] {
+  return sql
+    .split(';')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}

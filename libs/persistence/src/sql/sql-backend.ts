@@ -1,0 +1,62 @@
+import type { Backend, BackendHealth, MigrationReport, Operations } from '../backend.js'
+import { SqlBlobs } from './blobs.js'
+import { SqlDocuments } from './documents.js'
+import type { SqlConnection, SqlDriver } from './driver.js'
+import { SqlLogs } from './logs.js'
+import { Schema } from './schema.js'
+
+export function openSqlBackend(driver: SqlDriver): Backend {
+  return new SqlBackend(driver)
+}
+
+class SqlBackend implements Backend {
+  readonly kind: 'embedded' | 'postgres'
+  readonly sharedWithOthers: boolean
+  readonly documents: SqlDocuments
+  readonly logs: SqlLogs
+  readonly blobs: SqlBlobs
+  readonly #driver: SqlDriver
+  readonly #schema: Schema
+
+  constructor(driver: SqlDriver) {
+    this.#driver = driver
+    this.#schema = new Schema(driver)
+    this.kind = driver.kind
+    this.sharedWithOthers = driver.sharedWithOthers
+    this.documents = new SqlDocuments(driver, this.#schema)
+    this.logs = new SqlLogs(driver, this.#schema)
+    this.blobs = new SqlBlobs(driver)
+  }
+
+  now(): Promise<number> {
+    return databaseNow(this.#driver)
+  }
+
+  transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R> {
+    return this.#driver.transaction((connection) =>
+      work({
+        documents: this.documents.on(connection),
+        logs: this.logs.on(connection),
+        blobs: this.blobs.on(connection),
+        now: () => databaseNow(connection),
+      }),
+    )
+  }
+
+  health(): Promise<BackendHealth> {
+    return this.#driver.health()
+  }
+
+  migrate(): Promise<MigrationReport> {
+    return this.#schema.migrate()
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close()
+  }
+}
+
+async function databaseNow(connection: SqlConnection): Promise<number> {
+  const [row] = await connection.query({ name: 'now', text: 'select clock_timestamp()', values: [], readOnly: true })
+  return Number(row?.[0])
+}
