@@ -1,0 +1,209 @@
+import { HoldfastError } from '@holdfast/errors'
+import { Socket } from 'node:net'
+import pg from 'pg'
+import type { SqlRow, Statement } from '../sql/driver.js'
+import { errorOfSqlState } from '../sql/sqlstate.js'
+import type { CellParser } from './cells.js'
+import { connectError, type Target } from './connect-error.js'
+import { StatementRun } from './statement-run.js'
+
+export interface ConnectionSettings {
+  readonly url: string
+  readonly applicationName: string
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+}
+
+/** The connection broke, or did not answer in time, before the answer came. Only the caller knows what that means. */
+export class ConnectionLost extends Error {
+  /** `false`: the server cannot have seen the statement. */
+  readonly sent: boolean
+  readonly timedOut: boolean
+
+  constructor(sent: boolean, timedOut: boolean, cause: unknown) {
+    super(timedOut ? 'the server did not answer in time' : 'the connection was lost', { cause })
+    this.sent = sent
+    this.timedOut = timedOut
+  }
+}
+
+/** One connection to a server, for one statement at a time. */
+export class PostgresConnection {
+  idleSince = 0
+  readonly #client: pg.Client
+  readonly #settings: ConnectionSettings
+  /** The prepared statements of this session, with their columns. */
+  readonly #prepared = new Map<string, readonly CellParser[]>()
+  /** Names under which the server may or may not hold a statement that is of use no more. */
+  readonly #doubtful = new Set<string>()
+  #usable = true
+
+  private constructor(client: pg.Client, settings: ConnectionSettings) {
+    this.#client = client
+    this.#settings = settings
+    client.on('error', () => this.destroy())
+    client.on('end', () => this.destroy())
+  }
+
+  /** @throws HoldfastError that says what is wrong with the server or the connection string */
+  static async open(settings: ConnectionSettings): Promise<PostgresConnection> {
+    const client = new pg.Client({
+      connectionString: settings.url,
+      connectionTimeoutMillis: settings.connectTimeoutMs,
+      application_name: settings.applicationName,
+      keepAlive: true,
+    })
+    const target: Target = { host: client.host, port: client.port, user: client.user, database: client.database }
+    const connection = new PostgresConnection(client, settings)
+    try {
+      await client.connect()
+      await connection.#setUp(target)
+    } catch (error) {
+      connection.destroy()
+      throw connectError(error, target, settings.connectTimeoutMs)
+    }
+    return connection
+  }
+
+  get usable(): boolean {
+    return this.#usable
+  }
+
+  /** @throws ConnectionLost, or the server's error as a HoldfastError */
+  async run(statement: Statement): Promise<SqlRow[]> {
+    try {
+      return await this.#attempt(statement)
+    } catch (error) {
+      if (!isStalePlan(error) || statement.name === undefined) throw error
+      this.#prepared.delete(statement.name)
+      this.#doubtful.add(statement.name)
+      if (this.#client.getTransactionStatus() !== 'I') {
+        throw new HoldfastError('ABORTED', 'A table changed while a transaction used it: run the transaction again', {
+          reason: 'TRANSACTION_CONFLICT',
+          cause: error,
+        })
+      }
+      return this.#attempt(statement)
+    }
+  }
+
+  /** Statements without parameters, as one transaction. */
+  script(text: string, timeoutMs: number): Promise<SqlRow[]> {
+    return this.#submit(timeoutMs, (settle) => StatementRun.ofScript(text, settle))
+  }
+
+  async #attempt(statement: Statement): Promise<SqlRow[]> {
+    const { name } = statement
+    const columns = name === undefined ? undefined : this.#prepared.get(name)
+    const parse = columns === undefined
+    const close = parse && name !== undefined && this.#doubtful.has(name)
+    let run: StatementRun | undefined
+    try {
+      const rows = await this.#submit(this.#settings.statementTimeoutMs, (settle) => {
+        run = StatementRun.of(statement, { parse, close, describe: parse }, columns, settle)
+        return run
+      })
+      if (parse && name !== undefined) {
+        this.#prepared.set(name, run?.columns ?? [])
+        this.#doubtful.delete(name)
+      }
+      return rows
+    } catch (error) {
+      // Whether it was Parse that failed, or what came after it, does not show.
+      if (parse && name !== undefined) this.#doubtful.add(name)
+      throw error
+    }
+  }
+
+  #submit(
+    timeoutMs: number,
+    start: (settle: (error: unknown, rows: SqlRow[]) => void) => StatementRun,
+  ): Promise<SqlRow[]> {
+    return new Promise((resolve, reject) => {
+      let settled = false
+      let run: StatementRun | undefined
+      const timer = setTimeout(() => {
+        settled = true
+        this.destroy()
+        reject(new ConnectionLost(run?.sent ?? false, true, undefined))
+      }, clientTimeoutMs(timeoutMs))
+      run = start((error, rows) => {
+        if (settled) return
+        settled = true
+        clearTimeout(timer)
+        if (error === undefined) {
+          resolve(rows)
+        } else if (error instanceof pg.DatabaseError) {
+          // The server closes the connection after it; better not to find that out with the next statement.
+          if (error.severity === 'FATAL' || error.severity === 'PANIC') this.destroy()
+          reject(errorOfSqlState({ ...error, code: error.code ?? 'XX000', message: error.message }, error))
+        } else if (error instanceof HoldfastError) {
+          reject(error)
+        } else {
+          this.destroy()
+          reject(new ConnectionLost(run?.sent ?? false, false, error))
+        }
+      })
+      this.#client.query(run)
+    })
+  }
+
+  /** Lets the process end while the connection is not in use. */
+  setBusy(busy: boolean): void {
+    const { stream } = this.#client.connection
+    if (!(stream instanceof Socket)) return
+    if (busy) stream.ref()
+    else stream.unref()
+  }
+
+  destroy(): void {
+    this.#usable = false
+    this.#client.connection.stream.destroy()
+  }
+
+  async end(): Promise<void> {
+    this.#usable = false
+    await this.#client.end()
+  }
+
+  async #setUp(target: Target): Promise<void> {
+    const { statementTimeoutMs } = this.#settings
+    const rows = await this.#submit(this.#settings.connectTimeoutMs, (settle) =>
+      StatementRun.of(
+        { text: sessionText, values: [`${statementTimeoutMs}`, `${2 * statementTimeoutMs}`] },
+        once,
+        undefined,
+        settle,
+      ),
+    )
+    const encoding = rows[0]?.[0]
+    if (encoding !== 'UTF8') {
+      throw new HoldfastError(
+        'FAILED_PRECONDITION',
+        `The database ${target.database} is encoded in ${encoding}: create one with ENCODING 'UTF8'`,
+        { reason: 'DATABASE_NOT_UTF8' },
+      )
+    }
+  }
+}
+
+const once = { close: false, parse: true, describe: true }
+
+/** Settings that the reading of values relies on, and limits that hold even when this process is stopped. By statement and
+ *  not as startup options, which poolers like PgBouncer refuse. */
+const sessionText = `select current_setting('server_encoding'),
+  set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO, MDY', false), set_config('bytea_output', 'hex', false),
+  set_config('statement_timeout', $1::text, false), set_config('idle_in_transaction_session_timeout', $2::text, false)`
+
+/** The server ends a statement first and says so; this is for a server that says nothing any more. */
+function clientTimeoutMs(statementTimeoutMs: number): number {
+  return statementTimeoutMs + Math.max(500, statementTimeoutMs / 10)
+}
+
+/** 0A000 "cached plan must not change result type": a table was altered. 26000: a pooler moved the session. 42P05: the
+ *  same. All are raised before the statement does anything. */
+function isStalePlan(error: unknown): boolean {
+  if (!(error instanceof HoldfastError)) return false
+  const { sqlState } = error.metadata as { readonly sqlState?: string }
+  return sqlState === '26000' || sqlState === '42P05' || (sqlState === '0A000' && error.message.includes('cached plan'))
+}

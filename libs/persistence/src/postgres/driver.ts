@@ -1,0 +1,143 @@
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { BackendHealth } from '../backend.js'
+import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
+import { ConnectionLost, type PostgresConnection } from './connection.js'
+import { ConnectionPool } from './pool.js'
+import { commit, rollback, runTransaction } from './transaction.js'
+
+export interface PostgresDriverOptions {
+  /** Connections at the same time; default 10. */
+  readonly maxConnections?: number
+  /** How long making a connection may take, in milliseconds; default 5,000. */
+  readonly connectTimeoutMs?: number
+  /** How long a statement may take, in milliseconds, waiting for a free connection apart; default 30,000. The server ends it
+   *  then (DEADLINE_EXCEEDED); a server that says nothing is left a tenth later (UNAVAILABLE, or UNKNOWN for a write). */
+  readonly statementTimeoutMs?: number
+  /** How long `script` (migrations) may take, in milliseconds; default 600,000. */
+  readonly scriptTimeoutMs?: number
+  /** A connection that was not used for this long is closed, in milliseconds; default 60,000. */
+  readonly idleTimeoutMs?: number
+  /** As `pg_stat_activity` shows it; default `holdfast`. */
+  readonly applicationName?: string
+}
+
+/** Any server that speaks PostgreSQL, through `pg`.
+ *  @throws INVALID_ARGUMENT (the URL), UNAVAILABLE (nobody answers), UNAUTHENTICATED, FAILED_PRECONDITION (no such database,
+ *  not encoded in UTF-8, no TLS) */
+export async function openPostgresDriver(url: string, options: PostgresDriverOptions = {}): Promise<SqlDriver> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
+  const pool = new ConnectionPool({
+    url: checkedUrl(url),
+    applicationName: options.applicationName ?? 'holdfast',
+    maxConnections: options.maxConnections ?? 10,
+    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+    statementTimeoutMs,
+    idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+  })
+  const driver = new PostgresDriver(pool, options.scriptTimeoutMs ?? 600_000)
+  pool.release(await pool.acquire())
+  return driver
+}
+
+class PostgresDriver implements SqlDriver {
+  readonly kind = 'postgres'
+  readonly sharedWithOthers = true
+  readonly #pool: ConnectionPool
+  readonly #scriptTimeoutMs: number
+
+  constructor(pool: ConnectionPool, scriptTimeoutMs: number) {
+    this.#pool = pool
+    this.#scriptTimeoutMs = scriptTimeoutMs
+  }
+
+  async query(statement: Statement): Promise<SqlRow[]> {
+    try {
+      return await this.#once((connection) => connection.run(statement))
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error
+      const harmless = !error.sent || statement.readOnly === true
+      if (!harmless || error.timedOut) throw lostError(error, harmless)
+    }
+    try {
+      return await this.#once((connection) => connection.run(statement))
+    } catch (error) {
+      throw error instanceof ConnectionLost ? lostError(error, !error.sent || statement.readOnly === true) : error
+    }
+  }
+
+  async transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    return this.#once((connection) =>
+      runTransaction(async (statement) => {
+        try {
+          return await connection.run(statement)
+        } catch (error) {
+          if (statement === rollback) connection.destroy()
+          // Before COMMIT is sent nothing can have been committed.
+          throw error instanceof ConnectionLost ? lostError(error, !error.sent || statement !== commit) : error
+        }
+      }, work),
+    )
+  }
+
+  async script(text: string): Promise<void> {
+    await this.#once(async (connection) => {
+      const timeoutMs = this.#scriptTimeoutMs
+      try {
+        await connection.script(`begin;\nset local statement_timeout = ${timeoutMs};\n${text};\ncommit`, timeoutMs)
+      } catch (error) {
+        if (error instanceof ConnectionLost) throw lostError(error, !error.sent)
+        await connection.script('rollback', timeoutMs).catch(() => connection.destroy())
+        throw error
+      }
+    })
+  }
+
+  async health(): Promise<BackendHealth> {
+    const started = performance.now()
+    const [row] = await this.query({ name: 'holdfast_version', text: 'select version()', values: [], readOnly: true })
+    const version = String(row?.[0])
+    // `PostgreSQL 18.4 on x86_64-linux…`, `CockroachDB CCL v24.1.0 (x86_64…`
+    return { server: version.split(/ on | \(/)[0] ?? version, latencyMs: performance.now() - started }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  async #once<R>(use: (connection: PostgresConnection) => Promise<R>): Promise<R> {
+    const connection = await this.#pool.acquire()
+    try {
+      return await use(connection)
+    } finally {
+      this.#pool.release(connection)
+    }
+  }
+}
+
+/** @param harmless nothing can have been written, or only something was read */
+function lostError(lost: ConnectionLost, harmless: boolean): HoldfastError {
+  return harmless
+    ? new HoldfastError('UNAVAILABLE', `PostgreSQL did not carry out a statement (${lost.message}): try again`, {
+        cause: lost.cause,
+        reason: 'CONNECTION_LOST',
+        retryAfterMs: 1_000,
+      })
+    : new HoldfastError(
+        'UNKNOWN',
+        `PostgreSQL may or may not have committed a write (${lost.message}): read it again, or repeat it with its idempotency key`,
+        { cause: lost.cause, reason: 'CONNECTION_LOST' },
+      )
+}
+
+function checkedUrl(url: string): string {
+  const example = 'must look like postgres://user:password@host:5432/database (with special characters %-encoded)'
+  let parsed: URL
+  try {
+    parsed = new URL(url)
+  } catch {
+    // Without the cause: it holds the text, password included.
+    throw invalidField('url', example)
+  }
+  if (parsed.protocol !== 'postgres:' && parsed.protocol !== 'postgresql:') throw invalidField('url', example)
+  return url
+}
