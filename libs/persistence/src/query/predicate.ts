@@ -22,5 +22,16 @@ export interface SortKey {
   readonly direction: 1 | -1
 }
 
+/** A document as predicates and sorts see it. */
+export interface QueriedDocument {
+  readonly id: string
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** As JSON.parse made it. */
+  readonly data: unknown
+}
+
 /** Matches every document: the empty filter. */
 export const everything: Predicate = { kind: 'and', of: [] }
