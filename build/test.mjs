@@ -1,0 +1,115 @@
+// Runs the compiled tests of all workspaces, or of those whose path contains one of the arguments:
+//   npm test -- libs/session apps/cli/src/doctor
+// Starts one PostgreSQL for all test files, and fails when a test leaves a process or a temporary file behind.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve, sep } from 'node:path'
+import { endStrayProcesses } from './stray-processes.mjs'
+
+// Node 20 counts a file as one test: the limit is for a whole file there.
+const fileTimeoutMs = 600_000
+const concurrency = 2
+
+const root = resolve(import.meta.dirname, '..')
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(filters) {
+  const startedAt = performance.now()
+  const files = compiledTests().filter(
+    (file) => filters.length === 0 || filters.some((filter) => file.source.includes(posix(filter))),
+  )
+  if (files.length === 0) {
+    print(filters.length === 0 ? 'there are no compiled tests' : `no test file's path contains ${filters.join(' or ')}`)
+    return 1
+  }
+
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  // PostgreSQL runs as another account when the tests run as root, and has to pass through.
+  await chmod(folder, 0o711)
+  const mark = `HOLDFAST_TEST_RUN=${folder.slice(-6)}`
+  setEnvironment(folder, mark)
+  const interrupted = new AbortController()
+  const onSignal = (signal) => interrupted.abort(signal)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal)
+
+  let code = 1
+  const left = []
+  let postgres
+  try {
+    if (files.some((file) => file.source.endsWith('.pg.test.ts'))) {
+      const { startPostgres } = await import('@holdfast/test-servers')
+      // It holds nothing worth keeping; the tests that need durability start servers of their own.
+      postgres = await startPostgres({ settings: { fsync: 'off', max_connections: '300' } })
+      process.env.HOLDFAST_TEST_POSTGRES_URL = postgres.url
+    }
+    if (!interrupted.signal.aborted) code = await runTests(files, interrupted.signal)
+    await postgres?.stop()
+  } finally {
+    left.push(...(await endStrayProcesses(mark)).map((one) => `process ${one}`))
+    left.push(...(await readdir(folder)).map((name) => `temporary file ${name}`))
+    await rm(folder, { recursive: true, force: true })
+  }
+  for (const one of left) print(`a test left behind: ${one}`)
+  print(`${files.length} files in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+  if (interrupted.signal.aborted) return 130
+  return left.length > 0 && code === 0 ? 1 : code
+}
+
+/** `{ source, compiled }`, both relative to the root. What was compiled from a test that is gone is removed. */
+function compiledTests() {
+  const groups = ['libs', 'services', 'apps'].flatMap((group) =>
+    existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
+  )
+  return [...groups, 'bench', 'faults'].flatMap(testsOf).toSorted((a, b) => (a.source < b.source ? -1 : 1))
+}
+
+function testsOf(workspace) {
+  const dist = join(root, workspace, 'dist')
+  if (!existsSync(dist)) return []
+  const found = []
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.test.js')) continue
+    const compiled = join(entry.parentPath ?? entry.path, entry.name)
+    const source = join(root, workspace, 'src', relative(dist, compiled).replace(/\.js$/, '.ts'))
+    if (existsSync(source)) found.push({ source: posix(relative(root, source)), compiled: relative(root, compiled) })
+    else for (const end of ['.js', '.js.map', '.d.ts']) rmSync(compiled.replace(/\.js$/, end), { force: true })
+  }
+  return found
+}
+
+/** What children inherit: a place for temporary files that can be checked, the mark by which strays are found, and
+ *  nothing of what the caller's shell says about databases and models: tests bring their own. */
+function setEnvironment(folder, mark) {
+  for (const name of Object.keys(process.env)) {
+    if (/^(HOLDFAST_|PG|OPENAI_|NODE_TEST_CONTEXT)/.test(name)) delete process.env[name]
+  }
+  process.env.TMPDIR = folder
+  const [name, value] = mark.split('=')
+  process.env[name] = value
+}
+
+async function runTests(files, signal) {
+  const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`, '--test-reporter=spec']
+  const child = spawn(process.execPath, ['--test', ...options, ...files.map((file) => file.compiled)], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    // A group of its own, so that Ctrl-C comes to us first and the server stops after the tests that use it.
+    detached: true,
+  })
+  const stop = () => child.kill('SIGINT')
+  signal.addEventListener('abort', stop, { once: true })
+  const [code] = await once(child, 'exit')
+  signal.removeEventListener('abort', stop)
+  return code ?? 1
+}
+
+function posix(path) {
+  return path.split(sep).join('/')
+}
+
+function print(line) {
+  process.stdout.write(`test: ${line}\n`)
+}
