@@ -1,0 +1,222 @@
+import type { JsonObject, Message, NewMessage, Part } from './message.js'
+import type { BeginTurn, BegunTurn, ReplyEvent, ReplyState } from './turn.js'
+
+export interface Conversation {
+  readonly id: string
+  /** Whose it is; may be empty. */
+  readonly userId: string
+  readonly title: string
+  /** The application's own labels. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** Starts at 1, grows by one with every change of title or metadata; messages and state do not change it. */
+  readonly version: number
+  readonly createdAt: Date
+  /** When title or metadata changed last. */
+  readonly updatedAt: Date
+  /** When the last message was appended. Listings by other processes may see it up to about a second late. */
+  readonly lastActivityAt: Date
+  /** `seq` of the last message; 0: there is none. */
+  readonly lastSeq: number
+  /** Where it was forked from: the messages up to and including `seq` are those of `conversationId`. */
+  readonly parent?: { readonly conversationId: string; readonly seq: number }
+  /** The reply that is being made. */
+  readonly activeReplyId?: string
+}
+
+export interface NewConversation {
+  /** 1 to 200 printable characters without spaces and `/`; default: one is made (from `key`, if there is one). */
+  readonly id?: string
+  /** Idempotency key, 1 to 200 characters, instead of an id. Works as long as the conversation exists. */
+  readonly key?: string
+  /** At most 200 characters; default ''. */
+  readonly userId?: string
+  /** At most 1,000 characters; default ''. */
+  readonly title?: string
+  /** At most 64 entries; keys of 1 to 128, values of at most 4,096 characters. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface ConversationPatch {
+  readonly title?: string
+  /** Replaces all entries. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface IfVersion {
+  /** Write only if the version is this one; otherwise ABORTED. */
+  readonly ifVersion?: number
+}
+
+export interface ListOptions {
+  /** Only this user's; default: all. */
+  readonly userId?: string
+  /** Default 50, at most 1,000 (more counts as 1,000). */
+  readonly limit?: number
+  /** `next` of the former page of a listing with the same `userId`. */
+  readonly cursor?: string
+}
+
+export interface ConversationPage {
+  readonly items: readonly Conversation[]
+  /** Absent on the last page. */
+  readonly next?: string
+}
+
+export interface MessagesOptions {
+  /** Exclusive bounds. */
+  readonly after?: number
+  readonly before?: number
+  /** Default 100, at most 1,000 (more counts as 1,000). */
+  readonly limit?: number
+  /** Newest first. */
+  readonly reverse?: boolean
+}
+
+export interface ForkOptions {
+  /** The last message that both share; 0: none; default: the last one there is. */
+  readonly atSeq?: number
+  /** As in NewConversation. */
+  readonly id?: string
+  readonly key?: string
+  /** Default: the title of the original. */
+  readonly title?: string
+}
+
+export interface StateDocument {
+  readonly state: JsonObject
+  /** Grows by one with every change; 0: never changed. */
+  readonly version: number
+  readonly updatedAt: Date
+}
+
+/** `cursor`: the position after the event, opaque. */
+export type ConversationEvent =
+  | { readonly kind: 'message' | 'edited' | 'redacted'; readonly message: Message; readonly cursor: string }
+  | { readonly kind: 'deleted'; readonly conversationId: string; readonly cursor: string }
+
+export interface SubscribeOptions {
+  /** Of the last event that was seen; default: from the first message. */
+  readonly cursor?: string
+  /** Ends the subscription quietly. */
+  readonly signal?: AbortSignal
+}
+
+export interface SearchOptions {
+  /** Default 10, at most 100. */
+  readonly limit?: number
+  /** Messages not to return, such as the question itself. */
+  readonly exclude?: readonly { readonly conversationId: string; readonly seq: number }[]
+  /** Only messages of these roles; default: user and assistant. */
+  readonly roles?: readonly Message['role'][]
+}
+
+export interface SearchHit {
+  readonly conversationId: string
+  /** As it stands now; edited, redacted and deleted text is never returned. */
+  readonly message: Message
+  /** BM25; comparable within one answer only. */
+  readonly score: number
+}
+
+export interface FollowOptions {
+  /** `cursor` of the last event that was seen; default 0: from the start. */
+  readonly after?: number
+  /** Ends it quietly. The reply goes on. */
+  readonly signal?: AbortSignal
+}
+
+/** Conversations, their messages, replies and state. Every method: INVALID_ARGUMENT for bad input, naming the field as the caller
+ *  wrote it; UNAVAILABLE when the database is away; UNKNOWN when nobody can say whether a write took effect (repeat it with
+ *  its key). A method that names a conversation: NOT_FOUND if there is none, a deleted one included; a write that comes too
+ *  late for a deleted one: FAILED_PRECONDITION with reason CONVERSATION_DELETED. */
+export interface ConversationStore extends AsyncDisposable {
+  /** Idempotent: the same id (or key) with the same content returns what is there.
+   *  @throws ALREADY_EXISTS with other content; FAILED_PRECONDITION CONVERSATION_DELETED if the id was used and deleted */
+  create(conversation?: NewConversation): Promise<Conversation>
+  /** @throws NOT_FOUND */
+  get(id: string): Promise<Conversation>
+  /** Newest activity first. One that becomes active while you page moves to the front and may be seen twice, none is left out. */
+  list(options?: ListOptions): Promise<ConversationPage>
+  /** @throws ABORTED if `ifVersion` does not hold */
+  update(id: string, patch: ConversationPatch, options?: IfVersion): Promise<Conversation>
+  /** With its messages, replies and state, for good; the id stays taken. Branches keep the past that they share.
+   *  `false`: it was deleted before. @throws ABORTED if `ifVersion` does not hold */
+  delete(id: string, options?: IfVersion): Promise<boolean>
+
+  /** Appends all, in order, in one commit. A message whose key is there already is not appended again, the stored one is
+   *  returned. @throws ALREADY_EXISTS if the key belongs to other content */
+  append(id: string, messages: readonly NewMessage[]): Promise<Message[]>
+  /** In the order of `seq`, or newest first. */
+  messages(id: string, options?: MessagesOptions): Promise<Message[]>
+  /** @throws NOT_FOUND if no message has this `seq` */
+  message(id: string, seq: number): Promise<Message>
+  /** Replaces the parts; the former ones are gone. Branches that share the message see the change.
+   *  @throws NOT_FOUND; FAILED_PRECONDITION MESSAGE_REDACTED, or MESSAGE_SHARED if it belongs to the past that a fork shares */
+  edit(id: string, seq: number, parts: readonly Part[]): Promise<Message>
+  /** Erases the content for good, also from the reply's stream; the place stays. Redacting twice changes nothing.
+   *  @throws NOT_FOUND; FAILED_PRECONDITION MESSAGE_SHARED, which names the conversation that owns it */
+  redact(id: string, seq: number): Promise<Message>
+  /** A new conversation with the same owner and metadata, a copy of the current state, and the shared past up to `atSeq`;
+   *  nothing of the past is copied. @throws OUT_OF_RANGE if `atSeq` is beyond the last message; ALREADY_EXISTS as `create` */
+  fork(id: string, options?: ForkOptions): Promise<Conversation>
+
+  state(id: string): Promise<StateDocument>
+  /** RFC 7396: members are set, null removes, objects are merged, anything else replaces. Concurrent patches all take effect.
+   *  @throws ABORTED if `ifVersion` does not hold; RESOURCE_EXHAUSTED if the state outgrows `limits.stateBytes` */
+  patchState(id: string, patch: JsonObject, options?: IfVersion): Promise<StateDocument>
+  replaceState(id: string, state: JsonObject, options?: IfVersion): Promise<StateDocument>
+
+  /** What has happened since the cursor, then live; ends after `deleted`, or when the signal aborts. A message that was edited
+   *  before it is first read comes as it stands, followed by its `edited` event. */
+  subscribe(id: string, options?: SubscribeOptions): AsyncIterable<ConversationEvent>
+  /** The user's messages by relevance (BM25). Looks at the newest `search.messagesPerUser` messages. */
+  search(userId: string, query: string, options?: SearchOptions): Promise<SearchHit[]>
+
+  /** One turn at a time. An abandoned one is ended as `interrupted` first.
+   *  @throws FAILED_PRECONDITION TURN_IN_PROGRESS if another reply is being made (`metadata.replyId`); NOT_FOUND and
+   *  FAILED_PRECONDITION NOT_A_USER_MESSAGE about `replyTo`; ALREADY_EXISTS as `append` */
+  beginTurn(id: string, begin: BeginTurn): Promise<BegunTurn>
+  /** The reply after a position: what is durable, then live, from whichever process makes it, then its end. Any process yields
+   *  the same text. @throws NOT_FOUND; OUT_OF_RANGE if `after` is beyond the reply */
+  followReply(replyId: string, options?: FollowOptions): AsyncIterable<ReplyEvent>
+  replyState(replyId: string): Promise<ReplyState>
+  /** Asks whoever makes the reply to stop, and waits at most `waitMs` (default 1,000) for its end. A reply that has ended stays as it is. */
+  cancelReply(replyId: string, options?: { readonly waitMs?: number }): Promise<ReplyState>
+
+  /** Ends the abandoned turns of dead processes as `interrupted`. @returns how many */
+  recover(): Promise<number>
+  /** Deletes the streams of replies that ended longer than `replyRetentionMs` ago; their messages stay. @returns how many */
+  sweep(): Promise<number>
+  /** Writes what was put off (activity times), stops what runs in the background. Turns that are still open lose their renewal. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface ConversationLimits {
+  /** Of one text and of one reply, in bytes of UTF-8. Default 1 MiB. */
+  readonly textBytes?: number
+  /** Of one conversation's state as JSON, in bytes of UTF-8. Default 1 MiB. */
+  readonly stateBytes?: number
+}
+
+export interface ConversationStoreOptions {
+  /** Whose conversations; default: the store's own tenant. */
+  readonly tenantId?: string
+  readonly limits?: ConversationLimits
+  /** How long the stream of an ended reply is kept, in milliseconds; default 86,400,000 (a day). */
+  readonly replyRetentionMs?: number
+  /** How often `recover` and `sweep` run by themselves, in milliseconds; default 30,000; 0: never. The first run is at once. */
+  readonly maintenanceIntervalMs?: number
+  /** How often the flags of running replies are looked at for a cancel from another process, in milliseconds; default 400. */
+  readonly cancelPollMs?: number
+  readonly search?: {
+    /** Indexes held in memory; default 100. */
+    readonly users?: number
+    /** Default 20,000. */
+    readonly messagesPerUser?: number
+  }
+  /** Called when work in the background failed; it is tried again. */
+  readonly onBackgroundError?: (doing: string, error: unknown) => void
+  /** Names this process in leases; default: random, the same for the whole process. On a store with a single owner
+   *  (embedded, memory) turns of other names are known to be dead. */
+  readonly processId?: string
+}
