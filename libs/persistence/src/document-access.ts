@@ -43,16 +43,28 @@ export class CoalescedDocuments implements DocumentAccess {
   readonly #remove: Coalescer<DeleteRow, number | undefined>
   readonly #modify: Coalescer<ModifyCall, Modified | 'raced'>
 
-  constructor(collection: string, operations: DocumentOperations) {
-    this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys), maxConcurrent: 2 })
-    this.#upsert = new Coalescer({ run: (rows) => upsertFolded(collection, operations, rows), weigh })
-    this.#insert = new Coalescer({ run: (rows) => operations.insert(collection, rows), gatekeeper: oncePerKey, weigh })
-    this.#replace = new Coalescer({
-      run: (rows) => operations.replace(collection, rows),
-      gatekeeper: oncePerKey,
+  constructor(collection: string, operations: DocumentOperations, maxConcurrent = 1) {
+    const gatekeeper = oncePerKey
+    this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys), maxConcurrent })
+    this.#upsert = new Coalescer<InsertRow, Written>({
+      run: (rows) => upsertFolded(collection, operations, rows),
+      weigh,
+      maxConcurrent,
+    })
+    this.#insert = new Coalescer<InsertRow, Written | undefined>({
+      run: (rows) => operations.insert(collection, rows),
+      gatekeeper,
       weigh,
     })
-    this.#remove = new Coalescer({ run: (rows) => operations.remove(collection, rows), gatekeeper: oncePerKey })
+    this.#replace = new Coalescer<ReplaceRow, Written | undefined>({
+      run: (rows) => operations.replace(collection, rows),
+      gatekeeper,
+      weigh,
+    })
+    this.#remove = new Coalescer<DeleteRow, number | undefined>({
+      run: (rows) => operations.remove(collection, rows),
+      gatekeeper,
+    })
     this.#modify = new Coalescer({ run: (calls) => modifyFolded(collection, operations, calls) })
   }
 

@@ -2,8 +2,9 @@ import { invalidField } from '@holdfast/errors'
 import type { DocumentOperations, DocumentQuery, SortPosition, StoredDocument } from './backend.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { Document, Find, FindOptions, Page } from './document-store.js'
-import { parseFilter, parseSort } from './query/filter.js'
+import { parseFilter } from './query/filter.js'
 import { documentPosition } from './query/sort-position.js'
+import { parseSort } from './query/sort.js'
 import { decodeJson } from './json.js'
 
 const batchSize = 500

@@ -23,3 +23,4 @@ export type {
   WriteOptions,
 } from './document-store.js'
 export type { MigrationReport, StreamHead } from './backend.js'
+export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'

@@ -42,11 +42,11 @@ async function openBackend(url: string, options: OpenOptions): Promise<Backend> 
   if (url.startsWith('embedded:')) {
     const folder = url.slice('embedded:'.length)
     if (folder === '') throw invalidField('url', 'must name a folder after embedded:')
-    const { openEmbeddedDriver } = await import('./embedded/embedded-driver.js')
+    const { openEmbeddedDriver } = await import('./embedded/driver.js')
     return openSqlBackend(await openEmbeddedDriver(folder))
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
-    const { openPostgresDriver } = await import('./postgres/postgres-driver.js')
+    const { openPostgresDriver } = await import('./postgres/driver.js')
     return openSqlBackend(await openPostgresDriver(url, options))
   }
   throw invalidField('url', 'must start with postgres://, embedded: or be memory:')

@@ -1,0 +1,223 @@
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { Backend, MigrationReport, Operations } from './backend.js'
+import { StoredBlobs } from './blobs.js'
+import { StoredCollection } from './collection.js'
+import { retryConflicts } from './conflict-retry.js'
+import { CoalescedDocuments, DirectDocuments } from './document-access.js'
+import type {
+  Blobs,
+  Collection,
+  CollectionOptions,
+  DocumentStore,
+  Log,
+  Scope,
+  StoreHealth,
+  TenantStore,
+  TransactionOptions,
+} from './document-store.js'
+import { LogHub, LogLanes, StoredLog } from './log.js'
+import { Relations } from './relations.js'
+import { checkName, checkTenantId } from './sql/names.js'
+
+const defaultTenant = 'default'
+
+/** What all scopes of one store share: the backend, the lanes that gather calls, what tables are known to be there. */
+class Engine {
+  readonly backend: Backend
+  readonly relations: Relations
+  readonly hub: LogHub
+  readonly #documents = new Map<string, CoalescedDocuments>()
+  readonly #logs = new Map<string, LogLanes>()
+  #closing: Promise<void> | undefined
+
+  constructor(backend: Backend) {
+    this.backend = backend
+    this.relations = new Relations(backend)
+    this.hub = new LogHub(backend)
+  }
+
+  documents(collection: string): CoalescedDocuments {
+    const known = this.#documents.get(collection)
+    if (known !== undefined) return known
+    // A server works on two batches at once, one waiting for the disk; the embedded database on one.
+    const lanes = new CoalescedDocuments(collection, this.backend.documents, this.backend.kind === 'postgres' ? 2 : 1)
+    this.#documents.set(collection, lanes)
+    return lanes
+  }
+
+  logs(log: string): LogLanes {
+    const known = this.#logs.get(log)
+    if (known !== undefined) return known
+    const lanes = new LogLanes(log, this.backend.logs, this.hub)
+    this.#logs.set(log, lanes)
+    return lanes
+  }
+
+  assertOpen(): void {
+    if (this.#closing !== undefined) throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
+  }
+
+  /** Answers what was called before, then lets go. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.hub.close()
+      await Promise.all([...this.#documents.values(), ...this.#logs.values()].map((lanes) => lanes.drain()))
+      await this.backend.close()
+    })()
+    return this.#closing
+  }
+}
+
+class StoreScope implements TenantStore {
+  readonly tenantId: string
+  readonly blobs: Blobs
+  protected readonly engine: Engine
+
+  constructor(engine: Engine, tenantId: string) {
+    this.engine = engine
+    this.tenantId = tenantId
+    this.blobs = new StoredBlobs(tenantId, engine.backend.blobs)
+  }
+
+  collection<T>(name: string, options?: CollectionOptions): Collection<T> {
+    this.engine.assertOpen()
+    const { backend, relations } = this.engine
+    return new StoredCollection<T>({
+      name: checkName(name, 'collection'),
+      tenant: this.tenantId,
+      access: this.engine.documents(name),
+      operations: backend.documents,
+      ready: relations.collection(name, options),
+      atomically: (work) => retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
+    })
+  }
+
+  log<T>(name: string): Log<T> {
+    this.engine.assertOpen()
+    return new StoredLog<T>({
+      name: checkName(name, 'log'),
+      tenant: this.tenantId,
+      operations: this.engine.backend.logs,
+      lanes: this.engine.logs(name),
+      hub: this.engine.hub,
+      ready: this.engine.relations.log(name),
+    })
+  }
+
+  async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    this.engine.assertOpen()
+    if (typeof work !== 'function') throw invalidField('work', 'must be a function')
+    const { backend, hub } = this.engine
+    for (;;) {
+      const missing: (() => Promise<void>)[] = []
+      const notifications: (() => void)[] = []
+      try {
+        const result = await retryConflicts(() => {
+          notifications.length = 0
+          return backend.transaction((tx) =>
+            work(new TransactionScope(this.engine, this.tenantId, tx, missing, notifications)),
+          )
+        }, options)
+        for (const notify of notifications) notify()
+        return result
+      } catch (error) {
+        if (missing.length === 0) throw error
+        for (const make of missing) await make()
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A tenant's scope holds nothing of its own.
+  }
+}
+
+/** The three shapes inside a transaction: no gathering with other callers, everything on the transaction's connection. */
+class TransactionScope implements Scope {
+  readonly tenantId: string
+  readonly blobs: Blobs
+  readonly #engine: Engine
+  readonly #tx: Operations
+  readonly #missing: (() => Promise<void>)[]
+  readonly #notifications: (() => void)[]
+
+  constructor(
+    engine: Engine,
+    tenantId: string,
+    tx: Operations,
+    missing: (() => Promise<void>)[],
+    notifications: (() => void)[],
+  ) {
+    this.tenantId = tenantId
+    this.blobs = new StoredBlobs(tenantId, tx.blobs)
+    this.#engine = engine
+    this.#tx = tx
+    this.#missing = missing
+    this.#notifications = notifications
+  }
+
+  collection<T>(name: string, options?: CollectionOptions): Collection<T> {
+    const { relations } = this.#engine
+    const ready = relations.collection(checkName(name, 'collection'), options)
+    return new StoredCollection<T>({
+      name,
+      tenant: this.tenantId,
+      access: new DirectDocuments(name, this.#tx.documents),
+      operations: this.#tx.documents,
+      ready: relations.insideTransaction(this.#missing, ready, `collection:${name}`),
+      atomically: (work) => work(this.#tx.documents),
+    })
+  }
+
+  log<T>(name: string): Log<T> {
+    const { relations, hub } = this.#engine
+    const ready = relations.log(checkName(name, 'log'))
+    return new StoredLog<T>({
+      name,
+      tenant: this.tenantId,
+      operations: this.#tx.logs,
+      hub: {
+        notify: (...change) => {
+          this.#notifications.push(() => hub.notify(...change))
+        },
+      },
+      ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
+    })
+  }
+}
+
+export class Store extends StoreScope implements DocumentStore {
+  constructor(backend: Backend) {
+    super(new Engine(backend), defaultTenant)
+  }
+
+  get kind(): Backend['kind'] {
+    return this.engine.backend.kind
+  }
+
+  tenant(id: string): TenantStore {
+    this.engine.assertOpen()
+    return new StoreScope(this.engine, checkTenantId(id))
+  }
+
+  async now(): Promise<Date> {
+    return new Date(await this.engine.backend.now())
+  }
+
+  async health(): Promise<StoreHealth> {
+    this.engine.assertOpen()
+    return { kind: this.kind, ...(await this.engine.backend.health()) }
+  }
+
+  migrate(): Promise<MigrationReport> {
+    return this.engine.backend.migrate()
+  }
+
+  close(): Promise<void> {
+    return this.engine.close()
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
