@@ -1,0 +1,136 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { Backend, BackendHealth, MigrationReport, Operations } from '../backend.js'
+import { MemoryBlobs } from './blobs.js'
+import { MemoryDocuments } from './documents.js'
+import { Journal, type Run } from './journal.js'
+import { MemoryLogs } from './logs.js'
+import { Turns } from './turns.js'
+
+export interface MemoryBackendOptions {
+  /** Milliseconds since 1970; default Date.now. */
+  readonly clock?: () => number
+}
+
+/** Keeps everything in this process, until it ends. For tests and trials; also what the other backends are compared with. */
+export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend {
+  return new MemoryBackend(options.clock ?? Date.now)
+}
+
+class MemoryBackend implements Backend {
+  readonly kind = 'memory'
+  readonly sharedWithOthers = false
+  readonly documents: MemoryDocuments
+  readonly logs: MemoryLogs
+  readonly blobs: MemoryBlobs
+  readonly #clock: () => number
+  readonly #turns = new Turns()
+  readonly #journal = new Journal()
+  #closed = false
+
+  constructor(clock: () => number) {
+    this.#clock = clock
+    const run: Run = (work) => this.#runAlone(work)
+    this.documents = new MemoryDocuments(run, this.#journal, clock)
+    this.logs = new MemoryLogs(run, this.#journal, clock)
+    this.blobs = new MemoryBlobs(run, this.#journal, clock)
+  }
+
+  now(): Promise<number> {
+    return this.#runAlone(this.#clock)
+  }
+
+  transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R> {
+    return this.#turns.takeAlone(async () => {
+      this.#checkOpen()
+      const transaction = new Transaction(this.#journal)
+      try {
+        const result = await work(this.#within(transaction))
+        transaction.end()
+        return result
+      } catch (error) {
+        transaction.rollBack()
+        throw error
+      } finally {
+        this.#journal.forget()
+      }
+    })
+  }
+
+  async health(): Promise<BackendHealth> {
+    this.#checkOpen()
+    return { server: 'memory', latencyMs: 0 }
+  }
+
+  async migrate(): Promise<MigrationReport> {
+    this.#checkOpen()
+    return { version: 0, applied: [] }
+  }
+
+  async close(): Promise<void> {
+    await this.#turns.take(() => undefined)
+    this.#closed = true
+  }
+
+  #within(transaction: Transaction): Operations {
+    const run: Run = (work) => transaction.run(work)
+    return {
+      documents: this.documents.on(run),
+      logs: this.logs.on(run),
+      blobs: this.blobs.on(run),
+      now: () => run(this.#clock),
+    }
+  }
+
+  #runAlone<R>(work: () => R): Promise<R> {
+    return this.#turns.take(() => {
+      this.#checkOpen()
+      try {
+        return work()
+      } catch (error) {
+        this.#journal.rollBackTo(0)
+        throw error
+      } finally {
+        this.#journal.forget()
+      }
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
+  }
+}
+
+/** As on PostgreSQL, a transaction in which an operation failed cannot be saved any more, also if the caller caught the error. */
+class Transaction {
+  readonly #journal: Journal
+  #failure: unknown
+  #state: 'open' | 'failed' | 'over' = 'open'
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+  }
+
+  async run<R>(work: () => R): Promise<R> {
+    if (this.#state === 'over') {
+      throw new HoldfastError('FAILED_PRECONDITION', 'The transaction is over: await all of its calls within its work')
+    }
+    if (this.#state === 'failed') throw this.#failure
+    try {
+      return work()
+    } catch (error) {
+      this.#state = 'failed'
+      this.#failure = error
+      throw error
+    }
+  }
+
+  end(): void {
+    if (this.#state === 'failed') throw this.#failure
+    this.#state = 'over'
+  }
+
+  rollBack(): void {
+    this.#state = 'over'
+    this.#journal.rollBackTo(0)
+  }
+}
