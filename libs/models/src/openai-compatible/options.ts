@@ -1,4 +1,5 @@
 import { invalidField } from '@holdfast/errors'
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 
 export interface OpenAiCompatibleOptions {
   /** Where `/chat/completions` is found below: `http://127.0.0.1:11434/v1`. Without credentials, query or fragment. */
@@ -43,7 +44,7 @@ export function settingsFrom(options: OpenAiCompatibleOptions): Settings {
     totalTimeoutMs: milliseconds('totalTimeoutMs', options.totalTimeoutMs ?? 600_000),
     maxRetries: retries(options.maxRetries ?? 2),
     retryDelayMs: milliseconds('retryDelayMs', options.retryDelayMs ?? 500),
-    headers: options.headers ?? {},
+    headers: parseHeaders(options.headers ?? {}),
   }
 }
 
@@ -68,6 +69,22 @@ function parseApiKey(key: string | undefined): string | undefined {
     throw invalidField('apiKey', 'has characters that no key has: look for a line break or a space')
   }
   return key
+}
+
+function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    } catch {
+      // Node's own error is not kept as the cause: a later version may show the value.
+      throw invalidField(
+        `headers.${name}`,
+        'cannot be sent: look for a line break or another character that HTTP forbids',
+      )
+    }
+  }
+  return { ...headers }
 }
 
 function milliseconds(field: string, value: number): number {
