@@ -57,3 +57,4 @@ export {
   type MessageFns,
 } from './gen/holdfast/chat/v1/chat.js'
 export { fileDescriptorSet } from './gen/descriptors.js'
+export { errorDomain, errorFromGrpc, grpcStatusObject } from './status-details.js'
