@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const binary = fileURLToPath(new URL('../../apps/cli/bin/holdfast.js', import.meta.url))
+
+/** A running `holdfast up`, on a port that stays the same over restarts. */
+export class HoldfastProcess implements AsyncDisposable {
+  readonly address: string
+  readonly #arguments: readonly string[]
+  readonly #environment: Readonly<Record<string, string>>
+  #child: ChildProcess | undefined
+  #lastErrors: string[] = []
+
+  private constructor(port: number, storeArguments: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.address = `127.0.0.1:${port}`
+    this.#arguments = ['up', '--json', '--listen', this.address, '--metrics', 'off', ...storeArguments]
+    this.#environment = environment
+  }
+
+  /** @param storeArguments `--data DIR` or `--database URL` */
+  static async start(
+    storeArguments: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<HoldfastProcess> {
+    const started = new HoldfastProcess(await freePort(), storeArguments, environment)
+    await started.start()
+    return started
+  }
+
+  /** @returns milliseconds until it was ready */
+  async start(): Promise<number> {
+    const before = performance.now()
+    const child = spawn(process.execPath, [binary, ...this.#arguments], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#environment },
+    })
+    this.#child = child
+    this.#lastErrors = []
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      this.#lastErrors = [...this.#lastErrors.slice(-20), line]
+    })
+    const lines = createInterface({ input: child.stdout })
+    const ready = once(lines, 'line')
+    const ended = once(child, 'exit').then(() => 'ended' as const)
+    if ((await Promise.race([ready, ended])) === 'ended') {
+      throw new Error(`holdfast up ended before it was ready:\n${this.#lastErrors.join('\n')}`)
+    }
+    return performance.now() - before
+  }
+
+  /** SIGKILL, and waits until the process is gone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('The system gave no port')
+  return address.port
+}

@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util'
+
+export interface CampaignOptions {
+  readonly kills: number
+  readonly writers: number
+  /** Which stores to run on. */
+  readonly stores: readonly ('embedded' | 'postgres')[]
+  readonly seed: number
+  readonly report: (line: string) => void
+}
+
+/** Figures by name; what must be 0 is named in `mustBeZero`. */
+export interface CampaignReport {
+  readonly figures: Readonly<Record<string, number>>
+  readonly mustBeZero: readonly string[]
+}
+
+const campaigns: Readonly<Record<string, () => Promise<{ run(options: CampaignOptions): Promise<CampaignReport> }>>> = {
+  conversations: () => import('./conversations.js'),
+  streams: () => import('./streams.js'),
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    kills: { type: 'string', default: '20' },
+    writers: { type: 'string', default: '16' },
+    store: { type: 'string', default: 'both' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+})
+const [name = ''] = positionals
+const load = Object.hasOwn(campaigns, name) ? campaigns[name] : undefined
+const numbers = { kills: Number(values.kills), writers: Number(values.writers), seed: Number(values.seed) }
+const stores = { both: ['embedded', 'postgres'], embedded: ['embedded'], postgres: ['postgres'] } as const
+const chosen = Object.hasOwn(stores, values.store) ? stores[values.store as keyof typeof stores] : undefined
+const sane = Object.values(numbers).every((number) => Number.isSafeInteger(number) && number >= 0) && numbers.writers > 0
+if (load === undefined || chosen === undefined || !sane) {
+  process.stderr.write(
+    `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--json]
+NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).\n`,
+  )
+  process.exitCode = 2
+} else {
+  const campaign = await load()
+  const report = (line: string) => process.stderr.write(`${line}\n`)
+  report(`seed ${numbers.seed}`)
+  const { figures, mustBeZero } = await campaign.run({ ...numbers, stores: chosen, report })
+  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
+  else for (const [figure, value] of Object.entries(figures)) process.stdout.write(`${figure}  ${value}\n`)
+  const failed = mustBeZero.filter((figure) => figures[figure] !== 0)
+  if (failed.length > 0) {
+    process.stderr.write(`Not zero: ${failed.join(', ')}\n`)
+    process.exitCode = 1
+  }
+}
