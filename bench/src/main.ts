@@ -14,6 +14,7 @@ export interface BenchOptions {
 }
 
 const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
+  chat: () => import('./chat.js'),
   persistence: () => import('./persistence.js'),
 }
 

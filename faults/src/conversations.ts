@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import type { Message } from '@holdfast/protocol'
-import { startPostgres } from '@holdfast/test-servers'
-import { HoldfastProcess } from './holdfast-process.js'
+import { HoldfastProcess, startPostgres } from '@holdfast/test-servers'
 import type { CampaignOptions, CampaignReport } from './main.js'
 import { randomFrom } from './random.js'
 
@@ -42,7 +41,7 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
     await using server = await HoldfastProcess.start(storeArguments)
     await using clients = createClients({ address: server.address, maxAttempts: 1, deadlineMs: 5000 })
     const ids = Array.from({ length: conversations }, (_, index) => `campaign-${index}`)
-    for (const id of ids) await clients.chat.createConversation({ id })
+    for (const id of ids) await clients.chat.createConversation({ conversationId: id })
 
     const acknowledged = new Map<string, Map<string, Acknowledged>>(ids.map((id) => [id, new Map()]))
     let stopping = false
@@ -57,7 +56,7 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
             const { message } = await clients.chat.sendMessage({
               conversationId,
               key,
-              parts: [{ content: { $case: 'text', text } }],
+              parts: [{ content: { $case: 'text', value: text } }],
             })
             acknowledged.get(conversationId)?.set(key, { seq: message?.seq ?? 0, text })
             break
@@ -110,7 +109,7 @@ function judge(
   for (const [key, { seq, text }] of expected) {
     const message = found.get(key)
     const content = message?.parts[0]?.content
-    if (message === undefined || content?.$case !== 'text' || content.text !== text) counts.lost += 1
+    if (message === undefined || content?.$case !== 'text' || content.value !== text) counts.lost += 1
     else if (message.seq !== seq) counts.moved += 1
   }
 }

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import { ReplyStatus } from '@holdfast/protocol'
-import { startPostgres } from '@holdfast/test-servers'
-import { HoldfastProcess } from './holdfast-process.js'
+import { HoldfastProcess, startPacedModel, startPostgres } from '@holdfast/test-servers'
 import type { CampaignOptions, CampaignReport } from './main.js'
-import { startPacedModel } from './paced-model.js'
 import { randomFrom } from './random.js'
 
 type Clients = ReturnType<typeof createClients>
@@ -54,16 +52,16 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
 }
 
 async function begin(clients: Clients, conversationId: string): Promise<string> {
-  await clients.chat.createConversation({ id: conversationId })
+  await clients.chat.createConversation({ conversationId })
   const abort = new AbortController()
   const events = clients.chat.streamChat(
-    { conversationId, key: 'question', parts: [{ content: { $case: 'text', text: 'Tell me all.' } }] },
+    { conversationId, key: 'question', parts: [{ content: { $case: 'text', value: 'Tell me all.' } }] },
     { signal: abort.signal },
   )
   for await (const { event } of events) {
     if (event?.$case !== 'started') continue
     abort.abort()
-    return event.started.replyId
+    return event.value.replyId
   }
   throw new Error(`The reply in ${conversationId} did not start`)
 }
@@ -85,13 +83,13 @@ async function readOn(clients: Clients, replyId: string, reading: Reading, stopA
       { signal: abort.signal },
     )) {
       if (event?.$case === 'delta') {
-        reading.text += event.delta.text
-        reading.cursor = event.delta.cursor
+        reading.text += event.value.text
+        reading.cursor = event.value.cursor
         left -= 1
       } else if (event?.$case === 'finished') {
-        reading.status = event.finished.status
-        const content = event.finished.message?.parts[0]?.content
-        reading.stored = content?.$case === 'text' ? content.text : ''
+        reading.status = event.value.status
+        const content = event.value.message?.parts[0]?.content
+        reading.stored = content?.$case === 'text' ? content.value : ''
       }
       if (left <= 0) abort.abort()
     }
@@ -115,7 +113,7 @@ async function cutReply(clients: Clients, conversationId: string, random: () => 
   await readOn(clients, replyId, reading)
   await neverCut
   const same = reading.text === uncut.text && uncut.text === whole && uncut.stored === whole
-  return { cuts: done, mismatches: same && reading.status === ReplyStatus.REPLY_STATUS_COMPLETE ? 0 : 1 }
+  return { cuts: done, mismatches: same && reading.status === ReplyStatus.COMPLETE ? 0 : 1 }
 }
 
 async function killReply(server: HoldfastProcess, clients: Clients, conversationId: string, random: () => number) {
@@ -132,6 +130,6 @@ async function killReply(server: HoldfastProcess, clients: Clients, conversation
   const stored = fresh.stored === fresh.text
   return {
     holes: kept && stored ? 0 : 1,
-    unfinished: fresh.status === ReplyStatus.REPLY_STATUS_INTERRUPTED ? 0 : 1,
+    unfinished: fresh.status === ReplyStatus.INTERRUPTED ? 0 : 1,
   }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const binary = fileURLToPath(new URL('../../apps/cli/bin/holdfast.js', import.meta.url))
+const binary = fileURLToPath(new URL('../../../apps/cli/bin/holdfast.js', import.meta.url))
 
 /** A running `holdfast up`, on a port that stays the same over restarts. */
 export class HoldfastProcess implements AsyncDisposable {
