@@ -1,1 +1,4 @@
-export {}
+export { type Clients, createClients } from './clients.js'
+export type { CallOptions, ClientsOptions, TlsOptions } from './options.js'
+export type { ChatClient } from './chat-client.js'
+export type { AddressHealth } from './health.js'
