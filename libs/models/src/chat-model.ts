@@ -91,8 +91,8 @@ export interface FinishEvent {
   readonly model: string
 }
 
-/** `length`: the limit of output tokens was reached. `content-filter`: the endpoint withheld the rest. */
-export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
+/** `length`: the limit of output tokens was reached. `content_filter`: the endpoint withheld the rest. */
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'other'
 
 export interface TokenUsage {
   readonly inputTokens: number

@@ -130,7 +130,7 @@ describe('a refusal of an OpenAI-compatible endpoint', () => {
     assert.match(asked.failure?.message ?? '', /top_k is unknown/)
     const failed = await heard((response) => sendError(response, 500, { message: 'no space left on 10.1.2.3' }))
     assert.doesNotMatch(failed.failure?.message ?? '', /10\.1\.2\.3/)
-    assert.match(String((failed.failure?.cause as Error).message), /500 no space left on 10\.1\.2\.3/)
+    assert.match(String(failed.failure?.cause), /500 no space left on 10\.1\.2\.3/)
   })
 
   it('is read only so far when it has no end', async () => {
@@ -266,6 +266,13 @@ describe('an endpoint that cannot be reached', () => {
   })
 })
 
+function limitedOnce(retryAfter: string): Script {
+  return (response, _request, count) => {
+    if (count === 1) sendError(response, 429, { message: '' }, { 'retry-after': retryAfter })
+    else sendEvents(response, answer('Hi'))
+  }
+}
+
 describe('a retry', () => {
   it('is made when the endpoint failed before the first token', async () => {
     const { events, requests } = await heard((response, _request, count) => {
@@ -286,15 +293,9 @@ describe('a retry', () => {
   })
 
   it('waits as long as the endpoint wants, and leaves long waits to the caller', async () => {
-    const limited = (retryAfter: string): Script => {
-      return (response, _request, count) =>
-        count === 1
-          ? sendError(response, 429, { message: '' }, { 'retry-after': retryAfter })
-          : sendEvents(response, answer('Hi'))
-    }
-    const soon = await heard(limited('0'), { maxRetries: 1, retryDelayMs: 100_000 })
+    const soon = await heard(limitedOnce('0'), { maxRetries: 1, retryDelayMs: 100_000 })
     assert.equal(soon.requests, 2)
-    const late = await heard(limited('3600'), retrying)
+    const late = await heard(limitedOnce('3600'), retrying)
     assert.deepEqual([late.requests, late.failure?.retryAfterMs], [1, 3_600_000])
   })
 

@@ -129,8 +129,9 @@ function unreachable(cause: unknown, redact: Redact): HoldfastError {
 /** An answer with an error status, or an error event within the stream, which has no status of its own. */
 function answeredWith(error: APIError, redact: Redact): HoldfastError {
   const body: unknown = error.error
-  const code = String(error.code ?? field(body, 'code') ?? '')
-  const status = error.status ?? statusInStream(code, String(error.type ?? ''))
+  // The declared types of `code` and `type` are wishes: vLLM sends a number as the code.
+  const code = wordOf(field(body, 'code'))
+  const status = error.status ?? statusInStream(code, wordOf(field(body, 'type')))
   const text = textOf(error, body)
   const retryAfterMs = retryAfter(error.headers)
   return failure(
@@ -184,6 +185,10 @@ function retryAfter(headers: Headers | undefined): number | undefined {
 function textOf(error: APIError, body: unknown): string {
   const message = typeof body === 'string' ? body : field(body, 'message')
   return typeof message === 'string' ? message : error.message
+}
+
+function wordOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
 function field(body: unknown, name: string): unknown {

@@ -64,7 +64,7 @@ export class HttpFetch implements Disposable {
         // The server closed the pooled connection just when it was used again: it never saw the request.
         // https://nodejs.org/docs/latest-v20.x/api/http.html#requestreusedsocket
         const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-        if (stale && !answered && signal?.aborted !== true) this.#send(url, method, body, signal).then(resolve, reject)
+        if (stale && !answered && signal?.aborted !== true) resolve(this.#send(url, method, body, signal))
         else reject(error)
       })
       request.end(body)

@@ -40,6 +40,17 @@ function finishOf(events: readonly ChatEvent[]): FinishEvent {
   return finishes[0] as FinishEvent
 }
 
+function countedChunk(text: string, outputTokens: number, finishReason: string | null): string {
+  return event({
+    choices: [{ index: 0, delta: { content: text }, finish_reason: finishReason }],
+    usage: { prompt_tokens: 5, completion_tokens: outputTokens, total_tokens: 5 + outputTokens },
+  })
+}
+
+function callChunk(index: number, call: object): string {
+  return chunk({ tool_calls: [{ index, ...call }] })
+}
+
 describe('an answer of an OpenAI-compatible endpoint', () => {
   it('comes piece by piece and ends with one finish that has the token counts', async () => {
     assert.deepEqual(await heardOf(...answer('Good ', 'morning', '!')), [
@@ -76,12 +87,7 @@ describe('an answer of an OpenAI-compatible endpoint', () => {
   })
 
   it('may have its token counts in every chunk: the last ones hold', async () => {
-    const counted = (text: string, outputTokens: number, finishReason: string | null): string =>
-      event({
-        choices: [{ index: 0, delta: { content: text }, finish_reason: finishReason }],
-        usage: { prompt_tokens: 5, completion_tokens: outputTokens, total_tokens: 5 + outputTokens },
-      })
-    const events = await heardOf(counted('a', 1, null), counted('b', 2, 'stop'), done)
+    const events = await heardOf(countedChunk('a', 1, null), countedChunk('b', 2, 'stop'), done)
     assert.deepEqual(finishOf(events).usage, { inputTokens: 5, outputTokens: 2 })
   })
 
@@ -203,10 +209,10 @@ describe('an answer of an OpenAI-compatible endpoint', () => {
     ['eos_token', 'stop'],
     ['length', 'length'],
     ['MAX_TOKENS', 'length'],
-    ['content_filter', 'content-filter'],
-    ['SAFETY', 'content-filter'],
-    ['tool_calls', 'tool-calls'],
-    ['function_call', 'tool-calls'],
+    ['content_filter', 'content_filter'],
+    ['SAFETY', 'content_filter'],
+    ['tool_calls', 'tool_calls'],
+    ['function_call', 'tool_calls'],
   ] as const) {
     it(`that stops by ${endpointReason} finishes with ${reason}`, async () => {
       const finish = finishOf(await heardOf(chunk({ content: 'x' }), chunk({}, endpointReason), done))
@@ -239,35 +245,33 @@ describe('an answer of an OpenAI-compatible endpoint', () => {
 })
 
 describe('tool calls of an OpenAI-compatible endpoint', () => {
-  const piece = (index: number | undefined, call: object): string => chunk({ tool_calls: [{ index, ...call }] })
-
   it('are put together from their pieces', async () => {
     const events = await heardOf(
-      piece(0, { id: 'call_a', type: 'function', function: { name: 'weather', arguments: '' } }),
-      piece(0, { function: { arguments: '{"city":' } }),
-      piece(1, { id: 'call_b', type: 'function', function: { name: 'time', arguments: '' } }),
-      piece(0, { function: { arguments: '"Rome"}' } }),
+      callChunk(0, { id: 'call_a', type: 'function', function: { name: 'weather', arguments: '' } }),
+      callChunk(0, { function: { arguments: '{"city":' } }),
+      callChunk(1, { id: 'call_b', type: 'function', function: { name: 'time', arguments: '' } }),
+      callChunk(0, { function: { arguments: '"Rome"}' } }),
       chunk({}, 'tool_calls'),
       done,
     )
     assert.deepEqual(events, [
       { type: 'tool-call', id: 'call_a', name: 'weather', argumentsJson: '{"city":"Rome"}' },
       { type: 'tool-call', id: 'call_b', name: 'time', argumentsJson: '{}' },
-      { type: 'finish', reason: 'tool-calls', model: 'scripted-1' },
+      { type: 'finish', reason: 'tool_calls', model: 'scripted-1' },
     ])
   })
 
   it('are told apart by id where the endpoint does not number them, and get an id where they have none', async () => {
     const events = await heardOf(
-      piece(0, { id: 'x', function: { name: 'one', arguments: '{}' } }),
-      piece(0, { id: 'y', function: { name: 'two', arguments: '{}' } }),
-      piece(7, { function: { name: 'three', arguments: '{}' } }),
+      callChunk(0, { id: 'x', function: { name: 'one', arguments: '{}' } }),
+      callChunk(0, { id: 'y', function: { name: 'two', arguments: '{}' } }),
+      callChunk(7, { function: { name: 'three', arguments: '{}' } }),
       chunk({}, 'stop'),
       done,
     )
     assert.deepEqual(
       events.map((one) => (one.type === 'tool-call' ? [one.id, one.name] : one.type === 'finish' ? one.reason : one)),
-      [['x', 'one'], ['y', 'two'], ['call_2', 'three'], 'tool-calls'],
+      [['x', 'one'], ['y', 'two'], ['call_2', 'three'], 'tool_calls'],
     )
   })
 })

@@ -96,7 +96,7 @@ export class ReplyReader {
   #finishEvent(): FinishEvent {
     const endpointReason = this.#endpointReason ?? ''
     const known = reasons.get(endpointReason.toLowerCase()) ?? 'other'
-    const reason = known === 'stop' && this.#calls.length > 0 ? 'tool-calls' : known
+    const reason = known === 'stop' && this.#calls.length > 0 ? 'tool_calls' : known
     return {
       type: 'finish',
       reason,
@@ -123,12 +123,12 @@ const reasons: ReadonlyMap<string, FinishReason> = new Map([
   ['length', 'length'],
   ['max_tokens', 'length'],
   ['model_length', 'length'],
-  ['tool_calls', 'tool-calls'],
-  ['function_call', 'tool-calls'],
-  ['tool_use', 'tool-calls'],
-  ['content_filter', 'content-filter'],
-  ['safety', 'content-filter'],
-  ['refusal', 'content-filter'],
+  ['tool_calls', 'tool_calls'],
+  ['function_call', 'tool_calls'],
+  ['tool_use', 'tool_calls'],
+  ['content_filter', 'content_filter'],
+  ['safety', 'content_filter'],
+  ['refusal', 'content_filter'],
 ])
 
 /** The content is a string or null; Mistral's thinking models send a list of parts. */

@@ -45,6 +45,7 @@ function openAiMessage(message: ChatMessage, at: string, paired: ReadonlySet<str
     case 'assistant':
       return assistantMessage(message.parts, paired)
     case 'tool':
+    default:
       return message.parts.flatMap((part) =>
         part.type === 'tool-result' && paired.has(part.id)
           ? [{ role: 'tool' as const, tool_call_id: part.id, content: part.content }]
