@@ -1,110 +1,140 @@
-import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { HoldfastError } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
-import type { CellParser } from '../postgres/cells.js'
-import { queryMessage, statementMessage } from '../postgres/statement-message.js'
-import { runTransaction } from '../postgres/transaction.js'
+import { commit, runTransaction } from '../postgres/transaction.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
-import { errorOfSqlState } from '../sql/sqlstate.js'
-import { readAnswer } from './answer.js'
+import { ThreadDied } from './database-thread.js'
+import { EmbeddedDatabase, closed } from './database.js'
+import { Gate } from './gate.js'
+import { type Session, StalePlan } from './session.js'
+import { Upkeep } from './upkeep.js'
 
 export interface EmbeddedDriverOptions {
+  /** How long a call may wait for an open transaction, in milliseconds; default 10,000. Then FAILED_PRECONDITION. */
   readonly transactionWaitMs?: number
+  /** How long one statement may take, in milliseconds; default 60,000. Then the database is started anew, because a statement in
+   *  it cannot be stopped alone. */
+  readonly statementTimeoutMs?: number
+  /** How long `script` (migrations) may take, in milliseconds; default 600,000. */
+  readonly scriptTimeoutMs?: number
 }
 
-export async function openEmbeddedDriver(folder: string, _options: EmbeddedDriverOptions = {}): Promise<SqlDriver> {
-  await mkdir(folder, { recursive: true })
-  const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: { folder: join(folder, 'pg') } })
-  await once(worker, 'message')
-  return new EmbeddedDriver(worker)
-}
-
-interface Prepared {
-  columns: readonly CellParser[] | undefined
+/** PGlite on a folder of its own, in a thread of this process. Makes the folder if it is not there.
+ *  @throws FAILED_PRECONDITION (in use, with the owner's process id; not a data folder), PERMISSION_DENIED, RESOURCE_EXHAUSTED
+ *  (disk full), DATA_LOSS (damaged) */
+export async function openEmbeddedDriver(folder: string, options: EmbeddedDriverOptions = {}): Promise<SqlDriver> {
+  return new EmbeddedDriver(await EmbeddedDatabase.open(folder), {
+    transactionWaitMs: 10_000,
+    statementTimeoutMs: 60_000,
+    scriptTimeoutMs: 600_000,
+    ...options,
+  })
 }
 
 class EmbeddedDriver implements SqlDriver {
   readonly kind = 'embedded'
   readonly sharedWithOthers = false
-  readonly #worker: Worker
-  readonly #pending: ((bytes: Uint8Array) => void)[] = []
-  readonly #prepared = new Map<string, Prepared>()
-  #transactions: Promise<unknown> = Promise.resolve()
-  #open = 0
+  readonly #database: EmbeddedDatabase
+  readonly #options: Required<EmbeddedDriverOptions>
+  readonly #gate: Gate
+  readonly #upkeep: Upkeep
+  #closed: Promise<void> | undefined
 
-  constructor(worker: Worker) {
-    this.#worker = worker
-    worker.on('message', (bytes: Uint8Array) => this.#pending.shift()?.(bytes))
+  constructor(database: EmbeddedDatabase, options: Required<EmbeddedDriverOptions>) {
+    this.#database = database
+    this.#options = options
+    this.#gate = new Gate(options.transactionWaitMs)
+    this.#upkeep = new Upkeep((statement) => this.#query(statement, options.scriptTimeoutMs))
   }
 
   async query(statement: Statement): Promise<SqlRow[]> {
-    if (this.#open > 0) await this.#transactions
-    return this.#run(statement)
+    if (this.#closed !== undefined) throw closed()
+    if (statement.readOnly !== true) this.#upkeep.wrote()
+    return this.#query(statement, this.#options.statementTimeoutMs)
   }
 
-  #run(statement: Statement): Promise<SqlRow[]> {
-    const { name } = statement
-    const known = name === undefined ? undefined : this.#prepared.get(name)
-    const prepared: Prepared = known ?? { columns: undefined }
-    if (name !== undefined) this.#prepared.set(name, prepared)
-    const message = statementMessage(statement, {
-      parse: known === undefined,
-      close: false,
-      describe: known === undefined,
-    })
-    return this.#post(message, prepared)
+  async #query(statement: Statement, timeoutMs: number): Promise<SqlRow[]> {
+    const run = (): Promise<SqlRow[]> =>
+      this.#withSession(
+        (session) => this.#gate.pass(() => session.run(statement, timeoutMs)),
+        statement.readOnly === true,
+      )
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof StalePlan)) throw error
+      return run()
+    }
   }
 
-  #post(message: Buffer, prepared: Prepared): Promise<SqlRow[]> {
-    return new Promise((resolve, reject) => {
-      this.#pending.push((bytes) => {
-        try {
-          const answer = readAnswer(bytes, prepared.columns)
-          prepared.columns ??= answer.columns
-          if (answer.error === undefined) resolve(answer.rows)
-          else reject(errorOfSqlState(answer.error, undefined))
-        } catch (error) {
-          reject(error)
-        }
-      })
-      this.#worker.postMessage(message)
-    })
-  }
-
-  transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
-    this.#open++
-    const result = this.#transactions.then(() => runTransaction((statement) => this.#run(statement), work))
-    this.#transactions = result.then(
-      () => {
-        this.#open--
-      },
-      () => {
-        this.#open--
-      },
+  async transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    if (this.#closed !== undefined) throw closed()
+    this.#upkeep.wrote()
+    const { statementTimeoutMs } = this.#options
+    return this.#withSession(
+      (session) =>
+        this.#gate.take(() =>
+          runTransaction(async (statement) => {
+            try {
+              return await session.run(statement, statementTimeoutMs)
+            } catch (error) {
+              // Before COMMIT is sent nothing can have been committed.
+              throw error instanceof ThreadDied ? outcome(error, !error.sent || statement !== commit) : error
+            }
+          }, work),
+        ),
+      false,
     )
-    return result
   }
 
   async script(text: string): Promise<void> {
-    await this.#post(queryMessage(text), { columns: undefined })
+    if (this.#closed !== undefined) throw closed()
+    this.#upkeep.wrote()
+    const { scriptTimeoutMs } = this.#options
+    await this.#withSession((session) => this.#gate.pass(() => session.script(text, scriptTimeoutMs)), false)
   }
 
   async health(): Promise<BackendHealth> {
     const started = performance.now()
-    const [row] = await this.query({
-      name: 'holdfast_version',
-      text: `select current_setting('server_version')`,
-      values: [],
-      readOnly: true,
-    })
+    const text = `select current_setting('server_version')`
+    const [row] = await this.query({ name: 'holdfast_version', text, values: [], readOnly: true })
     return { server: `PGlite (PostgreSQL ${row?.[0]})`, latencyMs: performance.now() - started }
   }
 
-  async close(): Promise<void> {
-    const exit = once(this.#worker, 'exit')
-    this.#worker.postMessage('close')
-    await exit
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      await this.#upkeep.stop()
+      // After the transactions that run and those that wait. One that never ends is left to its fate.
+      await this.#gate.take(() => Promise.resolve()).catch(() => {})
+      await this.#database.close()
+    })()
+    return this.#closed
   }
+
+  async #withSession<R>(use: (session: Session) => Promise<R>, harmless: boolean): Promise<R> {
+    const session = this.#database.session ?? (await this.#database.revive())
+    try {
+      return await use(session)
+    } catch (error) {
+      throw error instanceof ThreadDied ? outcome(error, harmless || !error.sent) : error
+    }
+  }
+}
+
+/** @param harmless nothing can have been written, or only something was read */
+function outcome(death: ThreadDied, harmless: boolean): HoldfastError {
+  return harmless
+    ? new HoldfastError(
+        'UNAVAILABLE',
+        `The embedded database stopped (${death.message}) and is started again: try again`,
+        {
+          cause: death,
+          reason: 'DATABASE_STOPPED',
+          retryAfterMs: 1_000,
+        },
+      )
+    : new HoldfastError(
+        'UNKNOWN',
+        `The embedded database stopped (${death.message}) and may or may not have committed a write: read it again, or repeat it with its idempotency key`,
+        { cause: death, reason: 'DATABASE_STOPPED' },
+      )
 }

@@ -1,44 +1,61 @@
 import { PGlite } from '@electric-sql/pglite'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { ThreadMessage, ThreadSettings } from './database-thread.js'
 import { DurableFolder } from './durable-folder.js'
+import { databaseFolder, finishInitialisation } from './folder.js'
 
 /** The thread that PGlite runs in: it takes protocol messages (one statement each, Sync included) and gives back what the
  *  server says to each, in order. It knows nothing of their meaning, so that no value is copied more than once. */
-const port = parentPort
-if (port === null) throw new Error('This file is the thread of an embedded database and not a program')
+const { folder, isNew } = workerData as ThreadSettings
 
-const { folder } = workerData as { readonly folder: string }
-const database = await PGlite.create({
-  fs: new DurableFolder(folder),
-  startParams: [
+/** What the server wrote on its standard error; its last words say why it does not start. */
+const log: string[] = []
+
+void start()
+
+async function start(): Promise<void> {
+  let database: PGlite
+  try {
+    database = await PGlite.create({
+      fs: new DurableFolder(databaseFolder(folder)),
+      startParams: startParameters(),
+      onStderr: (line) => {
+        if (log.push(line) > 50) log.shift()
+        return false
+      },
+    })
+    if (isNew) finishInitialisation(folder)
+  } catch (error) {
+    // As text: what a thread throws at start may be anything, also something that cannot be sent.
+    send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log })
+    return
+  }
+  log.length = 0
+  parentPort?.on('message', (message: Uint8Array | 'close') => {
+    if (message === 'close') void close(database)
+    else answer(database, message)
+  })
+  send({ kind: 'ready' })
+}
+
+function startParameters(): string[] {
+  const settings = ['wal_sync_method=fsync', 'timezone=UTC', 'datestyle=ISO, MDY', 'bytea_output=hex']
+  return [
     ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
-    ...['wal_sync_method=fsync', 'timezone=UTC', 'datestyle=ISO, MDY', 'bytea_output=hex'].flatMap((setting) => [
-      '-c',
-      setting,
-    ]),
-  ],
-})
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ]
+}
 
-port.on('message', (message: Uint8Array | 'close') => {
-  if (message === 'close') void close()
-  else answer(message)
-})
-port.postMessage('ready')
-
-function answer(message: Uint8Array): void {
+function answer(database: PGlite, message: Uint8Array): void {
   const chunks: Uint8Array[] = []
-  let failure: unknown
-  // Synchronous until the server has said all, although it gives a promise.
+  // The answer is complete when this returns; the promise only tells of a failure.
   database
     .execProtocolRawStream(message, { syncToFs: false, onRawData: (bytes) => chunks.push(bytes.slice()) })
-    .catch((error: unknown) => {
-      failure = error
-    })
-    .then(() => {
-      if (failure !== undefined) throw failure
-      const bytes = joined(chunks)
-      port?.postMessage(bytes, [bytes.buffer])
-    })
+    .catch((error: unknown) =>
+      send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log }),
+    )
+  const bytes = joined(chunks)
+  send({ kind: 'answer', bytes }, [bytes.buffer])
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -51,8 +68,11 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-async function close(): Promise<void> {
+async function close(database: PGlite): Promise<void> {
   await database.close()
-  port?.postMessage('closed')
-  port?.close()
+  parentPort?.close()
+}
+
+function send(message: ThreadMessage, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer)
 }

@@ -11,7 +11,11 @@ export interface MessageOptions {
 
 /** The messages that run one statement, in one buffer: Close, Parse and Describe as asked, Bind, Execute, Sync.
  *  Source: https://www.postgresql.org/docs/current/protocol-message-formats.html */
-export function statementMessage(statement: Statement, options: MessageOptions): Buffer {
+export function statementMessage(
+  statement: Statement,
+  options: MessageOptions,
+  allocate: (bytes: number) => Buffer<ArrayBuffer> = Buffer.allocUnsafe,
+): Buffer<ArrayBuffer> {
   const { name = '', text, values } = statement
   const nameBytes = Buffer.byteLength(name)
   const textBytes = options.parse ? Buffer.byteLength(text) : 0
@@ -29,7 +33,7 @@ export function statementMessage(statement: Statement, options: MessageOptions):
       `A statement of ${totalBytes} bytes is more than the database takes: write less at once`,
     )
   }
-  const message = Buffer.allocUnsafe(totalBytes)
+  const message = allocate(totalBytes)
   let at = 0
   if (options.close) {
     message[at] = 0x43
@@ -65,9 +69,12 @@ export function statementMessage(statement: Statement, options: MessageOptions):
 }
 
 /** One simple query, of one or more statements without parameters. */
-export function queryMessage(text: string): Buffer {
+export function queryMessage(
+  text: string,
+  allocate: (bytes: number) => Buffer<ArrayBuffer> = Buffer.allocUnsafe,
+): Buffer<ArrayBuffer> {
   const bytes = Buffer.byteLength(text)
-  const message = Buffer.allocUnsafe(1 + 4 + bytes + 1)
+  const message = allocate(1 + 4 + bytes + 1)
   message[0] = 0x51
   message.writeInt32BE(4 + bytes + 1, 1)
   message.write(text, 5)

@@ -1,0 +1,70 @@
+import type { SqlRow, Statement } from '../sql/driver.js'
+
+/** What a PostgreSQL server does in the background and PGlite, which has one session and nothing beside it, does not: checkpoints (without
+ *  them the write-ahead log grows for ever and is replayed in full after a crash: measured 360 MB after 360 MB of updates)
+ *  and vacuum and analyze (without them tables grow with every update and the planner knows nothing). */
+export class Upkeep {
+  readonly #query: (statement: Statement) => Promise<SqlRow[]>
+  readonly #timer: NodeJS.Timeout
+  #written = false
+  #underWay: Promise<void> | undefined
+  #lastVacuumAt = performance.now()
+
+  constructor(query: (statement: Statement) => Promise<SqlRow[]>) {
+    this.#query = query
+    this.#timer = setInterval(() => {
+      if (this.#written) this.#start()
+    }, intervalMs).unref()
+  }
+
+  /** Tells of a statement that may have written. */
+  wrote(): void {
+    this.#written = true
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#underWay
+  }
+
+  #start(): void {
+    if (this.#underWay !== undefined) return
+    this.#written = false
+    this.#underWay = this.#run()
+      // It comes again, and whatever keeps the database from it shows to the callers themselves.
+      .catch(() => {})
+      .finally(() => {
+        this.#underWay = undefined
+      })
+  }
+
+  async #run(): Promise<void> {
+    const [log] = await this.#query({ name: 'holdfast_wal', text: walText, values: [], readOnly: true })
+    if (Number(log?.[0]) > walBytes) await this.#query({ text: 'checkpoint', values: [] })
+    if (performance.now() - this.#lastVacuumAt < vacuumIntervalMs) return
+    this.#lastVacuumAt = performance.now()
+    for (const [table, vacuum] of await this.#query({
+      name: 'holdfast_vacuum',
+      text: vacuumText,
+      values: [],
+      readOnly: true,
+    })) {
+      await this.#query({ text: `${vacuum === true ? 'vacuum (analyze)' : 'analyze'} ${table}`, values: [] })
+    }
+  }
+}
+
+const intervalMs = 2_000
+const walBytes = 64 * 1024 * 1024
+const vacuumIntervalMs = 60_000
+
+const walText = `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 from pg_control_checkpoint()`
+
+/** Autovacuum's own thresholds: https://www.postgresql.org/docs/18/routine-vacuuming.html#AUTOVACUUM */
+const vacuumText = `select format('%I.%I', s.schemaname, s.relname),
+  s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0) or age(c.relfrozenxid) > 200000000
+from pg_stat_all_tables s join pg_class c on c.oid = s.relid
+where c.relkind in ('r', 't') and s.schemaname <> 'pg_toast' and (
+  s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0)
+  or s.n_mod_since_analyze > 50 + 0.1 * greatest(c.reltuples, 0)
+  or age(c.relfrozenxid) > 200000000)`
