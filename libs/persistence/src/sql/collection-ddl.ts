@@ -31,7 +31,7 @@ function tableDdl(collection: string): string {
 
 function indexDdl(collection: string, { on, unique }: IndexDefinition): string {
   const expressions = on.flatMap((path) => {
-    const { rank, number, text } = dataField(literalPath(path))
+    const { rank, number, text } = dataField(path, literalPath)
     return [rank, number, text].map(withoutAlias)
   })
   // A unique index must not hold the id; for sorting, the id at the end makes the order of the index the order of a find.

@@ -72,7 +72,7 @@ function orderOf(sort: readonly SortKey[], pathText: PathText): Ordering[] {
   const keys = sort.map(({ path, direction }): Ordering => {
     const towards = direction === 1 ? 'asc' : 'desc'
     if (path.of === 'meta') return { path, expressions: [metaColumn(path.name)], direction: towards }
-    const { rank, number, text } = dataField(pathText(path.segments))
+    const { rank, number, text } = dataField(path.segments, pathText)
     return { path, expressions: [rank, number, text], direction: towards }
   })
   return [...keys, { path: { of: 'meta', name: 'id' }, expressions: ['t.id'], direction: keys.at(-1)?.direction ?? 'asc' }]

@@ -1,4 +1,5 @@
-import type { FieldPath, MetaField } from '../query/predicate.js'
+import { isArrayIndex } from '../query/field-path.js'
+import type { MetaField } from '../query/predicate.js'
 import { escapeText } from './json-text.js'
 import { quoteLiteral } from './names.js'
 import type { Parameters } from './parameters.js'
@@ -28,17 +29,32 @@ function quoteArrayItem(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }
 
-/** The value at a path as jsonb; NULL where there is none. */
-export function jsonAt(path: string): string {
-  return `(t.data #> ${path})`
+/** The value at a path as jsonb; NULL where there is none. `#>` would take "-1" and "01" for places in an array, where only "1"
+ *  is one; `->` with text takes everything for a key. */
+export function jsonAt(segments: readonly string[], pathText: PathText): string {
+  let json = 't.data'
+  let run: string[] = []
+  const step = () => {
+    if (run.length > 0) json = `(${json} #> ${pathText(run)})`
+    run = []
+  }
+  for (const segment of segments) {
+    if (!/^\s*[+-]?\d+$/.test(segment) || isArrayIndex(segment)) run.push(segment)
+    else {
+      step()
+      json = `(${json} -> ${quoteLiteral(segment)}::text)`
+    }
+  }
+  step()
+  return json
 }
 
-export function dataField(path: string): FieldSql {
-  const json = jsonAt(path)
+export function dataField(segments: readonly string[], pathText: PathText): FieldSql {
+  const json = jsonAt(segments, pathText)
   return {
-    rank: `(case jsonb_typeof${json} when 'number' then 2 when 'string' then 3 when 'object' then 4 when 'array' then 5 when 'boolean' then 6 else 1 end)`,
-    number: `(case jsonb_typeof${json} when 'number' then ${json}::numeric when 'boolean' then ${json}::boolean::int::numeric else 0::numeric end)`,
-    text: `(case jsonb_typeof${json} when 'string' then (t.data #>> ${path}) else '' end collate "C")`,
+    rank: `(case jsonb_typeof(${json}) when 'number' then 2 when 'string' then 3 when 'object' then 4 when 'array' then 5 when 'boolean' then 6 else 1 end)`,
+    number: `(case jsonb_typeof(${json}) when 'number' then ${json}::numeric when 'boolean' then ${json}::boolean::int::numeric else 0::numeric end)`,
+    text: `(case jsonb_typeof(${json}) when 'string' then (${json} #>> '{}'::text[]) else '' end collate "C")`,
   }
 }
 
@@ -51,9 +67,4 @@ const metaColumns: Readonly<Record<MetaField, string>> = {
 
 export function metaColumn(name: MetaField): string {
   return metaColumns[name]
-}
-
-/** The column of a sort key that is not a path into the data, with the parameter that a position compares with. */
-export function isMeta(path: FieldPath): path is FieldPath & { of: 'meta' } {
-  return path.of === 'meta'
 }

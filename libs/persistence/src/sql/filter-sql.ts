@@ -1,3 +1,4 @@
+import { isArrayIndex } from '../query/field-path.js'
 import type { ComparisonOperator, FieldPath, JsonValue, MetaField, Predicate } from '../query/predicate.js'
 import { dataField, type FieldSql, jsonAt, metaColumn, type PathText } from './field-sql.js'
 import { escapeForJsonb, escapeText } from './json-text.js'
@@ -19,7 +20,7 @@ export function filterSql(predicate: Predicate, parameters: Parameters, pathText
       return `(not ${filterSql(predicate.of, parameters, pathText)})`
     case 'exists': {
       const { path, exists } = predicate
-      const found = path.of === 'meta' ? 'true' : pathExists(path.segments, '', parameters)
+      const found = path.of === 'meta' ? 'true' : new DataComparison(path.segments, parameters, pathText).exists()
       return exists ? found : `(not ${found})`
     }
     case 'compare':
@@ -32,7 +33,6 @@ export function filterSql(predicate: Predicate, parameters: Parameters, pathText
 }
 
 const operators = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
-const jsonPathOperators = { ...operators, eq: '==' } as const
 
 function compareMeta(name: MetaField, op: ComparisonOperator, value: JsonValue, parameters: Parameters): string {
   const column = metaColumn(name)
@@ -57,53 +57,74 @@ function inSql(path: FieldPath, values: readonly JsonValue[], parameters: Parame
 }
 
 /** Comparisons with the value at one path. The plain case (no array on the way) is the triple of field-sql.ts, which an index
- *  can serve; arrays on the way or at the end are left to jsonpath, whose lax mode steps into arrays as MongoDB does. */
+ *  can serve. Documents with an array on the way or at the end are also looked through value by value.
+ *  Expressions are made when they are first used, because the server refuses parameters that its statement does not use. */
 class DataComparison {
   readonly #segments: readonly string[]
   readonly #parameters: Parameters
-  readonly #path: string
-  readonly #field: FieldSql
-  readonly #arrayOnTheWay: string
-  readonly #arrayAnywhere: string
+  readonly #pathText: PathText
+  #jsonSql: string | undefined
+  #fieldSql: FieldSql | undefined
+  #arraySql: string | undefined
 
   constructor(segments: readonly string[], parameters: Parameters, pathText: PathText) {
     this.#segments = segments
     this.#parameters = parameters
-    this.#path = pathText(segments)
-    this.#field = dataField(this.#path)
-    const prefixes = segments.slice(0, -1).map((_, index) => segments.slice(0, index + 1))
-    const prefixArrays = prefixes.map((prefix) => `jsonb_typeof(${jsonAt(pathText(prefix))}) = 'array'`)
-    // "is true" because the type of a missing value is NULL.
-    this.#arrayOnTheWay = prefixArrays.length === 0 ? 'false' : `((${prefixArrays.join(' or ')}) is true)`
-    this.#arrayAnywhere =
-      prefixArrays.length === 0 ? `${this.#field.rank} = 5` : `(${this.#field.rank} = 5 or ${this.#arrayOnTheWay})`
+    this.#pathText = pathText
+  }
+
+  exists(): string {
+    if (this.#segments.length === 1) return `(${this.#json} is not null)`
+    const through = this.#through('x.v is not null')
+    return `(case when ${this.#arrayOnTheWay} then ${through} else ${this.#json} is not null end)`
   }
 
   compare(op: ComparisonOperator, value: JsonValue): string {
     if (value === null) return op === 'gt' || op === 'lt' ? 'false' : this.#isNull()
     if (typeof value === 'object') return op === 'eq' ? this.#equalsWhole([value]) : 'false'
-    const plain = this.#plain(op, value)
-    const step = `? (@.type() != "array" && @ ${jsonPathOperators[op]} $v)`
-    const variable = this.#parameters.json(escapeForJsonb(JSON.stringify({ v: value })))
-    const lax = pathExists(this.#segments, step, this.#parameters, variable)
-    return `(${this.#guardOddIndex(plain)} or (${this.#arrayAnywhere} and ${lax}))`
+    const through = this.#through(this.#elementMeets(op, value))
+    return `(${this.#plain(op, value)} or (${this.#arrayAnywhere} and ${through}))`
   }
 
   in(values: readonly JsonValue[]): string {
-    const strings = values.filter((value) => typeof value === 'string').map(escapeText)
+    const strings = values.filter((value) => typeof value === 'string')
     const others = values.filter((value) => typeof value === 'number' || typeof value === 'boolean')
     const whole = values.filter((value) => typeof value === 'object' && value !== null)
-    const { rank, text } = this.#field
     const plain = others.map((value) => this.#plain('eq', value))
-    if (strings.length > 0) plain.push(`(${rank} = 3 and ${text} = any(${this.#parameters.textArray(strings)}))`)
-    const parts: string[] = []
-    if (plain.length > 0) {
-      const elements = this.#elementsAmong([...strings.map((s) => JSON.stringify(s)), ...others.map((o) => JSON.stringify(o))])
-      parts.push(this.#guardOddIndex(`(${plain.join(' or ')})`), `(${this.#arrayAnywhere} and ${elements})`)
+    if (strings.length > 0) {
+      const { rank, text } = this.#field
+      plain.push(`(${rank} = 3 and ${text} = any(${this.#parameters.textArray(strings.map(escapeText))}))`)
     }
+    const parts = [...plain]
+    if (plain.length > 0) parts.push(`(${this.#arrayAnywhere} and ${this.#through(this.#among([...strings, ...others]))})`)
     if (values.includes(null)) parts.push(this.#isNull())
     if (whole.length > 0) parts.push(this.#equalsWhole(whole))
     return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`
+  }
+
+  get #json(): string {
+    this.#jsonSql ??= jsonAt(this.#segments, this.#pathText)
+    return this.#jsonSql
+  }
+
+  get #field(): FieldSql {
+    this.#fieldSql ??= dataField(this.#segments, this.#pathText)
+    return this.#fieldSql
+  }
+
+  get #arrayOnTheWay(): string {
+    if (this.#segments.length === 1) return 'false'
+    this.#arraySql ??= this.#segments
+      .slice(0, -1)
+      .map((_, index) => `jsonb_typeof(${jsonAt(this.#segments.slice(0, index + 1), this.#pathText)}) = 'array'`)
+      .join(' or ')
+    // "is true" because the type of a missing value is NULL.
+    return `((${this.#arraySql}) is true)`
+  }
+
+  get #arrayAnywhere(): string {
+    const atTheEnd = `${this.#field.rank} = 5`
+    return this.#segments.length === 1 ? atTheEnd : `(${atTheEnd} or ${this.#arrayOnTheWay})`
   }
 
   #plain(op: ComparisonOperator, value: string | number | boolean): string {
@@ -114,55 +135,59 @@ class DataComparison {
     return `(${rank} = 2 and ${number} ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')})`
   }
 
-  /** `#>` takes "-1", "+1" and "01" for places in an array; MongoDB only "1". */
-  #guardOddIndex(plain: string): string {
-    const odd = this.#segments.some((segment) => /^\s*[+-]?\d+$/.test(segment) && !/^(0|[1-9]\d*)$/.test(segment))
-    return odd ? `(not ${this.#arrayOnTheWay} and ${plain})` : plain
-  }
-
-  /** Null, or missing: of the document, or of one of the objects in an array on the way. */
   #isNull(): string {
-    const lax = pathExists(this.#segments, '? (@ == null)', this.#parameters)
-    const missing = this.#segments.slice(1).map((_, index) => {
-      const prefix = this.#segments.slice(0, index + 1)
-      const rest = this.#segments.slice(index + 1).map((segment) => jsonPathMember(segment))
-      return pathExists(prefix, `[*] ? (@.type() == "object" && !exists(@${rest.join('')}))`, this.#parameters)
-    })
-    const through = [lax, ...missing].join(' or ')
-    if (this.#segments.length === 1) return `(${this.#field.rank} = 1 or (${this.#field.rank} = 5 and ${lax}))`
-    return `(case when ${this.#arrayOnTheWay} then (${through}) else (${this.#field.rank} = 1 or (${this.#field.rank} = 5 and ${lax})) end)`
+    const through = this.#through(`(x.v is null or x.v = 'null'::jsonb)`)
+    return `(case when ${this.#arrayAnywhere} then ${through} else ${this.#field.rank} = 1 end)`
   }
 
   /** Equal to an object or array as a whole, or having it as an element. */
   #equalsWhole(values: readonly JsonValue[]): string {
-    const texts = values.map((value) => escapeForJsonb(JSON.stringify(value)))
-    const set = this.#parameters.json(`[${texts.join(',')}]`)
-    const among = `in (select jsonb_array_elements(${set}))`
-    const whole = `coalesce(${jsonAt(this.#path)} ${among}, false)`
-    const at = jsonPathOf(this.#segments)
-    const found = (path: string) =>
-      `exists (select from jsonb_path_query(t.data, ${this.#parameters.add(path, 'jsonpath')}) e where e ${among})`
-    return `(${this.#guardOddIndex(whole)} or (${this.#arrayAnywhere} and (${found(at)} or ${found(`${at}[*]`)})))`
+    const through = this.#through(this.#among(values))
+    return `(case when ${this.#arrayAnywhere} then ${through} else coalesce(${this.#json} ${this.#anyOf(values)}, false) end)`
   }
 
-  #elementsAmong(jsonTexts: readonly string[]): string {
-    const set = this.#parameters.json(escapeForJsonb(`[${jsonTexts.join(',')}]`))
-    const path = this.#parameters.add(`${jsonPathOf(this.#segments)}[*]`, 'jsonpath')
-    return `exists (select from jsonb_path_query(t.data, ${path}) e where e in (select jsonb_array_elements(${set})))`
+  #among(values: readonly JsonValue[]): string {
+    return `coalesce(x.v, 'null'::jsonb) ${this.#anyOf(values)}`
   }
-}
 
-function jsonPathMember(segment: string): string {
-  return `.${escapeForJsonb(JSON.stringify(segment))}`
-}
+  #anyOf(values: readonly JsonValue[]): string {
+    return `in (select jsonb_array_elements(${this.#parameters.json(escapeForJsonb(JSON.stringify(values)))}))`
+  }
 
-function jsonPathOf(segments: readonly string[]): string {
-  return `$${segments.map(jsonPathMember).join('')}`
-}
+  /** The condition on one value `x.v`, of any type. */
+  #elementMeets(op: ComparisonOperator, value: string | number | boolean): string {
+    if (op === 'eq') return `x.v = ${this.#parameters.json(escapeForJsonb(JSON.stringify(value)))}`
+    const typed = (type: string, comparison: string) =>
+      `(case when jsonb_typeof(x.v) = '${type}' then ${comparison} else false end)`
+    const sql = operators[op]
+    if (typeof value === 'boolean') return typed('boolean', `x.v::boolean ${sql} ${value}`)
+    if (typeof value === 'number') {
+      return typed('number', `x.v::numeric ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')}`)
+    }
+    const bound = this.#parameters.text(escapeText(value))
+    return typed('string', `(x.v #>> '{}'::text[]) collate "C" ${sql} ${bound}`)
+  }
 
-function pathExists(segments: readonly string[], step: string, parameters: Parameters, variables?: string): string {
-  const path = parameters.add(`${jsonPathOf(segments)} ${step}`, 'jsonpath')
-  return variables === undefined
-    ? `jsonb_path_exists(t.data, ${path})`
-    : `jsonb_path_exists(t.data, ${path}, ${variables})`
+  /** Whether one of the values that the path leads to meets a condition on `x.v`, which is NULL for "missing". Each part of the
+   *  path goes from a value to its member, and from an array to the members of its elements and to the element that the
+   *  part numbers; see query/match.ts, which does the same in memory. */
+  #through(condition: string): string {
+    const steps = this.#segments.map((segment, index) => {
+      const from = `v${index}.v`
+      const key = this.#parameters.text(escapeText(segment))
+      const isArray = `jsonb_typeof(${from}) = 'array'`
+      const branches = [
+        `select case when jsonb_typeof(${from}) = 'object' then ${from} -> ${key} end, false where (${isArray}) is not true`,
+        `select e -> ${key}, false from jsonb_array_elements(case when ${isArray} then ${from} else '[]' end) e where jsonb_typeof(e) = 'object'`,
+      ]
+      if (isArrayIndex(segment)) {
+        branches.push(`select ${from} -> ${segment}, true where ${isArray} and jsonb_array_length(${from}) > ${segment}`)
+      }
+      return `lateral (${branches.join(' union all ')}) v${index + 1}(v, numbered)`
+    })
+    const last = `v${this.#segments.length}`
+    const elements = `case when jsonb_typeof(${last}.v) = 'array' and not ${last}.numbered then ${last}.v else '[]' end`
+    return `exists (select from (select t.data) v0(v), ${steps.join(', ')},
+      lateral (select ${last}.v union all select e from jsonb_array_elements(${elements}) e) x(v) where ${condition})`
+  }
 }
