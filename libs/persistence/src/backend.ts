@@ -213,8 +213,14 @@ export interface BlobRecord {
 /** Blobs are written in chunks of `blobChunkBytes` under an upload id and become visible, whole, with `finish`. */
 export interface BlobOperations {
   putChunk(tenant: string, upload: string, index: number, bytes: Uint8Array): Promise<void>
-  /** Makes the upload the blob of that hash; if the hash is there already, the upload's chunks go and the old record answers. */
-  finish(tenant: string, upload: string, record: Omit<BlobRecord, 'createdAt'>): Promise<BlobRecord>
+  /** Makes the upload the blob of that hash; if the hash is there already, the upload's chunks go and the old record answers.
+   *  May be repeated when its outcome is not known. Its last chunk can come along, so that a small blob takes one call. */
+  finish(
+    tenant: string,
+    upload: string,
+    record: Omit<BlobRecord, 'createdAt'>,
+    last?: { readonly index: number; readonly bytes: Uint8Array },
+  ): Promise<BlobRecord>
   /** Deletes an unfinished upload. */
   abandon(tenant: string, upload: string): Promise<void>
   stat(tenant: string, hash: string): Promise<BlobRecord | undefined>

@@ -42,10 +42,17 @@ export class MemoryBlobs implements BlobOperations {
     })
   }
 
-  finish(tenant: string, upload: string, record: Omit<BlobRecord, 'createdAt'>): Promise<BlobRecord> {
+  finish(
+    tenant: string,
+    upload: string,
+    record: Omit<BlobRecord, 'createdAt'>,
+    last?: { readonly index: number; readonly bytes: Uint8Array },
+  ): Promise<BlobRecord> {
+    const copy = last === undefined ? undefined : Uint8Array.from(last.bytes)
     return this.#run(() => {
       const uploadName = nameOf(tenant, upload)
-      const chunks = this.#stores.uploads.get(uploadName) ?? []
+      const chunks = [...(this.#stores.uploads.get(uploadName) ?? [])]
+      if (last !== undefined && copy !== undefined) chunks[last.index] = copy
       this.#set(this.#stores.uploads, uploadName, undefined)
       const name = nameOf(tenant, record.hash)
       const known = this.#stores.blobs.get(name)

@@ -1,0 +1,236 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { AppendedEntry, AppendGroup, AppendOutcome, NewEntry } from '../backend.js'
+import type { SqlConnection, SqlRow } from './driver.js'
+import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
+import type { LogStatements } from './log-statements.js'
+import { int8Array, textArray } from './parameters.js'
+
+/** Rounds of an append at most, and one more for each group. In each a competitor got ahead with a key or a stream. */
+const maxRounds = 10
+
+/** Appends groups, at most one for each stream, by one statement that either appends all of a group or nothing of it. Groups
+ *  that it left alone are looked at, answered or tried again; a key that is stored already makes the whole statement fail,
+ *  with no number given out, and is then taken out of the next try. */
+export async function appendGroups(
+  connection: SqlConnection,
+  statements: LogStatements,
+  groups: readonly AppendGroup[],
+  insideTransaction: boolean,
+): Promise<AppendOutcome[]> {
+  const works = groups.map((group) => new GroupWork(group))
+  let written = false
+  try {
+    // A failed statement would end the transaction, so keys are looked up first there.
+    if (insideTransaction) await lookUpKeys(connection, statements, works)
+    for (let round = 1; ; round += 1) {
+      const open = works.filter(({ outcome }) => outcome === undefined)
+      if (open.length === 0) return works.map(outcomeOf)
+      if (round > maxRounds + groups.length) throw contended(open)
+      const result = await attempt(connection, statements, open)
+      if (result === 'key stored') {
+        if (insideTransaction) throw conflict()
+        await lookUpKeys(connection, statements, open)
+        continue
+      }
+      written ||= result === 'written'
+      const left = open.filter(({ outcome }) => outcome === undefined)
+      if (left.length > 0) await judge(connection, statements, left)
+    }
+  } catch (error) {
+    // What was answered before must not be reported as not written.
+    if (!written || insideTransaction) throw error
+    throw new HoldfastError(
+      'UNKNOWN',
+      'Some entries of a batch were appended and some may not have been: repeat the appends with their keys',
+      { cause: error, reason: 'APPEND_INTERRUPTED' },
+    )
+  }
+}
+
+class GroupWork {
+  outcome: AppendOutcome | undefined
+  readonly group: AppendGroup
+  readonly #stored = new Map<NewEntry, AppendedEntry>()
+
+  constructor(group: AppendGroup) {
+    this.group = group
+  }
+
+  /** Entries that are not known to be stored. */
+  get fresh(): readonly NewEntry[] {
+    const { entries } = this.group
+    return this.#stored.size === 0 ? entries : entries.filter((entry) => !this.#stored.has(entry))
+  }
+
+  get mustExist(): boolean {
+    return this.group.ifExists === true || (this.group.ifNext ?? 1) > 1
+  }
+
+  isStored(entry: NewEntry, as: AppendedEntry): void {
+    this.#stored.set(entry, as)
+    if (this.#stored.size === this.group.entries.length) this.wasAppended(0, 0)
+  }
+
+  /** @param before the last sequence number before the fresh entries */
+  wasAppended(before: number, at: number): void {
+    let seq = before
+    const entries = this.group.entries.map((entry): AppendedEntry => {
+      const stored = this.#stored.get(entry)
+      if (stored !== undefined) return stored
+      seq += 1
+      return { seq, at }
+    })
+    this.outcome = { kind: 'appended', entries }
+  }
+}
+
+async function attempt(
+  connection: SqlConnection,
+  statements: LogStatements,
+  works: readonly GroupWork[],
+): Promise<'written' | 'nothing written' | 'key stored'> {
+  const tries = works.filter(({ fresh }) => fresh.length > 0)
+  const [only] = tries
+  if (only === undefined) return 'nothing written'
+  try {
+    const [entry] = only.fresh
+    return tries.length === 1 && only.fresh.length === 1 && entry !== undefined
+      ? await attemptOne(connection, statements, only, entry)
+      : await attemptMany(connection, statements, inStreamOrder(tries))
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.reason !== 'UNIQUE_VIOLATION') throw error
+    if (error.metadata['constraint']?.endsWith('_pkey') === true) throw contradiction(tries, error)
+    return 'key stored'
+  }
+}
+
+async function attemptOne(
+  connection: SqlConnection,
+  statements: LogStatements,
+  work: GroupWork,
+  { key, json }: NewEntry,
+): Promise<'written' | 'nothing written'> {
+  const { tenant, stream, ifNext } = work.group
+  const statement = work.mustExist ? statements.appendOneToExisting : statements.appendOne
+  const values = [tenant, stream, key ?? null, escapeForJsonb(json), ifNext ?? null]
+  const [row] = await connection.query({ ...statement, values })
+  if (row === undefined) return 'nothing written'
+  work.wasAppended(Number(row[0]) - 1, Number(row[1]))
+  return 'written'
+}
+
+async function attemptMany(
+  connection: SqlConnection,
+  statements: LogStatements,
+  works: readonly GroupWork[],
+): Promise<'written' | 'nothing written'> {
+  const entries = works.flatMap(({ fresh }, index) =>
+    fresh.map((entry, place) => ({ number: index + 1, place: place + 1, entry })),
+  )
+  const rows = await connection.query({
+    ...statements.appendMany,
+    values: [
+      textArray(works.map(({ group }) => group.tenant)),
+      textArray(works.map(({ group }) => group.stream)),
+      int8Array(works.map(({ fresh }) => fresh.length)),
+      int8Array(works.map(({ group }) => group.ifNext ?? 0)),
+      { type: 'bool', items: works.map(({ mustExist }) => mustExist) },
+      int8Array(entries.map(({ number }) => number)),
+      int8Array(entries.map(({ place }) => place)),
+      textArray(entries.map(({ entry }) => entry.key ?? null)),
+      textArray(entries.map(({ entry }) => escapeForJsonb(entry.json))),
+    ],
+  })
+  for (const [number, before, at] of rows) works[Number(number) - 1]?.wasAppended(Number(before), Number(at))
+  return rows.length > 0 ? 'written' : 'nothing written'
+}
+
+/** Why groups were left alone. What no longer holds when looked at was another writer's doing; such groups stay open. */
+async function judge(connection: SqlConnection, statements: LogStatements, works: readonly GroupWork[]): Promise<void> {
+  const rows = await connection.query({ ...statements.standing, values: streamsOf(works) })
+  const standings = new Map(rows.map((row) => [Number(row[0]) - 1, standingOf(row)]))
+  const stale: { readonly work: GroupWork; readonly next: number }[] = []
+  for (const [index, work] of works.entries()) {
+    const { head, removed } = standings.get(index) ?? { head: 0, removed: false }
+    const { ifExists, ifNext } = work.group
+    if (removed) work.outcome = { kind: 'removed' }
+    else if (ifExists === true && !standings.has(index)) work.outcome = { kind: 'missing' }
+    else if (ifNext !== undefined && ifNext !== head + 1) stale.push({ work, next: head + 1 })
+    else if (work.group.entries.length === 0) work.wasAppended(0, 0)
+  }
+  const undecided = works.filter(({ outcome }) => outcome === undefined)
+  await lookUpKeys(connection, statements, undecided)
+  for (const { work, next } of stale) work.outcome ??= { kind: 'stale', next }
+}
+
+async function lookUpKeys(
+  connection: SqlConnection,
+  statements: LogStatements,
+  works: readonly GroupWork[],
+): Promise<void> {
+  const asked = works.flatMap((work) =>
+    work.fresh.flatMap((entry) => (entry.key === undefined ? [] : [{ work, entry, key: entry.key }])),
+  )
+  if (asked.length === 0) return
+  const rows = await connection.query({
+    ...statements.stored,
+    values: [
+      textArray(asked.map(({ work }) => work.group.tenant)),
+      textArray(asked.map(({ work }) => work.group.stream)),
+      textArray(asked.map(({ key }) => key)),
+      textArray(asked.map(({ entry }) => escapeForJsonb(entry.json))),
+    ],
+  })
+  for (const [place, seq, at, data, sameData] of rows) {
+    const found = asked[Number(place) - 1]
+    const stored = { json: unescapeFromJsonb(String(data)), sameData: sameData === true }
+    found?.work.isStored(found.entry, { seq: Number(seq), at: Number(at), stored })
+  }
+}
+
+/** Any order that all processes share keeps batches from waiting for each other in a circle. */
+function inStreamOrder(works: readonly GroupWork[]): GroupWork[] {
+  const named = works.map((work) => ({ work, name: `${work.group.tenant}\0${work.group.stream}` }))
+  if (named.length > 1) named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return named.map(({ work }) => work)
+}
+
+const streamsOf = (works: readonly GroupWork[]) => [
+  textArray(works.map(({ group }) => group.tenant)),
+  textArray(works.map(({ group }) => group.stream)),
+]
+
+function standingOf([, head, , , removed]: SqlRow): { readonly head: number; readonly removed: boolean } {
+  return { head: Number(head), removed: removed === true }
+}
+
+function outcomeOf({ outcome }: GroupWork): AppendOutcome {
+  if (outcome === undefined) throw new HoldfastError('INTERNAL', 'An append was not answered')
+  return outcome
+}
+
+function conflict(): HoldfastError {
+  return new HoldfastError('ABORTED', 'Another writer appended to the same stream: run the transaction again', {
+    reason: 'TRANSACTION_CONFLICT',
+  })
+}
+
+function contended(works: readonly GroupWork[]): HoldfastError {
+  return new HoldfastError('ABORTED', `Too many writers append to ${namesOf(works)} with the same keys: retry later`, {
+    reason: 'CONTENTION',
+  })
+}
+
+/** The next number of a stream is taken by an entry. */
+function contradiction(works: readonly GroupWork[], cause: HoldfastError): HoldfastError {
+  return new HoldfastError(
+    'DATA_LOSS',
+    `Nothing can be appended to ${namesOf(works)}: entries and head contradict each other, restore the log from a backup`,
+    { cause, reason: 'STREAM_INCONSISTENT' },
+  )
+}
+
+function namesOf(works: readonly GroupWork[]): string {
+  const names = works.slice(0, 3).map(({ group }) => group.stream)
+  return works.length > names.length ? `${names.join(', ')} and ${works.length - names.length} more` : names.join(', ')
+}

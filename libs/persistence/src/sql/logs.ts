@@ -1,0 +1,118 @@
+import type {
+  AppendGroup,
+  AppendOutcome,
+  LogOperations,
+  ReadRange,
+  StoredEntry,
+  StreamHead,
+  StreamKey,
+  TrimTo,
+} from '../backend.js'
+import type { SqlCell, SqlConnection, SqlRow } from './driver.js'
+import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
+import { appendGroups } from './log-append.js'
+import { forkStream } from './log-branches.js'
+import { logDdl } from './log-ddl.js'
+import { type LogStatements, logStatements } from './log-statements.js'
+import { removeStream, sweepLeftovers, trimStream } from './log-sweep.js'
+import { textArray } from './parameters.js'
+import type { Schema } from './schema.js'
+
+/** The log operations as SQL. See log-ddl.ts for the tables, log-append.ts for the way of a message. */
+export class SqlLogs implements LogOperations {
+  readonly #connection: SqlConnection
+  readonly #schema: Schema
+  readonly #statements: Map<string, LogStatements>
+  readonly #insideTransaction: boolean
+
+  constructor(
+    connection: SqlConnection,
+    schema: Schema,
+    statements: Map<string, LogStatements> = new Map(),
+    insideTransaction = false,
+  ) {
+    this.#connection = connection
+    this.#schema = schema
+    this.#statements = statements
+    this.#insideTransaction = insideTransaction
+  }
+
+  /** The same operations on a transaction's connection. */
+  on(connection: SqlConnection): SqlLogs {
+    return new SqlLogs(connection, this.#schema, this.#statements, true)
+  }
+
+  async ensure(log: string): Promise<void> {
+    await this.#schema.ensure('log', log, '1', logDdl(log))
+    await sweepLeftovers(this.#connection, log)
+  }
+
+  append(log: string, groups: readonly AppendGroup[]): Promise<AppendOutcome[]> {
+    return appendGroups(this.#connection, this.#of(log), groups, this.#insideTransaction)
+  }
+
+  async read(log: string, range: ReadRange): Promise<StoredEntry[]> {
+    const { tenant, stream, after = 0, before = Number.MAX_SAFE_INTEGER, limit, reverse } = range
+    const statements = this.#of(log)
+    const values = [tenant, stream, after, before, limit]
+    const rows = await this.#connection.query({ ...(reverse ? statements.readReverse : statements.read), values })
+    const base = rows[0]?.[0] ?? null
+    const reachesPast = typeof base === 'number' && after < base && !(reverse && rows.length === limit)
+    if (!reachesPast) return rows.filter(([, seq]) => seq !== null).map(([, ...entry]) => storedEntry(entry))
+    const text = reverse ? statements.readBranchReverse : statements.readBranch
+    return (await this.#connection.query({ text, values, readOnly: true })).map(storedEntry)
+  }
+
+  async heads(log: string, keys: readonly StreamKey[]): Promise<StreamHead[]> {
+    const rows = await this.#connection.query({
+      ...this.#of(log).standing,
+      values: [textArray(keys.map(({ tenant }) => tenant)), textArray(keys.map(({ stream }) => stream))],
+    })
+    const heads = keys.map((): StreamHead => ({ next: 1, first: 1, exists: false, removed: false, at: 0 }))
+    for (const row of rows) heads[Number(row[0]) - 1] = headOf(row)
+    return heads
+  }
+
+  async create(log: string, { tenant, stream }: StreamKey): Promise<boolean> {
+    const rows = await this.#connection.query({ ...this.#of(log).create, values: [tenant, stream] })
+    return rows.length > 0
+  }
+
+  fork(log: string, from: StreamKey, at: number, to: StreamKey): Promise<void> {
+    return forkStream(this.#connection, log, from, at, to)
+  }
+
+  trim(log: string, key: StreamKey, to: TrimTo): Promise<number> {
+    return trimStream(this.#connection, log, key, to)
+  }
+
+  remove(log: string, key: StreamKey): Promise<boolean> {
+    return removeStream(this.#connection, log, key)
+  }
+
+  async amend(log: string, key: StreamKey, seq: number, json: string): Promise<StoredEntry | undefined> {
+    const values = [key.tenant, key.stream, seq, escapeForJsonb(json)]
+    const [row] = await this.#connection.query({ ...this.#of(log).amend, values })
+    return row === undefined ? undefined : { seq, ...keyOf(row[0]), at: Number(row[1]), json }
+  }
+
+  #of(log: string): LogStatements {
+    const known = this.#statements.get(log)
+    if (known !== undefined) return known
+    const made = logStatements(log)
+    this.#statements.set(log, made)
+    return made
+  }
+}
+
+function storedEntry([seq, key, at, data]: SqlRow): StoredEntry {
+  return { seq: Number(seq), ...keyOf(key), at: Number(at), json: unescapeFromJsonb(String(data)) }
+}
+
+const keyOf = (key: SqlCell | undefined): { key?: string } => (typeof key === 'string' ? { key } : {})
+
+function headOf([, head, first, at, removed]: SqlRow): StreamHead {
+  const next = Number(head) + 1
+  const gone = removed === true
+  return { next, first: gone ? next : Math.max(1, Number(first)), exists: !gone, removed: gone, at: Number(at ?? 0) }
+}
