@@ -1,3 +1,4 @@
+export { openConversationStore } from './open-conversation-store.js'
 export type {
   Conversation,
   ConversationEvent,

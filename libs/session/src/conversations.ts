@@ -1,0 +1,258 @@
+import { createHash } from 'node:crypto'
+import type { Document, StreamHead } from '@holdfast/persistence'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { ActivityTimes } from './activity.js'
+import { type StoreContext, commit, lostConversation } from './context.js'
+import type {
+  Conversation,
+  ConversationPage,
+  ConversationPatch,
+  ForkOptions,
+  IfVersion,
+  ListOptions,
+  NewConversation,
+} from './conversation-store.js'
+import { conversationDeleted, isCode, noConversation, resolveUnknown, staleVersion } from './failures.js'
+import { checkConversationId, checkKey, checkUserId, conversationIdOfKey, newConversationId } from './ids.js'
+import type { ConversationRecord, Shapes, SharedPast, TurnRecord } from './shapes.js'
+import { checkInteger, checkLimit, checkMetadata, checkTitle } from './validation.js'
+
+/** Conversations as such: what they are called, whose they are, which there are. */
+export class Conversations {
+  readonly #context: StoreContext
+  readonly #activity: ActivityTimes
+
+  constructor(context: StoreContext, activity: ActivityTimes) {
+    this.#context = context
+    this.#activity = activity
+  }
+
+  async create(input: NewConversation): Promise<Conversation> {
+    const id = chooseId(input, 'id', 'key')
+    const userId = checkUserId(input.userId ?? '', 'userId')
+    const title = checkTitle(input.title ?? '', 'title')
+    const metadata = checkMetadata(input.metadata ?? {}, 'metadata')
+    const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey)])
+    const now = await this.#context.now()
+    const record = { userId, title, metadata, revision: 1, origin, lastActivityAt: now }
+    return this.#make(id, record, async (tx) => {
+      if (!(await tx.messages.create(id))) return false
+      await tx.states.insertOne({ revision: 0, json: '{}' }, { id })
+      return true
+    })
+  }
+
+  async get(id: string): Promise<Conversation> {
+    checkConversationId(id, 'id')
+    const { conversations, messages, turns } = this.#context.shapes
+    const [document, head, turn] = await Promise.all([conversations.get(id), messages.head(id), turns.get(id)])
+    if (document === undefined) throw noConversation(id)
+    return conversationOf(document, head, turn?.data)
+  }
+
+  async list(options: ListOptions): Promise<ConversationPage> {
+    const userId = options.userId === undefined ? undefined : checkUserId(options.userId, 'userId')
+    const limit = checkLimit(options.limit, 50, 1000)
+    const after = options.cursor === undefined ? undefined : openCursor(options.cursor, userId)
+    await this.#activity.flush()
+    const { conversations, messages, turns } = this.#context.shapes
+    const sort = { lastActivityAt: -1, _id: -1 } as const
+    const filter = userId === undefined ? {} : { userId }
+    const page = await refuseForeignCursor(() =>
+      conversations.find(filter, after === undefined ? { sort, limit } : { sort, limit, after }).page(),
+    )
+    const ids = page.items.map((document) => document.id)
+    if (ids.length === 0) return { items: [] }
+    const [heads, held] = await Promise.all([messages.heads(ids), turns.getMany(ids)])
+    const items = page.items.map((document, index) => conversationOf(document, heads[index], held[index]?.data))
+    return page.next === undefined ? { items } : { items, next: sealCursor(page.next, userId) }
+  }
+
+  async update(id: string, patch: ConversationPatch, { ifVersion }: IfVersion): Promise<Conversation> {
+    checkConversationId(id, 'id')
+    if (ifVersion !== undefined) checkInteger(ifVersion, 'ifVersion', 0, Number.MAX_SAFE_INTEGER)
+    const changes = {
+      ...(patch.title === undefined ? {} : { title: checkTitle(patch.title, 'title') }),
+      ...(patch.metadata === undefined ? {} : { metadata: checkMetadata(patch.metadata, 'metadata') }),
+    }
+    if (Object.keys(changes).length === 0) throw invalidField('patch', 'must change title or metadata')
+    const { conversations } = this.#context.shapes
+    const changedAt = await this.#context.now()
+    const filter = ifVersion === undefined ? { _id: id } : { _id: id, revision: ifVersion }
+    const updated = await conversations.updateOne(filter, { $set: { ...changes, changedAt }, $inc: { revision: 1 } })
+    if (updated !== undefined) return this.get(id)
+    const current = await conversations.get(id)
+    if (current === undefined || ifVersion === undefined) throw await lostConversation(this.#context, id)
+    throw staleVersion(`Conversation ${id}`, current.data.revision, ifVersion)
+  }
+
+  /** @returns what was deleted, so that those who still work on it can be told; `undefined`: it had been deleted before */
+  async delete(id: string, { ifVersion }: IfVersion): Promise<{ replyId: string | undefined } | undefined> {
+    checkConversationId(id, 'id')
+    if (ifVersion !== undefined) checkInteger(ifVersion, 'ifVersion', 0, Number.MAX_SAFE_INTEGER)
+    const deleted = await resolveUnknown(() =>
+      commit(this.#context, async (tx) => {
+        const document = await tx.conversations.get(id)
+        if (document === undefined) {
+          const { removed } = await tx.messages.head(id)
+          if (removed) return undefined
+          throw noConversation(id)
+        }
+        if (ifVersion !== undefined && document.data.revision !== ifVersion) {
+          throw staleVersion(`Conversation ${id}`, document.data.revision, ifVersion)
+        }
+        const turn = await tx.turns.get(id)
+        await tx.messages.remove(id)
+        await tx.changes.remove(id)
+        for await (const reply of tx.replyRecords.find({ conversationId: id })) await tx.replies.remove(reply.id)
+        await tx.replyRecords.deleteMany({ conversationId: id })
+        await tx.turns.deleteOne(id)
+        await tx.states.deleteOne(id)
+        await tx.conversations.deleteOne(id)
+        return { replyId: turn?.data.status === 'active' ? turn.data.replyId : undefined }
+      }),
+    )
+    this.#activity.forget(id)
+    return deleted
+  }
+
+  async fork(from: string, options: ForkOptions): Promise<Conversation> {
+    checkConversationId(from, 'id')
+    const { atSeq } = options
+    if (atSeq !== undefined) checkInteger(atSeq, 'atSeq', 0, Number.MAX_SAFE_INTEGER)
+    const id = chooseId(options, 'options.id', 'options.key')
+    const title = options.title === undefined ? undefined : checkTitle(options.title, 'options.title')
+    const origin = digestOf(['forked', from, atSeq ?? null, title ?? null])
+    const known = await this.#known(id, origin)
+    if (known !== undefined) return known
+    const { conversations, messages } = this.#context.shapes
+    const [source, head, now] = await Promise.all([conversations.get(from), messages.head(from), this.#context.now()])
+    if (source === undefined) throw await lostConversation(this.#context, from)
+    const at = atSeq ?? head.next - 1
+    if (at >= head.next) {
+      throw new HoldfastError('OUT_OF_RANGE', `Conversation ${from} ends at message ${head.next - 1}, before ${at}`, {
+        fields: [{ field: 'atSeq', description: `must be at most ${head.next - 1}` }],
+      })
+    }
+    const { userId, metadata } = source.data
+    const parent = { conversationId: from, seq: at }
+    const lineage = lineageOf(source.data, parent)
+    const record = { userId, title: title ?? source.data.title, metadata, revision: 1, origin, lastActivityAt: now }
+    return this.#make(id, { ...record, parent, lineage }, async (tx) => {
+      const state = await tx.states.get(from)
+      if (state === undefined) throw conversationDeleted(from)
+      if (at === 0) {
+        if (!(await tx.messages.create(id))) return false
+      } else {
+        const target = await tx.messages.head(id)
+        if (target.exists || target.removed) return false
+        await tx.messages.fork(from, at, id)
+      }
+      await tx.states.insertOne(state.data, { id })
+      return true
+    })
+  }
+
+  /** Commits a new conversation. `prepare` makes what belongs to it; false: the id is taken. */
+  async #make(
+    id: string,
+    record: ConversationRecord,
+    prepare: (tx: Shapes) => Promise<boolean>,
+  ): Promise<Conversation> {
+    const made = await resolveUnknown(() =>
+      commit(this.#context, async (tx) => {
+        if (!(await prepare(tx))) return undefined
+        const document = await tx.conversations.insertOne(record, { id })
+        return conversationOf(document, undefined, undefined)
+      }),
+    )
+    if (made !== undefined) return { ...made, lastSeq: record.parent?.seq ?? 0 }
+    const known = await this.#known(id, record.origin)
+    if (known === undefined) throw conversationDeleted(id)
+    return known
+  }
+
+  /** The conversation of this id, if it was created by the same call. */
+  async #known(id: string, origin: string): Promise<Conversation | undefined> {
+    const document = await this.#context.shapes.conversations.get(id)
+    if (document === undefined) return undefined
+    if (document.data.origin === origin) return this.get(id)
+    throw new HoldfastError(
+      'ALREADY_EXISTS',
+      `Conversation ${id} exists with other content: choose another id or key`,
+      {
+        reason: 'CONVERSATION_EXISTS',
+        metadata: { conversationId: id },
+      },
+    )
+  }
+}
+
+function conversationOf(
+  { id, createdAt, data }: Document<ConversationRecord>,
+  head: StreamHead | undefined,
+  turn: TurnRecord | undefined,
+): Conversation {
+  return {
+    id,
+    userId: data.userId,
+    title: data.title,
+    metadata: data.metadata,
+    version: data.revision,
+    createdAt,
+    updatedAt: data.changedAt === undefined ? createdAt : new Date(data.changedAt),
+    lastActivityAt: new Date(Math.max(data.lastActivityAt, head?.at ?? 0)),
+    lastSeq: head === undefined ? 0 : head.next - 1,
+    ...(data.parent === undefined ? {} : { parent: data.parent }),
+    ...(turn?.status === 'active' ? { activeReplyId: turn.replyId } : {}),
+  }
+}
+
+function lineageOf(source: ConversationRecord, parent: SharedPast): SharedPast[] {
+  const lineage: SharedPast[] = []
+  for (const { conversationId, seq } of [...(source.lineage ?? []), parent]) {
+    const last = Math.min(seq, parent.seq)
+    if (last > (lineage.at(-1)?.seq ?? 0)) lineage.push({ conversationId, seq: last })
+  }
+  return lineage
+}
+
+function chooseId(input: { readonly id?: string; readonly key?: string }, idField: string, keyField: string): string {
+  if (input.id !== undefined) return checkConversationId(input.id, idField)
+  return input.key === undefined ? newConversationId() : conversationIdOfKey(checkKey(input.key, keyField))
+}
+
+function digestOf(content: unknown): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('base64url')
+}
+
+function byKey([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : Number(a > b)
+}
+
+function sealCursor(after: string, userId: string | undefined): string {
+  return `${after}.${listingOf(userId)}`
+}
+
+function openCursor(cursor: unknown, userId: string | undefined): string {
+  const refuse = () =>
+    invalidField('cursor', 'is not a cursor of this listing: pass one unchanged, with the same userId')
+  if (typeof cursor !== 'string' || cursor.length > 4096) throw refuse()
+  const [after, listing, ...more] = cursor.split('.')
+  if (!after || listing !== listingOf(userId) || more.length > 0) throw refuse()
+  return after
+}
+
+function listingOf(userId: string | undefined): string {
+  return digestOf(['conversations', userId ?? null]).slice(0, 8)
+}
+
+async function refuseForeignCursor<R>(read: () => Promise<R>): Promise<R> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isCode(error, 'INVALID_ARGUMENT'))
+      throw invalidField('cursor', 'is not a cursor of this listing', { cause: error })
+    throw error
+  }
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { ActivityTimes } from './activity.js'
+import { type StoreContext, commit } from './context.js'
+import type { MessagesOptions } from './conversation-store.js'
+import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown } from './failures.js'
+import { checkConversationId } from './ids.js'
+import type { Message, NewMessage, Part } from './message.js'
+import type { ChangeRecord, ConversationRecord, MessageRecord, Shapes } from './shapes.js'
+import { messageOf, readEntry } from './stored-messages.js'
+import { type CheckedMessage, checkInteger, checkLimit, checkMessages, checkParts, checkSeq } from './validation.js'
+
+type Awaitable<T> = T | Promise<T>
+
+export interface EntryToAppend {
+  readonly key: string
+  readonly data: MessageRecord
+}
+
+/** The transcript: log entries, one for each message. */
+export class Messages {
+  readonly #context: StoreContext
+  readonly #activity: ActivityTimes
+
+  constructor(context: StoreContext, activity: ActivityTimes) {
+    this.#context = context
+    this.#activity = activity
+  }
+
+  /** One append that gathers with those of other callers; whether the conversation exists is asked in the same statement. */
+  async append(id: string, input: readonly NewMessage[]): Promise<Message[]> {
+    checkConversationId(id, 'id')
+    const entries = await this.prepare(checkMessages(input, this.#context.textBytes))
+    const appended = await resolveUnknown(() => appendTo(this.#context.shapes, id, entries))
+    this.touched(id, appended)
+    return appended
+  }
+
+  /** The entries that make the messages, with a key for each, so that an append whose outcome is unknown can be repeated. */
+  async prepare(messages: readonly CheckedMessage[]): Promise<EntryToAppend[]> {
+    const parts = await Promise.all(
+      messages.map((message, index) => this.#withSizes(message.parts, `messages[${index}].parts`)),
+    )
+    return messages.map(({ key, role, parts: given }, index) => ({
+      key: key ?? randomUUID(),
+      data: { role, parts: parts[index] ?? given },
+    }))
+  }
+
+  touched(id: string, messages: readonly Message[]): void {
+    const last = messages.at(-1)
+    if (last !== undefined) this.#activity.touch(id, last.at)
+  }
+
+  async read(id: string, options: MessagesOptions): Promise<Message[]> {
+    checkConversationId(id, 'id')
+    const { after, before, reverse } = options
+    if (after !== undefined) checkInteger(after, 'after', 0, Number.MAX_SAFE_INTEGER)
+    if (before !== undefined) checkInteger(before, 'before', 0, Number.MAX_SAFE_INTEGER)
+    if (reverse !== undefined && typeof reverse !== 'boolean') throw invalidField('reverse', 'must be a boolean')
+    const { messages } = this.#context.shapes
+    const entries = await messages.read(id, {
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+      ...(reverse === undefined ? {} : { reverse }),
+      limit: checkLimit(options.limit, 100, 1000),
+    })
+    if (entries.length === 0 && !(await isThere(this.#context, id))) throw noConversation(id)
+    return entries.map(messageOf)
+  }
+
+  async get(id: string, seq: number): Promise<Message> {
+    checkConversationId(id, 'id')
+    checkSeq(seq, 'seq')
+    const entry = await readEntry(this.#context.shapes.messages, id, seq)
+    if (entry !== undefined) return messageOf(entry)
+    throw (await isThere(this.#context, id)) ? noMessage(id, seq) : noConversation(id)
+  }
+
+  async edit(id: string, seq: number, input: readonly Part[]): Promise<Message> {
+    checkConversationId(id, 'id')
+    checkSeq(seq, 'seq')
+    const parts = await this.#withSizes(checkParts(input, 'parts', this.#context.textBytes), 'parts')
+    return this.#change(id, seq, 'edited', (record) => {
+      if (record.redacted !== undefined) throw redactedAlready(id, seq)
+      return { ...record, parts }
+    })
+  }
+
+  async redact(id: string, seq: number): Promise<Message> {
+    checkConversationId(id, 'id')
+    checkSeq(seq, 'seq')
+    return this.#change(id, seq, 'redacted', async ({ role, reply, redacted }, tx) => {
+      if (redacted !== undefined) return undefined
+      if (reply === undefined) return { role, parts: [], redacted: true }
+      // The stream holds the text as well. Without it, the reply is answered from the message.
+      await tx.replies.remove(reply.id)
+      await tx.replyRecords.deleteOne(reply.id)
+      const { error, ...rest } = reply
+      const kept = error === undefined ? rest : { ...rest, error: { code: error.code, message: '' } }
+      return { role, parts: [], redacted: true, reply: kept }
+    })
+  }
+
+  /** Replaces an entry and tells subscribers, in one commit. `undefined`: there is nothing to change. */
+  async #change(
+    id: string,
+    seq: number,
+    kind: ChangeRecord['kind'],
+    change: (record: MessageRecord, tx: Shapes) => Awaitable<MessageRecord | undefined>,
+  ): Promise<Message> {
+    return resolveUnknown(() =>
+      commit(this.#context, async (tx) => {
+        const conversation = await tx.conversations.get(id)
+        if (conversation === undefined) throw await this.#missing(tx, id)
+        const owner = ownerOf(conversation.data, seq)
+        if (owner !== undefined) throw shared(id, seq, owner, kind)
+        const entry = await readEntry(tx.messages, id, seq)
+        if (entry === undefined) throw noMessage(id, seq)
+        const record = await change(entry.data, tx)
+        if (record === undefined) return messageOf(entry)
+        const [event] = await tx.changes.append(id, [{ data: { seq, kind } }])
+        if (event === undefined) throw new HoldfastError('INTERNAL', `The change of message ${seq} was not stored`)
+        const amended = await tx.messages.amend(id, seq, { ...record, editedAt: event.at.getTime() })
+        if (amended === undefined) throw noMessage(id, seq)
+        return messageOf(amended)
+      }),
+    )
+  }
+
+  async #missing(tx: Shapes, id: string): Promise<Error> {
+    return (await tx.messages.head(id)).removed ? conversationDeleted(id) : noConversation(id)
+  }
+
+  /** Sizes come from what is stored, so that a message can neither name bytes that are not there nor lie about them. */
+  #withSizes(parts: readonly Part[], field: string): Promise<Part[]> {
+    const { blobs } = this.#context.store
+    return Promise.all(
+      parts.map(async (part, index) => {
+        if (!('hash' in part)) return part
+        const blob = await blobs.stat(part.hash)
+        if (blob === undefined)
+          throw invalidField(`${field}[${index}].hash`, 'names no stored blob: put the bytes first')
+        return { ...part, sizeBytes: blob.sizeBytes }
+      }),
+    )
+  }
+}
+
+/** @throws NOT_FOUND, FAILED_PRECONDITION CONVERSATION_DELETED, ALREADY_EXISTS */
+export async function appendTo(shapes: Shapes, id: string, entries: readonly EntryToAppend[]): Promise<Message[]> {
+  try {
+    return (await shapes.messages.append(id, entries, { ifExists: true })).map(messageOf)
+  } catch (error) {
+    if (isCode(error, 'NOT_FOUND')) throw noConversation(id)
+    if (isCode(error, 'FAILED_PRECONDITION')) throw conversationDeleted(id, error)
+    throw error
+  }
+}
+
+async function isThere(context: StoreContext, id: string): Promise<boolean> {
+  const { exists, removed } = await context.shapes.messages.head(id)
+  return exists && !removed
+}
+
+/** Which other conversation a message belongs to. */
+function ownerOf({ lineage = [] }: ConversationRecord, seq: number): string | undefined {
+  return lineage.find((past) => seq <= past.seq)?.conversationId
+}
+
+function shared(id: string, seq: number, owner: string, kind: ChangeRecord['kind']): HoldfastError {
+  const advice = kind === 'redacted' ? `redact it there` : `edit it there, or fork ${id} before it and append anew`
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    `Message ${seq} belongs to conversation ${owner}, whose past ${id} shares: ${advice}`,
+    { reason: 'MESSAGE_SHARED', metadata: { conversationId: id, seq: String(seq), ownerId: owner } },
+  )
+}
+
+function redactedAlready(id: string, seq: number): HoldfastError {
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    `Message ${seq} of ${id} was redacted: append a new message instead`,
+    {
+      reason: 'MESSAGE_REDACTED',
+      metadata: { conversationId: id, seq: String(seq) },
+    },
+  )
+}

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto'
+import type { DocumentStore } from '@holdfast/persistence'
+import { ActivityTimes } from './activity.js'
+import type { StoreContext } from './context.js'
+import type {
+  Conversation,
+  ConversationEvent,
+  ConversationPage,
+  ConversationPatch,
+  ConversationStore,
+  ConversationStoreOptions,
+  FollowOptions,
+  ForkOptions,
+  IfVersion,
+  ListOptions,
+  MessagesOptions,
+  NewConversation,
+  SearchHit,
+  SearchOptions,
+  StateDocument,
+  SubscribeOptions,
+} from './conversation-store.js'
+import { Conversations } from './conversations.js'
+import { conversationDeleted } from './failures.js'
+import type { JsonObject, Message, NewMessage, Part } from './message.js'
+import { Messages } from './messages.js'
+import { Replies } from './replies.js'
+import { Search } from './search.js'
+import { prepareShapes, shapesOf } from './shapes.js'
+import { States } from './states.js'
+import { subscribe } from './subscription.js'
+import type { BeginTurn, BegunTurn, ReplyEvent, ReplyState } from './turn.js'
+import { Turns } from './turns.js'
+import { checkInteger } from './validation.js'
+
+const mebibyte = 1024 * 1024
+const dayMs = 86_400_000
+const forever = Number.MAX_SAFE_INTEGER
+const thisProcess = randomUUID()
+
+/** Opens the conversations that a document store keeps. Closing them leaves the document store open.
+ *  @throws UNAVAILABLE if the database is away */
+export async function openConversationStore(
+  store: DocumentStore,
+  options: ConversationStoreOptions = {},
+): Promise<ConversationStore> {
+  const { limits = {}, search = {} } = options
+  const scope = options.tenantId === undefined ? store : store.tenant(options.tenantId)
+  const context: StoreContext = {
+    store: scope,
+    shapes: shapesOf(scope),
+    now: async () => (await store.now()).getTime(),
+    processId: options.processId ?? thisProcess,
+    singleOwner: store.kind !== 'postgres',
+    textBytes: checkInteger(limits.textBytes ?? mebibyte, 'limits.textBytes', 1, 8 * mebibyte),
+    stateBytes: checkInteger(limits.stateBytes ?? mebibyte, 'limits.stateBytes', 2, 8 * mebibyte),
+    reportFailure: (doing, error) => options.onBackgroundError?.(doing, error),
+  }
+  const settings = {
+    retentionMs: checkInteger(options.replyRetentionMs ?? dayMs, 'replyRetentionMs', 0, forever),
+    maintenanceMs: checkInteger(options.maintenanceIntervalMs ?? 30_000, 'maintenanceIntervalMs', 0, dayMs),
+    cancelPollMs: checkInteger(options.cancelPollMs ?? 400, 'cancelPollMs', 1, dayMs),
+    users: checkInteger(search.users ?? 100, 'search.users', 1, forever),
+    messagesPerUser: checkInteger(search.messagesPerUser ?? 20_000, 'search.messagesPerUser', 1, forever),
+  }
+  await prepareShapes(context.shapes)
+  return new StoredConversations(context, settings)
+}
+
+interface Settings {
+  readonly retentionMs: number
+  readonly maintenanceMs: number
+  readonly cancelPollMs: number
+  readonly users: number
+  readonly messagesPerUser: number
+}
+
+class StoredConversations implements ConversationStore {
+  readonly #context: StoreContext
+  readonly #activity: ActivityTimes
+  readonly #conversations: Conversations
+  readonly #messages: Messages
+  readonly #states: States
+  readonly #turns: Turns
+  readonly #replies: Replies
+  readonly #search: Search
+  readonly #maintenanceMs: number
+  #timer: NodeJS.Timeout | undefined
+  #maintaining: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  constructor(context: StoreContext, settings: Settings) {
+    this.#context = context
+    this.#activity = new ActivityTimes(context)
+    this.#conversations = new Conversations(context, this.#activity)
+    this.#messages = new Messages(context, this.#activity)
+    this.#states = new States(context)
+    this.#turns = new Turns(context, this.#messages, settings.cancelPollMs)
+    this.#replies = new Replies(context, this.#turns, settings.retentionMs)
+    this.#search = new Search(context, this.#activity, settings)
+    this.#maintenanceMs = settings.maintenanceMs
+    if (settings.maintenanceMs > 0) this.#maintain()
+  }
+
+  create(conversation: NewConversation = {}): Promise<Conversation> {
+    return this.#conversations.create(conversation)
+  }
+
+  get(id: string): Promise<Conversation> {
+    return this.#conversations.get(id)
+  }
+
+  list(options: ListOptions = {}): Promise<ConversationPage> {
+    return this.#conversations.list(options)
+  }
+
+  update(id: string, patch: ConversationPatch, options: IfVersion = {}): Promise<Conversation> {
+    return this.#conversations.update(id, patch, options)
+  }
+
+  async delete(id: string, options: IfVersion = {}): Promise<boolean> {
+    const deleted = await this.#conversations.delete(id, options)
+    if (deleted?.replyId !== undefined) this.#turns.running(deleted.replyId)?.lose(conversationDeleted(id))
+    return deleted !== undefined
+  }
+
+  append(id: string, messages: readonly NewMessage[]): Promise<Message[]> {
+    return this.#messages.append(id, messages)
+  }
+
+  messages(id: string, options: MessagesOptions = {}): Promise<Message[]> {
+    return this.#messages.read(id, options)
+  }
+
+  message(id: string, seq: number): Promise<Message> {
+    return this.#messages.get(id, seq)
+  }
+
+  edit(id: string, seq: number, parts: readonly Part[]): Promise<Message> {
+    return this.#messages.edit(id, seq, parts)
+  }
+
+  redact(id: string, seq: number): Promise<Message> {
+    return this.#messages.redact(id, seq)
+  }
+
+  fork(id: string, options: ForkOptions = {}): Promise<Conversation> {
+    return this.#conversations.fork(id, options)
+  }
+
+  state(id: string): Promise<StateDocument> {
+    return this.#states.get(id)
+  }
+
+  patchState(id: string, patch: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
+    return this.#states.patch(id, patch, options)
+  }
+
+  replaceState(id: string, state: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
+    return this.#states.replace(id, state, options)
+  }
+
+  subscribe(id: string, options: SubscribeOptions = {}): AsyncIterable<ConversationEvent> {
+    return subscribe(this.#context, id, options)
+  }
+
+  search(userId: string, query: string, options: SearchOptions = {}): Promise<SearchHit[]> {
+    return this.#search.search(userId, query, options)
+  }
+
+  beginTurn(id: string, begin: BeginTurn): Promise<BegunTurn> {
+    return this.#turns.begin(id, begin)
+  }
+
+  followReply(replyId: string, options: FollowOptions = {}): AsyncIterable<ReplyEvent> {
+    return this.#replies.follow(replyId, options)
+  }
+
+  replyState(replyId: string): Promise<ReplyState> {
+    return this.#replies.state(replyId)
+  }
+
+  cancelReply(replyId: string, { waitMs = 1000 }: { readonly waitMs?: number } = {}): Promise<ReplyState> {
+    return this.#replies.cancel(replyId, waitMs)
+  }
+
+  recover(): Promise<number> {
+    return this.#turns.recover()
+  }
+
+  sweep(): Promise<number> {
+    return this.#replies.sweep()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      clearTimeout(this.#timer)
+      this.#turns.close()
+      await this.#maintaining
+      await this.#activity.close()
+    })()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #maintain(): void {
+    this.#maintaining = (async () => {
+      try {
+        await this.recover()
+        await this.sweep()
+      } catch (error) {
+        this.#context.reportFailure('Ending abandoned turns and deleting old reply streams', error)
+      }
+    })()
+    void this.#maintaining.then(() => {
+      if (this.#closing !== undefined) return
+      this.#timer = setTimeout(() => this.#maintain(), this.#maintenanceMs)
+      this.#timer.unref()
+    })
+  }
+}

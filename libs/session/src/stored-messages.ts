@@ -1,0 +1,33 @@
+import type { Entry, Log } from '@holdfast/persistence'
+import type { Message } from './message.js'
+import type { MessageRecord } from './shapes.js'
+
+export function messageOf({ seq, key, at, data }: Entry<MessageRecord>): Message {
+  return {
+    seq,
+    id: key ?? String(seq),
+    role: data.role,
+    parts: data.parts,
+    at,
+    ...(data.editedAt === undefined ? {} : { editedAt: new Date(data.editedAt) }),
+    ...(data.redacted === undefined ? {} : { redacted: data.redacted }),
+    ...(data.reply === undefined ? {} : { reply: data.reply }),
+  }
+}
+
+export async function readEntry<T>(log: Log<T>, stream: string, seq: number): Promise<Entry<T> | undefined> {
+  const [entry] = await log.read(stream, { after: seq - 1, limit: 1 })
+  return entry?.seq === seq ? entry : undefined
+}
+
+/** Every entry after a position, a thousand at a time. */
+export async function* readAll<T>(log: Log<T>, stream: string, after = 0): AsyncGenerator<Entry<T>> {
+  const limit = 1000
+  for (;;) {
+    const entries = await log.read(stream, { after, limit })
+    yield* entries
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < limit) return
+    after = last.seq
+  }
+}
