@@ -103,20 +103,22 @@ export function closed(): HoldfastError {
 /** Why PGlite did not start, from the last words of PostgreSQL. */
 function startError(folder: string, error: unknown): unknown {
   if (!(error instanceof ThreadDied)) return diskError(folder, error)
-  const words = [...error.log, error.message].findLast((line) => /FATAL|PANIC/.test(line)) ?? error.message
-  const all = [...error.log, error.message].join('\n')
-  if (/No space left|ENOSPC|errno 51\b/.test(all)) {
-    return diskError(folder, Object.assign(new Error(words, { cause: error }), { code: 'ENOSPC' }))
+  const words = [...error.log, error.message]
+  const last = (pattern: RegExp): string | undefined => words.findLast((line) => pattern.test(line))?.replace(/^.*?: +/, '')
+  const problem = last(/ (FATAL|PANIC):/) ?? words.at(-2) ?? error.message
+  if (/No space left|ENOSPC/.test(words.join('\n'))) {
+    return diskError(folder, Object.assign(new Error(problem, { cause: error }), { code: 'ENOSPC' }))
   }
-  if (/Permission denied|EACCES/.test(all)) {
-    return diskError(folder, Object.assign(new Error(words, { cause: error }), { code: 'EACCES' }))
+  if (/Permission denied|EACCES/.test(words.join('\n'))) {
+    return diskError(folder, Object.assign(new Error(problem, { cause: error }), { code: 'EACCES' }))
   }
-  if (/incompatible with server|initialized by PostgreSQL version/.test(all)) {
+  const version = last(/initialized by PostgreSQL version/)
+  if (version !== undefined) {
     return new HoldfastError(
       'FAILED_PRECONDITION',
-      `The database in ${folder} was made by another version of PostgreSQL (${words}): use the version of Holdfast that made it, or export and import`,
+      `The database in ${folder} was made by another version (${version}): use the version of Holdfast that made it to export it`,
       { reason: 'OTHER_VERSION', cause: error },
     )
   }
-  return damaged(folder, words, error)
+  return damaged(folder, problem, error)
 }

@@ -52,7 +52,7 @@ export function inspectFolder(folder: string): 'new' | 'existing' {
   return onDisk(folder, () => {
     const database = databaseFolder(folder)
     if (existsSync(marker(folder))) rmSync(database, { recursive: true, force: true })
-    if (!existsSync(database) || readdirSync(database).length === 0) {
+    if (!existsSync(database) || isEmptyFolder(database)) {
       writeFileSync(
         marker(folder),
         'The database in pg/ is being made; if this file stays, it was interrupted and is made anew.\n',
@@ -95,6 +95,10 @@ function damage(database: string): string | undefined {
   const control = statSync(join(database, 'global', 'pg_control'), { throwIfNoEntry: false })
   if (control === undefined) return 'pg/global/pg_control is missing'
   return control.size < controlFileBytes ? 'pg/global/pg_control is cut short' : undefined
+}
+
+function isEmptyFolder(path: string): boolean {
+  return statSync(path).isDirectory() && readdirSync(path).length === 0
 }
 
 /** PG_CONTROL_FILE_SIZE in src/include/catalog/pg_control.h */
