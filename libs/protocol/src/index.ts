@@ -56,5 +56,5 @@ export {
   type DeepPartial,
   type MessageFns,
 } from './gen/holdfast/chat/v1/chat.js'
-export { fileDescriptorSet } from './gen/descriptors.js'
+export { fileDescriptors } from './file-descriptors.js'
 export { errorDomain, errorFromGrpc, grpcStatusObject } from './status-details.js'

@@ -1,1 +1,10 @@
-export {}
+export { type ConfigLine, type ConfigSources, type LoadedConfig, type Origin, loadConfig } from './config.js'
+export { type Config, type Setting, settings } from './config-schema.js'
+export { type Logger, type LoggerOptions, createLogger } from './logs.js'
+export { type GrpcServer, type GrpcServerOptions, type StopReport, startGrpcServer } from './grpc-server.js'
+export { type GrpcService, type Implementation, defineService } from './service.js'
+export type { CallContext } from './call-context.js'
+export { type CallRecorder, type Metrics, type MetricsServer, createMetrics, serveMetrics } from './metrics.js'
+export { parseJsonObject, parseJsonText } from './json-field.js'
+export { type ListenAddress, formatAddress, parseListenAddress } from './address.js'
+export { maskUrl } from './masking.js'

@@ -1,0 +1,145 @@
+import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import { HoldfastError } from '@holdfast/errors'
+import type { Logger } from './logs.js'
+
+/** What a handler is told of the call that it serves. */
+export interface CallContext {
+  /** `holdfast.chat.v1.ChatService/SendMessage`. */
+  readonly method: string
+  /** Aborts when the caller cancels or is gone, when the deadline passes, and when a stop runs out of patience. The reason
+   *  is the HoldfastError to end the call with. */
+  readonly signal: AbortSignal
+  /** Milliseconds since 1970; `Infinity`: none. */
+  readonly deadline: number
+  /** Headers from the caller. */
+  readonly metadata: Metadata
+  /** Writes lines that name the method. */
+  readonly logger: Logger
+  /** Aborts when the server begins to stop: subscriptions, which have no end of their own, should end now; what can be
+   *  finished within the drain time should be. */
+  readonly stopping: AbortSignal
+  /** Adds facts (a conversation's id) to all lines of this call. */
+  annotate(facts: Readonly<Record<string, string | number>>): void
+}
+
+export type WireCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>
+
+// A timer may fire a little before its time.
+const timerSlackMs = 2
+
+/** A call that is being served. What few handlers ask for (signal, logger) is made when asked for. */
+export class RunningCall implements CallContext {
+  readonly method: string
+  readonly isStream: boolean
+  readonly stopping: AbortSignal
+  readonly startedAt: number = performance.now()
+  readonly deadline: number
+  readonly #wire: WireCall
+  readonly #serverLogger: Logger
+  #facts: Readonly<Record<string, string | number>> | undefined
+  #logger: Logger | undefined
+  #abort: AbortController | undefined
+  #failure: HoldfastError | undefined
+  #isOver = false
+
+  constructor(method: string, wire: WireCall, logger: Logger, stopping: AbortSignal) {
+    this.method = method
+    this.stopping = stopping
+    this.isStream = 'write' in wire
+    this.#wire = wire
+    this.#serverLogger = logger
+    this.deadline = Number(wire.getDeadline())
+  }
+
+  get metadata(): Metadata {
+    return this.#wire.metadata
+  }
+
+  get logger(): Logger {
+    this.#logger ??= this.#serverLogger.child({ method: this.method, ...this.#facts })
+    return this.#logger
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort) return this.#abort.signal
+    this.#abort = new AbortController()
+    if (this.isCancelled) this.abort(this.cancellation())
+    else this.#wire.once('cancelled', () => this.abort(this.cancellation()))
+    if (this.#failure) this.#abort.abort(this.#failure)
+    return this.#abort.signal
+  }
+
+  annotate(facts: Readonly<Record<string, string | number>>): void {
+    this.#facts = { ...this.#facts, ...facts }
+    this.#logger = undefined
+  }
+
+  /** The peer gave up or its deadline passed: nobody hears an answer any more. */
+  get isCancelled(): boolean {
+    return this.#wire.cancelled && !this.#isOver
+  }
+
+  get isExpired(): boolean {
+    return Date.now() >= this.deadline - timerSlackMs
+  }
+
+  cancellation(): HoldfastError {
+    return this.isExpired
+      ? deadlineExceeded(this.method)
+      : new HoldfastError('CANCELLED', `${this.method} was cancelled by its caller`)
+  }
+
+  /** Aborts the handler's signal, once, with what the call is to fail with. */
+  abort(failure: HoldfastError): void {
+    if (this.#isOver) return
+    this.#failure ??= failure
+    this.#abort?.abort(this.#failure)
+  }
+
+  /** What the signal was aborted with. */
+  get failure(): HoldfastError | undefined {
+    return this.#failure
+  }
+
+  /** grpc-js says `cancelled` after an ordinary end too: from here on that means nothing. */
+  over(): void {
+    this.#isOver = true
+  }
+}
+
+/** The calls that a server has begun and not ended. */
+export class RunningCalls {
+  readonly #calls = new Set<RunningCall>()
+  readonly #waiting: (() => void)[] = []
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  add(call: RunningCall): void {
+    this.#calls.add(call)
+  }
+
+  remove(call: RunningCall): void {
+    this.#calls.delete(call)
+    if (this.#calls.size > 0) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  list(): RunningCall[] {
+    return [...this.#calls]
+  }
+
+  /** Resolves as soon as there is none. */
+  none(): Promise<void> {
+    if (this.#calls.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+}
+
+export function deadlineExceeded(method: string): HoldfastError {
+  return new HoldfastError(
+    'DEADLINE_EXCEEDED',
+    `${method} did not finish within its deadline: allow it more time, or ask for less`,
+  )
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod'
+
+/** What a Holdfast process is told from outside. Every value comes from a flag, the environment, a file or its default. */
+export interface Config {
+  /** `postgres://…`, `embedded:FOLDER` or `memory:`; default: embedded in `dataFolder`. */
+  readonly databaseUrl?: string | undefined
+  /** Where the embedded store lives; default `.holdfast`. */
+  readonly dataFolder: string
+  /** Where gRPC listens, HOST:PORT; default 127.0.0.1:9095. Port 0: a free one. */
+  readonly listen: string
+  readonly metrics: {
+    /** Default true. */
+    readonly enabled: boolean
+    /** Where Prometheus reads, HOST:PORT; default 127.0.0.1:9464. */
+    readonly listen: string
+  }
+  readonly log: {
+    /** The least level that is written; default `info`. */
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+    /** Default `auto`: `text` in a terminal, else `json`. */
+    readonly format: 'auto' | 'json' | 'text'
+  }
+  readonly model: {
+    /** Base URL of an OpenAI-compatible endpoint, up to and including `/v1`; default: none, replies come from `recall`. */
+    readonly baseUrl?: string | undefined
+    /** Sent as a bearer token. */
+    readonly apiKey?: string | undefined
+    /** The model that answers unless a request names another. */
+    readonly name?: string | undefined
+    /** Until the connection stands; default 10,000 ms. */
+    readonly connectTimeoutMs: number
+    /** From the request to the first token; default 120,000 ms. */
+    readonly firstTokenTimeoutMs: number
+    /** Between two pieces of an answer; default 60,000 ms. */
+    readonly idleTimeoutMs: number
+    /** For the whole answer; default 600,000 ms. */
+    readonly totalTimeoutMs: number
+    /** How often a request that failed before its first token is sent again; default 2. */
+    readonly maxRetries: number
+  }
+  readonly limits: {
+    /** The largest message on the wire, both ways; default 20 MiB. */
+    readonly maxMessageBytes: number
+    /** The largest text part of a message, in UTF-8; default 1 MiB. */
+    readonly maxTextBytes: number
+    /** For unary calls whose client sets no deadline; default 60,000 ms. */
+    readonly defaultDeadlineMs: number
+    /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
+    readonly drainMs: number
+  }
+}
+
+/** What the schema says of a setting beyond its values. */
+export interface SettingNotes {
+  readonly description: string
+  /** `value`: never printed. `url`: its password is never printed. */
+  readonly secret?: 'value' | 'url'
+  /** Name of the environment variable; default: HOLDFAST_ and the path. */
+  readonly variable?: string
+  /** Name of the flag; default: the path. */
+  readonly flag?: string
+}
+
+// Flags and variables are text, files have types of their own.
+const wholeNumber = (least: number, most: number): z.ZodType<number> =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value),
+    z.int(`must be a whole number from ${least} to ${most}`).min(least).max(most),
+  )
+
+const yesOrNo = z.preprocess((value) => {
+  if (value === 'true' || value === '1') return true
+  return value === 'false' || value === '0' ? false : value
+}, z.boolean('must be true or false'))
+
+const text = z.string().min(1)
+const address = text.regex(/^(\[[^\]]+\]|[^:[\]\s]+):\d{1,5}$/, 'must be HOST:PORT, as 127.0.0.1:9095 or [::1]:9095')
+const databaseUrl = text.regex(
+  /^(postgres(ql)?:\/\/.|embedded:.|memory:$)/,
+  'must be postgres://…, embedded:FOLDER or memory:',
+)
+const httpUrl = text.regex(/^https?:\/\/[^/\s]/, 'must be an http:// or https:// URL')
+const longestMs = 2 ** 31 - 1
+
+const setting = <T extends z.ZodType>(schema: T, notes: SettingNotes): T => schema.meta({ ...notes })
+
+const milliseconds = (standard: number, description: string): z.ZodDefault<z.ZodType<number>> =>
+  setting(wholeNumber(1, longestMs).default(standard), { description: `${description}, in milliseconds` })
+
+/** The one source of truth: keys, values, defaults, names. */
+export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape } = z.strictObject({
+  databaseUrl: setting(databaseUrl.optional(), {
+    description: 'postgres://…, embedded:FOLDER or memory: (default: embedded in the data folder)',
+    secret: 'url',
+    flag: '--database',
+  }),
+  dataFolder: setting(text.default('.holdfast'), {
+    description: 'where the embedded store lives',
+    variable: 'HOLDFAST_DATA',
+    flag: '--data',
+  }),
+  listen: setting(address.default('127.0.0.1:9095'), { description: 'where gRPC listens; port 0: a free one' }),
+  metrics: z
+    .strictObject({
+      enabled: setting(yesOrNo.default(true), { description: 'whether Prometheus metrics are served' }),
+      listen: setting(address.default('127.0.0.1:9464'), { description: 'where Prometheus metrics are served' }),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'), {
+        description: 'the least level that is written',
+      }),
+      format: setting(z.enum(['auto', 'json', 'text']).default('auto'), {
+        description: 'auto: text in a terminal, else json',
+      }),
+    })
+    .prefault({}),
+  model: z
+    .strictObject({
+      baseUrl: setting(httpUrl.optional(), {
+        description: 'OpenAI-compatible endpoint, up to and including /v1 (default: none, replies come from recall)',
+        secret: 'url',
+      }),
+      apiKey: setting(text.optional(), {
+        description: 'sent to the model endpoint as a bearer token',
+        secret: 'value',
+      }),
+      name: setting(text.optional(), { description: 'the model that answers unless a request names another' }),
+      connectTimeoutMs: milliseconds(10_000, 'until the connection to the model stands'),
+      firstTokenTimeoutMs: milliseconds(120_000, 'from the request to the first token'),
+      idleTimeoutMs: milliseconds(60_000, 'between two pieces of an answer'),
+      totalTimeoutMs: milliseconds(600_000, 'for the whole answer'),
+      maxRetries: setting(wholeNumber(0, 10).default(2), {
+        description: 'how often a request that failed before its first token is sent again',
+      }),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxMessageBytes: setting(wholeNumber(1024, 2 ** 31 - 1).default(20 * 1024 * 1024), {
+        description: 'the largest message on the wire, in bytes',
+      }),
+      maxTextBytes: setting(wholeNumber(1, 2 ** 28).default(1024 * 1024), {
+        description: 'the largest text part of a message, in bytes of UTF-8',
+      }),
+      defaultDeadlineMs: milliseconds(60_000, 'for unary calls whose client sets no deadline'),
+      drainMs: setting(wholeNumber(0, longestMs).default(10_000), {
+        description: 'how long a stop waits for running calls before it aborts them, in milliseconds',
+      }),
+    })
+    .prefault({}),
+})
+
+/** A leaf of the schema and the names it goes by. */
+export interface Setting extends SettingNotes {
+  /** As in a file: `model.apiKey`. */
+  readonly path: string
+  /** `HOLDFAST_MODEL_API_KEY`. */
+  readonly variable: string
+  /** `--model-api-key`. */
+  readonly flag: string
+}
+
+/** All settings, in the order of the schema. */
+export const settings: readonly Setting[] = settingsOf(configSchema.shape, [])
+
+function settingsOf(shape: z.ZodRawShape, above: readonly string[]): Setting[] {
+  return Object.entries(shape).flatMap(([key, schema]) => {
+    const path = [...above, key]
+    const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema
+    if (inner instanceof z.ZodObject) return settingsOf(inner.shape, path)
+    const words = path.join('-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const notes = (schema as z.ZodType).meta() as SettingNotes | undefined
+    const names = { variable: `HOLDFAST_${words.replaceAll('-', '_').toUpperCase()}`, flag: `--${words}` }
+    return [{ description: '', ...names, ...notes, path: path.join('.') }]
+  })
+}

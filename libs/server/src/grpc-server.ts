@@ -1,0 +1,147 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { HoldfastError } from '@holdfast/errors'
+import { fileDescriptors } from '@holdfast/protocol'
+import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireLoopback } from './address.js'
+import { type RunningCall, RunningCalls } from './call-context.js'
+import type { ServerState } from './handlers.js'
+import { HealthWatch } from './health.js'
+import type { Logger } from './logs.js'
+import type { Metrics } from './metrics.js'
+import { addReflection } from './reflection.js'
+import type { GrpcService } from './service.js'
+
+export interface GrpcServerOptions {
+  readonly services: readonly GrpcService[]
+  /** HOST:PORT on loopback; port 0: a free one. */
+  readonly listen: string
+  readonly logger: Logger
+  readonly metrics?: Metrics
+  readonly limits?: {
+    /** The largest message, both ways; default 20 MiB. */
+    readonly maxMessageBytes?: number
+    /** For unary calls whose client sets no deadline; default 60,000 ms. */
+    readonly defaultDeadlineMs?: number
+  }
+  /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
+  readonly drainMs?: number
+  /** Resolves when the services can serve, rejects when not; run every few seconds. Default: always well. */
+  readonly health?: (signal: AbortSignal) => Promise<void>
+  /** Default 5,000 ms. */
+  readonly healthIntervalMs?: number
+  /** Serialized FileDescriptorProtos that reflection answers from; default: all of proto/. */
+  readonly descriptors?: readonly Buffer[]
+}
+
+export interface StopReport {
+  /** Calls that were running when the stop began and ended by themselves. */
+  readonly drained: number
+  /** Calls that had to be aborted. */
+  readonly aborted: number
+}
+
+export interface GrpcServer extends AsyncDisposable {
+  /** Where it listens: `127.0.0.1:9095`. */
+  readonly address: string
+  readonly port: number
+  /** Takes no new calls, lets running ones end within `drainMs`, aborts the rest, closes. Safe to call twice. */
+  stop(): Promise<StopReport>
+}
+
+// How long aborted handlers get to write down what they have and say so to their callers.
+const abortGraceMs = 2000
+// For the last answers to leave the sockets once all calls have ended.
+const closeGraceMs = 500
+
+/** Serves the services with grpc.health.v1 and reflection beside them.
+ *  @throws FAILED_PRECONDITION if it cannot listen there, or the address is not on loopback */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const wanted = parseListenAddress(options.listen, 'listen')
+  requireLoopback(wanted, 'The gRPC server')
+  const { maxMessageBytes = 20 * 1024 * 1024, defaultDeadlineMs = 60_000 } = options.limits ?? {}
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    // A peer that vanished without a word is found out, so that its streams end.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    // Channelz keeps books on every call and message that nobody reads.
+    'grpc.enable_channelz': 0,
+  })
+  const stopping = new AbortController()
+  const running = new RunningCalls()
+  const state: ServerState = { logger: options.logger, running, stopping: stopping.signal, defaultDeadlineMs }
+  for (const service of options.services) {
+    const { definition, implementation } = service.bind(state, options.metrics)
+    server.addService(definition, implementation)
+  }
+  const services = options.services.map((service) => service.name)
+  const health = new HealthWatch({
+    services,
+    check: options.health ?? (() => Promise.resolve()),
+    logger: options.logger,
+    ...(options.healthIntervalMs === undefined ? {} : { intervalMs: options.healthIntervalMs }),
+  })
+  health.addTo(server)
+  addReflection(server, options.descriptors ?? fileDescriptors(), services)
+  options.metrics?.gauge('rpc_server_calls_in_progress', 'Calls that are being served', () => running.size)
+  await health.start()
+  const port = await bind(server, wanted).catch((error: unknown) => {
+    health.stop()
+    server.forceShutdown()
+    throw error
+  })
+
+  let stopped: Promise<StopReport> | undefined
+  const stop = (): Promise<StopReport> => {
+    stopped ??= (async () => {
+      health.stop()
+      stopping.abort(new HoldfastError('UNAVAILABLE', 'The server is stopping', { reason: 'SERVER_STOPPING' }))
+      const report = await drain(server, running, options.drainMs ?? 10_000)
+      options.logger.info({ ...report }, 'gRPC server stopped')
+      return report
+    })()
+    return stopped
+  }
+  const address = formatAddress({ host: wanted.host, port })
+  return { address, port, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}
+
+function bind(server: Server, wanted: ListenAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(formatAddress(wanted), ServerCredentials.createInsecure(), (cause, port) => {
+      if (cause) reject(listenFailure(cause, wanted, 'the gRPC server'))
+      else resolve(port)
+    })
+  })
+}
+
+async function drain(server: Server, running: RunningCalls, drainMs: number): Promise<StopReport> {
+  const atFirst = running.size
+  // Closes the listener and tells clients to go elsewhere; calls under way go on.
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+  await atMost(drainMs, running.none())
+  const late = running.list()
+  for (const call of late) call.abort(abortedByStop(call))
+  if (late.length > 0) await atMost(abortGraceMs, running.none())
+  // Health watches and reflection streams have no end: they are cut here.
+  await atMost(closeGraceMs, closed)
+  server.forceShutdown()
+  return { drained: Math.max(0, atFirst - late.length), aborted: late.length }
+}
+
+/** A reader can go on elsewhere; what a unary call had written by then, nobody knows. */
+function abortedByStop({ method, isStream }: RunningCall): HoldfastError {
+  const text = `${method} was aborted, because the server had no more time to stop: `
+  return isStream
+    ? new HoldfastError('UNAVAILABLE', `${text}go on at another server or later`, { reason: 'SERVER_STOPPING' })
+    : new HoldfastError('UNKNOWN', `${text}repeat it with its key`, { reason: 'SERVER_STOPPING' })
+}
+
+async function atMost(ms: number, event: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const elapsed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([event, elapsed])
+  clearTimeout(timer)
+}

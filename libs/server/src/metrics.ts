@@ -1,0 +1,118 @@
+import { type Server, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { formatAddress, listenFailure, parseListenAddress, requireLoopback } from './address.js'
+import type { Logger } from './logs.js'
+
+/** Ends one call: with the name of its gRPC status and its duration. */
+export type CallRecorder = (status: string, durationMs: number) => void
+
+/** The process's Prometheus metrics. */
+export interface Metrics {
+  /** Register counters, gauges and histograms of your own here: `new Gauge({ …, registers: [metrics.registry] })`. */
+  readonly registry: Registry
+  /** Adds a gauge that is read whenever Prometheus asks; NaN if that fails. Replaces one of the same name. */
+  gauge(name: string, help: string, read: () => number | Promise<number>): void
+  /** For one method of one service; keep it, it is looked up once. */
+  calls(service: string, method: string): CallRecorder
+  /** The text that Prometheus reads. */
+  text(): Promise<string>
+}
+
+// Seconds. From a cached read to a long reply.
+const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+/** Names and labels follow OpenTelemetry's conventions for RPC, in Prometheus's spelling.
+ *  Source: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const labelNames = ['rpc_service', 'rpc_method', 'rpc_response_status_code'] as const
+  const durations = new Histogram({
+    name: 'rpc_server_duration_seconds',
+    help: 'Duration of calls, streams until their end',
+    labelNames: [...labelNames],
+    buckets,
+    registers: [registry],
+  })
+  const calls = new Counter({
+    name: 'rpc_server_calls_total',
+    help: 'Calls that ended, by gRPC status',
+    labelNames: [...labelNames],
+    registers: [registry],
+  })
+  return {
+    registry,
+    gauge(name, help, read) {
+      const collect = async function (this: Gauge): Promise<void> {
+        this.set(
+          await Promise.resolve()
+            .then(read)
+            .catch(() => Number.NaN),
+        )
+      }
+      registry.removeSingleMetric(name)
+      registry.registerMetric(new Gauge({ name, help, registers: [], collect }))
+    },
+    calls(rpc_service, rpc_method) {
+      // Bound once per status: resolving labels costs more than counting.
+      const bound = new Map<string, { duration: Histogram.Internal<string>; count: Counter.Internal }>()
+      return (status, durationMs) => {
+        let series = bound.get(status)
+        if (!series) {
+          const labels = { rpc_service, rpc_method, rpc_response_status_code: status }
+          series = { duration: durations.labels(labels), count: calls.labels(labels) }
+          bound.set(status, series)
+        }
+        series.duration.observe(durationMs / 1000)
+        series.count.inc()
+      }
+    },
+    text: () => registry.metrics(),
+  }
+}
+
+export interface MetricsServer extends AsyncDisposable {
+  /** Where it listens: `127.0.0.1:9464`. */
+  readonly address: string
+  close(): Promise<void>
+}
+
+/** Serves `GET /metrics` over HTTP. @throws FAILED_PRECONDITION if it cannot listen there, or not on loopback */
+export async function serveMetrics(
+  metrics: Metrics,
+  options: { readonly listen: string; readonly logger?: Logger },
+): Promise<MetricsServer> {
+  const wanted = parseListenAddress(options.listen, 'metrics.listen')
+  requireLoopback(wanted, 'The metrics server')
+  const server = createServer((request, response) => {
+    if (request.url?.split('?')[0] !== '/metrics') {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('Metrics are at /metrics\n')
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    } else {
+      metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text),
+        (err: unknown) => {
+          options.logger?.error({ err }, 'Metrics could not be collected')
+          response.writeHead(500).end()
+        },
+      )
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(listenFailure(cause, wanted, 'the metrics server')))
+    server.listen(wanted.port, wanted.host, resolve)
+  })
+  server.on('error', (err) => options.logger?.error({ err }, 'The metrics server failed'))
+  const { port, address: host } = server.address() as AddressInfo
+  const close = (): Promise<void> => closeServer(server)
+  return { address: formatAddress({ host, port }), close, [Symbol.asyncDispose]: close }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
