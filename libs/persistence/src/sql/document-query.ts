@@ -3,7 +3,7 @@ import type { DocumentQuery, IndexDefinition, SortPosition } from '../backend.js
 import type { FieldPath, Predicate, SortKey } from '../query/predicate.js'
 import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
-import { filterSql } from './filter-sql.js'
+import { filterAlternatives, filterSql } from './filter-sql.js'
 import { escapeText } from './json-text.js'
 import { collectionTable } from './names.js'
 import { Parameters } from './parameters.js'
@@ -16,16 +16,25 @@ export function queryStatement(
 ): Statement {
   const parameters = new Parameters()
   const pathText = pathTextFor(indexes, parameters)
-  const conditions = [`t.tenant = ${parameters.text(query.tenant)}`, filterSql(query.where, parameters, pathText)]
   const order = orderOf(query.sort, pathText)
+  const conditions = [`t.tenant = ${parameters.text(query.tenant)}`]
   if (query.after !== undefined) conditions.push(behind(order, query.after, parameters))
-  const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`))
-  const limit = query.limit === undefined ? '' : `limit ${parameters.add(query.limit, 'bigint')}`
-  return named(
+  const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`)).join(', ')
+  const select = (condition: string) =>
     `select t.id, t.version, t.created_at, t.updated_at, t.data from ${collectionTable(collection)} t
-     where ${conditions.join(' and ')} order by ${orderBy.join(', ')} ${limit}`,
-    parameters,
-  )
+     where ${[...conditions, condition].join(' and ')} order by ${orderBy}`
+  if (query.limit === undefined) return named(select(filterSql(query.where, parameters, pathText)), parameters)
+  const limit = `limit ${parameters.add(query.limit, 'bigint')}`
+  const leading = new Set(indexes.map(({ on }) => JSON.stringify(on[0])))
+  const alternatives = filterAlternatives(query.where, parameters, pathText, (segments) =>
+    leading.has(JSON.stringify(segments)),
+  ).map((condition) => `${select(condition)} ${limit}`)
+  const [only = ''] = alternatives
+  const text =
+    alternatives.length === 1
+      ? only
+      : `select * from ((${alternatives.join(') union all (')})) t order by ${orderBy} ${limit}`
+  return named(text, parameters)
 }
 
 export function countStatement(

@@ -32,6 +32,28 @@ export function filterSql(predicate: Predicate, parameters: Parameters, pathText
   }
 }
 
+/** The same condition as disjoint alternatives. A path that may lead to an array makes an `or`, behind which the server cannot
+ *  read an index in order; as alternatives, documents without an array there come straight from the index, and those with one
+ *  (mostly none) beside them. Taken apart: the first comparison with a field that `isIndexed`. */
+export function filterAlternatives(
+  predicate: Predicate,
+  parameters: Parameters,
+  pathText: PathText,
+  isIndexed: (segments: readonly string[]) => boolean,
+): string[] {
+  const parts = predicate.kind === 'and' ? predicate.of : [predicate]
+  for (const part of parts) {
+    if (part.kind !== 'compare' || part.path.of === 'meta' || part.value === null || typeof part.value === 'object') continue
+    const { segments } = part.path
+    if (segments.length > 1 || !isIndexed(segments)) continue
+    const others: Predicate = { kind: 'and', of: parts.filter((other) => other !== part) }
+    const rest = filterSql(others, parameters, pathText)
+    const comparison = new DataComparison(segments, parameters, pathText)
+    return comparison.alternatives(part.op, part.value).map((alternative) => `${alternative} and ${rest}`)
+  }
+  return [filterSql(predicate, parameters, pathText)]
+}
+
 const operators = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
 function compareMeta(name: MetaField, op: ComparisonOperator, value: JsonValue, parameters: Parameters): string {
@@ -82,8 +104,14 @@ class DataComparison {
   compare(op: ComparisonOperator, value: JsonValue): string {
     if (value === null) return op === 'gt' || op === 'lt' ? 'false' : this.#isNull()
     if (typeof value === 'object') return op === 'eq' ? this.#equalsWhole([value]) : 'false'
+    return `(${this.alternatives(op, value).join(' or ')})`
+  }
+
+  /** Documents whose value itself meets the comparison, and those in which an array leads to one that does. For a path of one
+   *  part no document is both. */
+  alternatives(op: ComparisonOperator, value: string | number | boolean): [string, string] {
     const through = this.#through(this.#elementMeets(op, value))
-    return `(${this.#plain(op, value)} or (${this.#arrayAnywhere} and ${through}))`
+    return [this.#plain(op, value), `(${this.#arrayAnywhere} and ${through})`]
   }
 
   in(values: readonly JsonValue[]): string {
