@@ -1,4 +1,4 @@
-import { createDatabase, dropDatabase, urlOfDatabase } from './databases.js'
+import { createDatabase, dropDatabase } from './databases.js'
 import { startPostgres } from './postgres.js'
 
 export interface TestDatabase extends AsyncDisposable {
@@ -14,5 +14,5 @@ export async function postgresForTests(): Promise<TestDatabase> {
     return { url: await server.createDatabase(), [Symbol.asyncDispose]: () => server.stop() }
   }
   const url = await createDatabase(shared)
-  return { url, [Symbol.asyncDispose]: () => dropDatabase(shared, urlOfDatabase(url).name) }
+  return { url, [Symbol.asyncDispose]: () => dropDatabase(shared, url) }
 }
