@@ -148,9 +148,12 @@ export interface AppendGroup extends StreamKey {
 }
 
 export type AppendOutcome =
-  /** In the order of the group's entries. `stored` are entries whose key was there already (with the stored text and a flag
-   *  whether the stored data equals the new data); the others were appended now, gap-free, in order. */
+  /** In the order of the group's entries. `stored` are entries whose key was there already, with the same data; the others were
+   *  appended now, gap-free, in order. */
   | { readonly kind: 'appended'; readonly entries: readonly AppendedEntry[] }
+  /** Nothing was appended, because the key of this entry of the group is stored with other data. */
+  | { readonly kind: 'conflict'; readonly index: number; readonly seq: number }
+  /** Nothing was appended, because `next` is not `ifNext`. A group of which every key is stored is answered, not stale. */
   | { readonly kind: 'stale'; readonly next: number }
   | { readonly kind: 'removed' }
   | { readonly kind: 'missing' }
@@ -158,8 +161,8 @@ export type AppendOutcome =
 export interface AppendedEntry {
   readonly seq: number
   readonly at: number
-  /** Present if the key was there before this call. */
-  readonly stored?: { readonly json: string; readonly sameData: boolean }
+  /** Present if the key was there before this call: the stored text, which an amendment may have changed since. */
+  readonly stored?: { readonly json: string }
 }
 
 export interface StreamHead {

@@ -15,7 +15,9 @@ import type {
   TenantStore,
   TransactionOptions,
 } from './document-store.js'
-import { LogHub, LogLanes, StoredLog } from './log.js'
+import { type LogChange, LogHub } from './log-hub.js'
+import { LogLanes } from './log-lanes.js'
+import { StoredLog } from './log.js'
 import { Relations } from './relations.js'
 import { checkName, checkTenantId } from './sql/names.js'
 
@@ -107,18 +109,18 @@ class StoreScope implements TenantStore {
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     this.engine.assertOpen()
     if (typeof work !== 'function') throw invalidField('work', 'must be a function')
-    const { backend, hub } = this.engine
+    const { backend } = this.engine
     for (;;) {
       const missing: (() => Promise<void>)[] = []
-      const notifications: (() => void)[] = []
+      const changes: LogChange[] = []
       try {
         const result = await retryConflicts(() => {
-          notifications.length = 0
+          changes.length = 0
           return backend.transaction((tx) =>
-            work(new TransactionScope(this.engine, this.tenantId, tx, missing, notifications)),
+            work(new TransactionScope(this.engine, this.tenantId, tx, missing, changes)),
           )
         }, options)
-        for (const notify of notifications) notify()
+        for (const change of changes) hub.notify(change)
         return result
       } catch (error) {
         if (missing.length === 0) throw error
@@ -139,21 +141,22 @@ class TransactionScope implements Scope {
   readonly #engine: Engine
   readonly #tx: Operations
   readonly #missing: (() => Promise<void>)[]
-  readonly #notifications: (() => void)[]
+  /** Of logs, to be told to tails after the commit. */
+  readonly #changes: LogChange[]
 
   constructor(
     engine: Engine,
     tenantId: string,
     tx: Operations,
     missing: (() => Promise<void>)[],
-    notifications: (() => void)[],
+    changes: LogChange[],
   ) {
     this.tenantId = tenantId
     this.blobs = new StoredBlobs(tenantId, tx.blobs)
     this.#engine = engine
     this.#tx = tx
     this.#missing = missing
-    this.#notifications = notifications
+    this.#changes = changes
   }
 
   collection<T>(name: string, options?: CollectionOptions): Collection<T> {
@@ -170,17 +173,13 @@ class TransactionScope implements Scope {
   }
 
   log<T>(name: string): Log<T> {
-    const { relations, hub } = this.#engine
+    const { relations } = this.#engine
     const ready = relations.log(checkName(name, 'log'))
     return new StoredLog<T>({
       name,
       tenant: this.tenantId,
       operations: this.#tx.logs,
-      hub: {
-        notify: (...change) => {
-          this.#notifications.push(() => hub.notify(...change))
-        },
-      },
+      hub: { notify: (change) => void this.#changes.push(change) },
       ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
     })
   }

@@ -140,10 +140,14 @@ export class MemoryLogs implements LogOperations {
     const isRepeated = entries.length > 0 && !stored.includes(undefined)
     // Whoever repeats an append after a lost answer expects the number that was the next then.
     if (ifNext !== undefined && ifNext !== next && !isRepeated) return { kind: 'stale', next }
-    if (isRepeated || entries.length === 0) return { kind: 'appended', entries: answers(entries, stored, []) }
+    for (const [index, { json }] of entries.entries()) {
+      const before = stored[index]
+      if (before !== undefined && !repeats(before, json)) return { kind: 'conflict', index, seq: before.seq }
+    }
+    if (isRepeated || entries.length === 0) return { kind: 'appended', entries: answers(stored, []) }
     const stream = known ?? this.#addStream(log, key, new Stream())
     const fresh = entries.filter((_, index) => stored[index] === undefined)
-    return { kind: 'appended', entries: answers(entries, stored, this.#extend(stream, fresh)) }
+    return { kind: 'appended', entries: answers(stored, this.#extend(stream, fresh)) }
   }
 
   #extend(stream: Stream, entries: readonly NewEntry[]): MemoryEntry[] {
@@ -209,17 +213,10 @@ export class MemoryLogs implements LogOperations {
 const nameOf = ({ tenant, stream }: StreamKey): string => `${tenant}\0${stream}`
 
 /** In the order of the call: what was there already and, taken in turn, what was added. */
-function answers(
-  entries: readonly NewEntry[],
-  stored: readonly (MemoryEntry | undefined)[],
-  added: readonly MemoryEntry[],
-): AppendedEntry[] {
+function answers(stored: readonly (MemoryEntry | undefined)[], added: readonly MemoryEntry[]): AppendedEntry[] {
   const rest = added.values()
-  return entries.flatMap(({ json }, index): AppendedEntry[] => {
-    const known = stored[index]
-    if (known !== undefined) {
-      return [{ seq: known.seq, at: known.at, stored: { json: known.json, sameData: repeats(known, json) } }]
-    }
+  return stored.flatMap((known): AppendedEntry[] => {
+    if (known !== undefined) return [{ seq: known.seq, at: known.at, stored: { json: known.json } }]
     const { value } = rest.next()
     return value === undefined ? [] : [{ seq: value.seq, at: value.at }]
   })

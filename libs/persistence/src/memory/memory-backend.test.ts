@@ -118,21 +118,35 @@ describe('logs in memory', () => {
     assert.deepEqual(await values(backend, 's'), [3])
   })
 
-  it('answer a repeated append of several callers entry by entry', async () => {
+  it('answer what was stored before entry by entry, and append the rest', async () => {
     const { backend } = await openWithClock()
-    const entry = (key: string, data: unknown) => ({ key, json: JSON.stringify(data) })
-    await backend.logs.append('l', [{ ...s, entries: [entry('a', { x: 1, y: 2 })] }])
-    const [outcome] = await backend.logs.append('l', [
-      { ...s, entries: [entry('b', 2), { key: 'a', json: '{"y":2,"x":1}' }, entry('c', 3)] },
-    ])
+    await backend.logs.append('l', [{ ...s, entries: [{ key: 'a', json: '{"x":1,"y":2}' }] }])
+    const entries = [
+      { key: 'b', json: '2' },
+      { key: 'a', json: '{"y":2,"x":1}' },
+      { key: 'c', json: '3' },
+    ]
+    const [outcome] = await backend.logs.append('l', [{ ...s, entries }])
     assert.deepEqual(outcome, {
       kind: 'appended',
       entries: [
         { seq: 2, at: 1_000 },
-        { seq: 1, at: 1_000, stored: { json: '{"x":1,"y":2}', sameData: true } },
+        { seq: 1, at: 1_000, stored: { json: '{"x":1,"y":2}' } },
         { seq: 3, at: 1_000 },
       ],
     })
+  })
+
+  it('append nothing of a group with a key that has other data', async () => {
+    const { backend } = await openWithClock()
+    await backend.logs.append('l', [{ ...s, entries: [{ key: 'a', json: '1' }] }])
+    const entries = [
+      { key: 'b', json: '2' },
+      { key: 'a', json: '3' },
+    ]
+    assert.deepEqual(await backend.logs.append('l', [{ ...s, entries }]), [{ kind: 'conflict', index: 1, seq: 1 }])
+    assert.deepEqual(await backend.logs.append('l', [{ ...s, entries, ifNext: 1 }]), [{ kind: 'stale', next: 2 }])
+    assert.deepEqual(await values(backend, 's'), [1])
   })
 
   it('keep nothing of an amended text', async () => {
@@ -142,10 +156,10 @@ describe('logs in memory', () => {
     await backend.logs.amend('l', s, 1, '"redacted"')
     await backend.logs.amend('l', s, 1, '"redacted again"')
     const [again] = await backend.logs.append('l', [{ ...s, entries }])
-    const stored = { json: '"redacted again"', sameData: true }
+    const stored = { json: '"redacted again"' }
     assert.deepEqual(again, { kind: 'appended', entries: [{ seq: 1, at: 1_000, stored }] })
     const [other] = await backend.logs.append('l', [{ ...s, entries: [{ key: 'k', json: '"redacted again"' }] }])
-    assert.ok(other?.kind === 'appended' && other.entries[0]?.stored?.sameData === false)
+    assert.deepEqual(other, { kind: 'conflict', index: 0, seq: 1 })
   })
 
   it('keep for a branch what its parent no longer shows', async () => {
@@ -205,7 +219,12 @@ describe('a transaction in memory', () => {
       await tx.logs.remove('l', { tenant, stream: 'other' })
       await tx.blobs.remove(tenant, 'h1')
       await tx.blobs.putChunk(tenant, 'up2', 0, Uint8Array.of(1))
-      await tx.blobs.finish(tenant, 'up2', { hash: 'h2', sizeBytes: 1, contentType: 'a' })
+      await tx.blobs.finish(
+        tenant,
+        'up2',
+        { hash: 'h2', sizeBytes: 2, contentType: 'a' },
+        { index: 1, bytes: Uint8Array.of(2) },
+      )
       throw failure
     })
     await assert.rejects(failed, failure)

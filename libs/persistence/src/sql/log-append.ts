@@ -21,20 +21,20 @@ export async function appendGroups(
   let written = false
   try {
     // A failed statement would end the transaction, so keys are looked up first there.
-    if (insideTransaction) await lookUpKeys(connection, statements, works)
+    if (insideTransaction) await judge(connection, statements, works, works.filter(isKeyedAndFenced))
     for (let round = 1; ; round += 1) {
-      const open = works.filter(({ outcome }) => outcome === undefined)
+      const open = works.filter(isOpen)
       if (open.length === 0) return works.map(outcomeOf)
       if (round > maxRounds + groups.length) throw contended(open)
       const result = await attempt(connection, statements, open)
       if (result === 'key stored') {
         if (insideTransaction) throw conflict()
-        await lookUpKeys(connection, statements, open)
+        await judge(connection, statements, open, open.filter(isKeyedAndFenced))
         continue
       }
       written ||= result === 'written'
-      const left = open.filter(({ outcome }) => outcome === undefined)
-      if (left.length > 0) await judge(connection, statements, left)
+      const left = open.filter(isOpen)
+      if (left.length > 0) await judge(connection, statements, left, left)
     }
   } catch (error) {
     // What was answered before must not be reported as not written.
@@ -51,6 +51,7 @@ class GroupWork {
   outcome: AppendOutcome | undefined
   readonly group: AppendGroup
   readonly #stored = new Map<NewEntry, AppendedEntry>()
+  #conflict: (AppendOutcome & { readonly kind: 'conflict' }) | undefined
 
   constructor(group: AppendGroup) {
     this.group = group
@@ -66,9 +67,20 @@ class GroupWork {
     return this.group.ifExists === true || (this.group.ifNext ?? 1) > 1
   }
 
-  isStored(entry: NewEntry, as: AppendedEntry): void {
+  isStored(entry: NewEntry, as: AppendedEntry, sameData: boolean): void {
     this.#stored.set(entry, as)
-    if (this.#stored.size === this.group.entries.length) this.wasAppended(0, 0)
+    const index = this.group.entries.indexOf(entry)
+    if (!sameData && index < (this.#conflict?.index ?? Infinity))
+      this.#conflict = { kind: 'conflict', index, seq: as.seq }
+  }
+
+  /** Answers the group if what is known of its keys decides it. @param next the next number, if it is not the expected one */
+  decide(next?: number): void {
+    if (this.outcome !== undefined) return
+    const isRepeated = this.#stored.size > 0 && this.#stored.size === this.group.entries.length
+    if (next !== undefined && !isRepeated) this.outcome = { kind: 'stale', next }
+    else if (this.#conflict !== undefined) this.outcome = this.#conflict
+    else if (isRepeated) this.wasAppended(0, 0)
   }
 
   /** @param before the last sequence number before the fresh entries */
@@ -145,22 +157,28 @@ async function attemptMany(
   return rows.length > 0 ? 'written' : 'nothing written'
 }
 
-/** Why groups were left alone. What no longer holds when looked at was another writer's doing; such groups stay open. */
-async function judge(connection: SqlConnection, statements: LogStatements, works: readonly GroupWork[]): Promise<void> {
-  const rows = await connection.query({ ...statements.standing, values: streamsOf(works) })
+/** Decides what can be decided of groups: by their keys and, for some, by where their streams stand. The others stay open; why
+ *  they were left alone no longer holds, so it was another writer's doing. */
+async function judge(
+  connection: SqlConnection,
+  statements: LogStatements,
+  works: readonly GroupWork[],
+  byStanding: readonly GroupWork[],
+): Promise<void> {
+  const stale = new Map<GroupWork, number>()
+  const rows =
+    byStanding.length === 0 ? [] : await connection.query({ ...statements.standing, values: keysOf(byStanding) })
   const standings = new Map(rows.map((row) => [Number(row[0]) - 1, standingOf(row)]))
-  const stale: { readonly work: GroupWork; readonly next: number }[] = []
-  for (const [index, work] of works.entries()) {
+  for (const [index, work] of byStanding.entries()) {
     const { head, removed } = standings.get(index) ?? { head: 0, removed: false }
-    const { ifExists, ifNext } = work.group
+    const { ifExists, ifNext, entries } = work.group
     if (removed) work.outcome = { kind: 'removed' }
     else if (ifExists === true && !standings.has(index)) work.outcome = { kind: 'missing' }
-    else if (ifNext !== undefined && ifNext !== head + 1) stale.push({ work, next: head + 1 })
-    else if (work.group.entries.length === 0) work.wasAppended(0, 0)
+    else if (ifNext !== undefined && ifNext !== head + 1) stale.set(work, head + 1)
+    else if (entries.length === 0) work.wasAppended(head, 0)
   }
-  const undecided = works.filter(({ outcome }) => outcome === undefined)
-  await lookUpKeys(connection, statements, undecided)
-  for (const { work, next } of stale) work.outcome ??= { kind: 'stale', next }
+  await lookUpKeys(connection, statements, works.filter(isOpen))
+  for (const work of works) work.decide(stale.get(work))
 }
 
 async function lookUpKeys(
@@ -183,8 +201,8 @@ async function lookUpKeys(
   })
   for (const [place, seq, at, data, sameData] of rows) {
     const found = asked[Number(place) - 1]
-    const stored = { json: unescapeFromJsonb(String(data)), sameData: sameData === true }
-    found?.work.isStored(found.entry, { seq: Number(seq), at: Number(at), stored })
+    const stored = { json: unescapeFromJsonb(String(data)) }
+    found?.work.isStored(found.entry, { seq: Number(seq), at: Number(at), stored }, sameData === true)
   }
 }
 
@@ -195,10 +213,15 @@ function inStreamOrder(works: readonly GroupWork[]): GroupWork[] {
   return named.map(({ work }) => work)
 }
 
-const streamsOf = (works: readonly GroupWork[]) => [
+const keysOf = (works: readonly GroupWork[]) => [
   textArray(works.map(({ group }) => group.tenant)),
   textArray(works.map(({ group }) => group.stream)),
 ]
+
+const isOpen = ({ outcome }: GroupWork): boolean => outcome === undefined
+
+const isKeyedAndFenced = ({ group }: GroupWork): boolean =>
+  group.ifNext !== undefined && group.entries.some(({ key }) => key !== undefined)
 
 function standingOf([, head, , , removed]: SqlRow): { readonly head: number; readonly removed: boolean } {
   return { head: Number(head), removed: removed === true }

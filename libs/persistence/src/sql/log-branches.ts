@@ -38,14 +38,14 @@ export async function forkStream(
   if (row === undefined) {
     throw new HoldfastError('NOT_FOUND', `Stream ${from.stream} of ${log} does not exist: nothing to fork from`)
   }
-  const [head, made] = row
-  if (Number(head) < at) {
+  const head = Number(row[0])
+  if (head < at) {
     throw new HoldfastError(
       'OUT_OF_RANGE',
       `Stream ${from.stream} of ${log} ends at ${head}, before ${at}: fork at most there`,
     )
   }
-  if (made !== 1) {
+  if (row[1] !== 1) {
     throw new HoldfastError('ALREADY_EXISTS', `Stream ${to.stream} of ${log} exists or existed: fork to another name`)
   }
 }

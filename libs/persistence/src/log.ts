@@ -1,0 +1,226 @@
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import type {
+  AppendedEntry,
+  AppendGroup,
+  AppendOutcome,
+  LogOperations,
+  StoredEntry,
+  StreamHead,
+  StreamKey,
+  TrimTo,
+} from './backend.js'
+import { wait } from './conflict-retry.js'
+import type { AppendOptions, Entry, Log, ReadOptions } from './document-store.js'
+import { decodeJson, encodeJson } from './json.js'
+import { type LogNotifier, removedError } from './log-hub.js'
+import { checkEntries, checkInteger, checkLimit, checkTrim } from './log-input.js'
+import type { LogLanes } from './log-lanes.js'
+import { tailStream } from './log-tail.js'
+import { checkId } from './sql/names.js'
+import { isTransient } from './transient.js'
+
+export interface LogTarget {
+  readonly name: string
+  readonly tenant: string
+  readonly operations: LogOperations
+  /** Gather calls with those of others; absent inside a transaction. */
+  readonly lanes?: LogLanes
+  readonly hub: LogNotifier
+  /** Makes the tables on first use; afterwards an already resolved promise. */
+  readonly ready: () => Promise<void>
+}
+
+/** How long a keyed append of unknown outcome is repeated, in milliseconds. */
+const resolveWithinMs = 5_000
+
+export class StoredLog<T> implements Log<T> {
+  readonly name: string
+  readonly #target: LogTarget
+
+  constructor(target: LogTarget) {
+    this.name = target.name
+    this.#target = target
+  }
+
+  async append(
+    stream: string,
+    entries: readonly { readonly key?: string; readonly data: T }[],
+    options: AppendOptions = {},
+  ): Promise<Entry<T>[]> {
+    const key = this.#key(stream)
+    const fresh = checkEntries(key, entries)
+    const call = { ...key, entries: fresh, ...conditionsOf(options) }
+    if (fresh.length === 0) return []
+    await this.#target.ready()
+    const outcome = await this.#append(call)
+    if (outcome.kind !== 'appended') throw this.#refusal(call, outcome)
+    this.#announce(call, outcome.entries)
+    return outcome.entries.map(({ seq, at, stored }, index) => {
+      const given = entries[index]
+      const data = stored === undefined && given !== undefined ? given.data : (decodeJson(stored?.json ?? 'null') as T)
+      return { seq, ...keyOf(fresh[index]?.key), at: new Date(at), data }
+    })
+  }
+
+  async read(stream: string, options: ReadOptions = {}): Promise<Entry<T>[]> {
+    const { after, before, reverse = false } = options
+    const range = {
+      ...this.#key(stream),
+      ...(after === undefined ? {} : { after: checkInteger(after, 'after', 0) }),
+      ...(before === undefined ? {} : { before: checkInteger(before, 'before', 0) }),
+      limit: checkLimit(options.limit),
+      reverse: checkBoolean(reverse, 'reverse'),
+    }
+    await this.#target.ready()
+    return (await this.#target.operations.read(this.name, range)).map((entry) => decode<T>(entry))
+  }
+
+  tail(
+    stream: string,
+    options: { readonly after?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<Entry<T>> {
+    const { operations, lanes, ready } = this.#target
+    const after = checkInteger(options.after ?? 0, 'after', 0)
+    if (lanes === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', 'A transaction cannot wait for entries: tail outside of it')
+    }
+    const source = { ...this.#key(stream), log: this.name, operations, hub: lanes.hub, ready }
+    return tailStream(source, { after, signal: options.signal }, (entry) => decode<T>(entry))
+  }
+
+  async head(stream: string): Promise<StreamHead> {
+    const [head] = await this.heads([stream])
+    if (head === undefined) throw new HoldfastError('INTERNAL', `The head of stream ${stream} was not answered`)
+    return head
+  }
+
+  async heads(streams: readonly string[]): Promise<StreamHead[]> {
+    if (!Array.isArray(streams)) throw invalidField('streams', 'must be an array')
+    const keys = streams.map((stream: string, index) => this.#key(stream, `streams[${index}]`))
+    await this.#target.ready()
+    const { lanes, operations } = this.#target
+    if (lanes === undefined) return keys.length === 0 ? [] : operations.heads(this.name, keys)
+    return Promise.all(keys.map((key) => lanes.head(key)))
+  }
+
+  async create(stream: string): Promise<boolean> {
+    const key = this.#key(stream)
+    await this.#target.ready()
+    return this.#target.operations.create(this.name, key)
+  }
+
+  async fork(from: string, at: number, to: string): Promise<void> {
+    const source = this.#key(from, 'from')
+    const branch = this.#key(to, 'to')
+    const base = checkInteger(at, 'at', 0)
+    await this.#target.ready()
+    return this.#target.operations.fork(this.name, source, base, branch)
+  }
+
+  async trim(stream: string, to: TrimTo): Promise<number> {
+    const key = this.#key(stream)
+    const bound = checkTrim(to)
+    await this.#target.ready()
+    return this.#target.operations.trim(this.name, key, bound)
+  }
+
+  async remove(stream: string): Promise<boolean> {
+    const key = this.#key(stream)
+    await this.#target.ready()
+    const removed = await this.#target.operations.remove(this.name, key)
+    if (removed) this.#target.hub.notify({ log: this.name, ...key, entries: [], removed })
+    return removed
+  }
+
+  async amend(stream: string, seq: number, data: T): Promise<Entry<T> | undefined> {
+    const key = this.#key(stream)
+    const at = checkInteger(seq, 'seq', 1)
+    const json = encodeJson(data)
+    await this.#target.ready()
+    const amended = await this.#target.operations.amend(this.name, key, at, json)
+    return amended === undefined ? undefined : { ...entryOf(amended), data }
+  }
+
+  /** An append whose outcome is unknown is repeated as long as its keys make that safe. Once it is unknown, an outage says nothing
+   *  about it any more. */
+  async #append(call: AppendGroup): Promise<AppendOutcome> {
+    const { lanes, operations } = this.#target
+    if (lanes === undefined) {
+      const [outcome] = await operations.append(this.name, [call])
+      if (outcome === undefined) throw new HoldfastError('INTERNAL', `An append to ${call.stream} was not answered`)
+      return outcome
+    }
+    const started = performance.now()
+    let doubt: unknown
+    for (let pauseMs = 50; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
+      try {
+        return await lanes.append(call)
+      } catch (error) {
+        if (isUnknown(error)) doubt = error
+        else if (doubt === undefined || !isTransient(error)) throw error
+        const repeatable = call.entries.every(({ key }) => key !== undefined)
+        if (!repeatable || performance.now() - started + pauseMs > resolveWithinMs) throw doubt
+        await wait(pauseMs)
+      }
+    }
+  }
+
+  #announce(call: AppendGroup, appended: readonly AppendedEntry[]): void {
+    const entries = appended.flatMap(({ seq, at, stored }, index): StoredEntry[] => {
+      const entry = call.entries[index]
+      return entry === undefined || stored !== undefined ? [] : [{ seq, ...keyOf(entry.key), at, json: entry.json }]
+    })
+    if (entries.length === 0) return
+    this.#target.hub.notify({ log: this.name, tenant: call.tenant, stream: call.stream, entries, removed: false })
+  }
+
+  #refusal(call: AppendGroup, outcome: Exclude<AppendOutcome, { kind: 'appended' }>): HoldfastError {
+    const { stream, ifNext, entries } = call
+    switch (outcome.kind) {
+      case 'removed':
+        return removedError(this.name, stream)
+      case 'missing':
+        return new HoldfastError('NOT_FOUND', `There is no stream ${stream} in ${this.name}: create it first`, {
+          reason: 'STREAM_MISSING',
+        })
+      case 'stale':
+        return new HoldfastError(
+          'ABORTED',
+          `The next entry of stream ${stream} of ${this.name} is ${outcome.next}, not ${ifNext}: read what came between and retry`,
+          { reason: 'STALE_NEXT', metadata: { next: String(outcome.next) } },
+        )
+      default:
+        return new HoldfastError(
+          'ALREADY_EXISTS',
+          `Entry ${outcome.seq} of stream ${stream} of ${this.name} has the key ${entries[outcome.index]?.key} and other data: use another key`,
+          { reason: 'KEY_CONFLICT', metadata: { seq: String(outcome.seq), index: String(outcome.index) } },
+        )
+    }
+  }
+
+  #key(stream: string, field = 'stream'): StreamKey {
+    return { tenant: this.#target.tenant, stream: checkId(stream, field) }
+  }
+}
+
+function conditionsOf({ ifNext, ifExists }: AppendOptions): { readonly ifNext?: number; readonly ifExists?: boolean } {
+  return {
+    ...(ifNext === undefined ? {} : { ifNext: checkInteger(ifNext, 'ifNext', 1) }),
+    ...(ifExists === undefined ? {} : { ifExists: checkBoolean(ifExists, 'ifExists') }),
+  }
+}
+
+function checkBoolean(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalidField(field, 'must be true or false')
+}
+
+const isUnknown = (error: unknown): boolean => error instanceof HoldfastError && error.code === 'UNKNOWN'
+
+const keyOf = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key })
+
+const entryOf = ({ seq, key, at }: Omit<StoredEntry, 'json'>) => ({ seq, ...keyOf(key), at: new Date(at) })
+
+function decode<T>(stored: StoredEntry): Entry<T> {
+  return { ...entryOf(stored), data: decodeJson(stored.json) as T }
+}
