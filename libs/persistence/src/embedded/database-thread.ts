@@ -80,7 +80,7 @@ export class DatabaseThread {
     if (this.#death !== undefined) return
     const exit = once(this.#worker, 'exit')
     this.#worker.ref()
-    this.#worker.postMessage('close')
+    this.#worker.postMessage('close', [])
     const lastResort = setTimeout(() => void this.#worker.terminate(), 30_000)
     await exit
     clearTimeout(lastResort)

@@ -104,7 +104,8 @@ export function closed(): HoldfastError {
 function startError(folder: string, error: unknown): unknown {
   if (!(error instanceof ThreadDied)) return diskError(folder, error)
   const words = [...error.log, error.message]
-  const last = (pattern: RegExp): string | undefined => words.findLast((line) => pattern.test(line))?.replace(/^.*?: +/, '')
+  const last = (pattern: RegExp): string | undefined =>
+    words.findLast((line) => pattern.test(line))?.replace(/^.*?: +/, '')
   const problem = last(/ (FATAL|PANIC):/) ?? words.at(-2) ?? error.message
   if (/No space left|ENOSPC/.test(words.join('\n'))) {
     return diskError(folder, Object.assign(new Error(problem, { cause: error }), { code: 'ENOSPC' }))

@@ -97,7 +97,7 @@ class EmbeddedDriver implements SqlDriver {
     const started = performance.now()
     const text = `select current_setting('server_version')`
     const [row] = await this.query({ name: 'holdfast_version', text, values: [], readOnly: true })
-    return { server: `PGlite (PostgreSQL ${row?.[0]})`, latencyMs: performance.now() - started }
+    return { server: `PGlite (PostgreSQL ${String(row?.[0])})`, latencyMs: performance.now() - started }
   }
 
   close(): Promise<void> {

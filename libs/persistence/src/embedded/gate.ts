@@ -37,7 +37,7 @@ export class Gate {
   #wait<R>(start: () => Promise<R>): Promise<R> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
-        start: () => start().then(resolve, reject),
+        start: () => void start().then(resolve, reject),
         reject,
         timer: setTimeout(() => {
           this.#waiting.splice(this.#waiting.indexOf(waiting), 1)

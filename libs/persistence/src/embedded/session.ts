@@ -6,6 +6,9 @@ import { errorOfSqlState } from '../sql/sqlstate.js'
 import { readAnswer } from './answer.js'
 import { type DatabaseThread, ThreadDied } from './database-thread.js'
 
+/** Not from Node's pool, so that it can be handed to the thread instead of copied. */
+const ofItsOwn = (bytes: number): Buffer<ArrayBuffer> => Buffer.allocUnsafeSlow(bytes)
+
 interface Prepared {
   /** Known after the first answer. */
   columns: readonly CellParser[] | undefined
@@ -37,7 +40,7 @@ export class Session {
           close: parse && name !== undefined && this.#doubtful.has(name),
           describe: prepared.columns === undefined,
         },
-        Buffer.allocUnsafeSlow,
+        ofItsOwn,
       )
     } catch (error) {
       return Promise.reject(error)
@@ -56,7 +59,7 @@ export class Session {
 
   /** Statements without parameters, in one transaction. */
   script(text: string, timeoutMs: number): Promise<SqlRow[]> {
-    return this.#send(queryMessage(text, Buffer.allocUnsafeSlow), timeoutMs, { columns: undefined }, () => {})
+    return this.#send(queryMessage(text, ofItsOwn), timeoutMs, { columns: undefined }, () => {})
   }
 
   #send(

@@ -49,7 +49,7 @@ export class Upkeep {
       values: [],
       readOnly: true,
     })) {
-      await this.#query({ text: `${vacuum === true ? 'vacuum (analyze)' : 'analyze'} ${table}`, values: [] })
+      await this.#query({ text: `${vacuum === true ? 'vacuum (analyze)' : 'analyze'} ${String(table)}`, values: [] })
     }
   }
 }

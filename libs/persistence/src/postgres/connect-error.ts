@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import pg from 'pg'
+import { DatabaseError } from 'pg'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 
 /** Where a connection goes, without the password. */
@@ -14,7 +14,7 @@ export interface Target {
 export function connectError(error: unknown, target: Target, timeoutMs: number): HoldfastError {
   if (error instanceof HoldfastError) return error
   const server = `PostgreSQL at ${target.host}:${target.port}`
-  if (error instanceof pg.DatabaseError) {
+  if (error instanceof DatabaseError) {
     switch (error.code) {
       case '28P01':
       case '28000': {
@@ -32,7 +32,7 @@ export function connectError(error: unknown, target: Target, timeoutMs: number):
         )
       }
       default: {
-        return errorOfSqlState({ ...error, code: error.code ?? 'XX000', message: error.message }, error)
+        return errorOfSqlState(error, error)
       }
     }
   }

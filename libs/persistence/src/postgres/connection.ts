@@ -1,6 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import { Socket } from 'node:net'
-import pg from 'pg'
+import { Client, DatabaseError } from 'pg'
 import type { SqlRow, Statement } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 import type { CellParser } from './cells.js'
@@ -30,7 +30,7 @@ export class ConnectionLost extends Error {
 /** One connection to a server, for one statement at a time. */
 export class PostgresConnection {
   idleSince = 0
-  readonly #client: pg.Client
+  readonly #client: Client
   readonly #settings: ConnectionSettings
   /** The prepared statements of this session, with their columns. */
   readonly #prepared = new Map<string, readonly CellParser[]>()
@@ -38,7 +38,7 @@ export class PostgresConnection {
   readonly #doubtful = new Set<string>()
   #usable = true
 
-  private constructor(client: pg.Client, settings: ConnectionSettings) {
+  private constructor(client: Client, settings: ConnectionSettings) {
     this.#client = client
     this.#settings = settings
     client.on('error', () => this.destroy())
@@ -47,7 +47,7 @@ export class PostgresConnection {
 
   /** @throws HoldfastError that says what is wrong with the server or the connection string */
   static async open(settings: ConnectionSettings): Promise<PostgresConnection> {
-    const client = new pg.Client({
+    const client = new Client({
       connectionString: settings.url,
       connectionTimeoutMillis: settings.connectTimeoutMs,
       application_name: settings.applicationName,
@@ -133,10 +133,10 @@ export class PostgresConnection {
         clearTimeout(timer)
         if (error === undefined) {
           resolve(rows)
-        } else if (error instanceof pg.DatabaseError) {
+        } else if (error instanceof DatabaseError) {
           // The server closes the connection after it; better not to find that out with the next statement.
           if (error.severity === 'FATAL' || error.severity === 'PANIC') this.destroy()
-          reject(errorOfSqlState({ ...error, code: error.code ?? 'XX000', message: error.message }, error))
+          reject(errorOfSqlState(error, error))
         } else if (error instanceof HoldfastError) {
           reject(error)
         } else {
@@ -176,7 +176,7 @@ export class PostgresConnection {
         settle,
       ),
     )
-    const encoding = rows[0]?.[0]
+    const encoding = String(rows[0]?.[0])
     if (encoding !== 'UTF8') {
       throw new HoldfastError(
         'FAILED_PRECONDITION',

@@ -21,7 +21,8 @@ export class ConnectionPool {
   /** Those in use and those being made; with the idle ones they make up the pool. */
   #busy = 0
   #sweep: NodeJS.Timeout | undefined
-  #closing: { readonly done: Promise<void>; readonly finish: () => void } | undefined
+  #closing: Promise<void> | undefined
+  #finish: () => void = () => {}
 
   constructor(settings: PoolSettings) {
     this.#settings = settings
@@ -74,15 +75,14 @@ export class ConnectionPool {
   /** Waits for the connections in use and those who wait for one. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      let finish = (): void => {}
-      const done = new Promise<void>((resolve) => {
-        finish = resolve
-      })
-      this.#closing = { done, finish }
       clearInterval(this.#sweep)
+      const done = new Promise<void>((resolve) => {
+        this.#finish = resolve
+      })
+      this.#closing = done
       this.#finishClosing()
     }
-    return this.#closing.done
+    return this.#closing
   }
 
   /** `busy` counts it already. */
@@ -117,8 +117,7 @@ export class ConnectionPool {
 
   #finishClosing(): void {
     if (this.#closing === undefined || this.#busy > 0) return
-    const { finish } = this.#closing
-    void Promise.all(this.#idle.splice(0).map((connection) => connection.end())).then(finish)
+    void Promise.all(this.#idle.splice(0).map((connection) => connection.end())).then(this.#finish)
   }
 
   #tooBusy(): HoldfastError {

@@ -9,12 +9,16 @@ export interface MessageOptions {
   readonly describe: boolean
 }
 
+type Allocate = (bytes: number) => Buffer<ArrayBuffer>
+
+const pooled: Allocate = (bytes) => Buffer.allocUnsafe(bytes)
+
 /** The messages that run one statement, in one buffer: Close, Parse and Describe as asked, Bind, Execute, Sync.
  *  Source: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export function statementMessage(
   statement: Statement,
   options: MessageOptions,
-  allocate: (bytes: number) => Buffer<ArrayBuffer> = Buffer.allocUnsafe,
+  allocate: Allocate = pooled,
 ): Buffer<ArrayBuffer> {
   const { name = '', text, values } = statement
   const nameBytes = Buffer.byteLength(name)
@@ -69,10 +73,7 @@ export function statementMessage(
 }
 
 /** One simple query, of one or more statements without parameters. */
-export function queryMessage(
-  text: string,
-  allocate: (bytes: number) => Buffer<ArrayBuffer> = Buffer.allocUnsafe,
-): Buffer<ArrayBuffer> {
+export function queryMessage(text: string, allocate: Allocate = pooled): Buffer<ArrayBuffer> {
   const bytes = Buffer.byteLength(text)
   const message = allocate(1 + 4 + bytes + 1)
   message[0] = 0x51

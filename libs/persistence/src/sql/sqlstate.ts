@@ -3,7 +3,7 @@ import { type ErrorCode, HoldfastError } from '@holdfast/errors'
 /** What a server says when a statement fails: https://www.postgresql.org/docs/current/protocol-error-fields.html */
 export interface ServerError {
   /** SQLSTATE, five characters. */
-  readonly code: string
+  readonly code?: string | undefined
   readonly message: string
   readonly severity?: string | undefined
   readonly detail?: string | undefined
@@ -102,9 +102,10 @@ const meanings: ReadonlyMap<string, Meaning> = new Map([
 
 /** `cause` is what the driver threw; it is kept and not shown. */
 export function errorOfSqlState(error: ServerError, cause: unknown): HoldfastError {
-  const meaning = meanings.get(error.code) ?? meanings.get(error.code.slice(0, 2))
-  const said = `The database said "${error.message}" (SQLSTATE ${error.code})`
-  const metadata: Record<string, string> = { sqlState: error.code }
+  const { code = 'XX000' } = error
+  const meaning = meanings.get(code) ?? meanings.get(code.slice(0, 2))
+  const said = `The database said "${error.message}" (SQLSTATE ${code})`
+  const metadata: Record<string, string> = { sqlState: code }
   if (error.constraint !== undefined) metadata['constraint'] = error.constraint
   if (meaning === undefined) {
     return new HoldfastError('INTERNAL', `${said}: this is a fault in Holdfast or in its tables, please report it`, {
