@@ -1,1 +1,12 @@
-export {}
+export { type ChatService, type ChatServiceOptions, createChatService } from './chat-service.js'
+export {
+  type AskForReply,
+  ChatEngine,
+  type ChatEngineOptions,
+  type ModelOptions,
+  type ReplyStreamEvent,
+} from './chat-engine.js'
+export type { EngineLogger, ReplyHooks } from './hooks.js'
+export type { MessagePage, MessagePageRequest } from './message-pages.js'
+export type { PromptLimits } from './prompt.js'
+export type { DrainReport } from './reply-producer.js'

@@ -1,0 +1,104 @@
+import { HoldfastError, asHoldfastError } from '@holdfast/errors'
+import type { ChatEvent, ChatModel, ChatRequest } from '@holdfast/models'
+import type { Part, Turn, TurnEnding } from '@holdfast/session'
+
+// What a model may write besides its answer.
+const maxReasoningLength = 256 * 1024
+const maxToolCalls = 50
+
+export interface Answering {
+  readonly turn: Turn
+  readonly model: ChatModel
+  /** Aborts when the process stops: the reply ends as `interrupted`. */
+  readonly stop: AbortSignal
+  readonly onToken: () => void
+}
+
+/** Has the model answer into the turn and says how that ended; `undefined` if the turn was lost, so that there is nothing to end. Never
+ *  throws: a failure is an ending too. */
+export async function answer(
+  { turn, model, stop, onToken }: Answering,
+  prompt: () => Promise<ChatRequest>,
+): Promise<TurnEnding | undefined> {
+  const made = new Besides()
+  try {
+    const signal = AbortSignal.any([turn.signal, stop])
+    for await (const event of model.stream(await prompt(), { signal })) {
+      if (event.type === 'text') {
+        if (event.text === '') continue
+        onToken()
+        turn.write(event.text)
+      } else if (event.type === 'finish') {
+        const { usage, reason, endpointReason } = event
+        const finishReason = finishReasonOnWire[reason] ?? endpointReason ?? 'other'
+        return { status: 'complete', finishReason, ...(usage === undefined ? {} : { usage }), ...made.parts() }
+      } else {
+        made.add(event)
+      }
+    }
+    throw new HoldfastError('INTERNAL', `Model ${model.name} stopped without saying that it was done`)
+  } catch (error) {
+    if (turn.signal.aborted) {
+      const reason: unknown = turn.signal.reason
+      const isCancel = reason instanceof HoldfastError && reason.reason === 'REPLY_CANCELLED'
+      return isCancel ? { status: 'cancelled', ...made.parts() } : undefined
+    }
+    if (stop.aborted) return { status: 'interrupted', ...made.parts() }
+    return { ...failed(asHoldfastError(error, `Model ${model.name}`)), ...made.parts() }
+  }
+}
+
+/** For a failure that the caller is to be told of. */
+export function failed({ code, message }: HoldfastError): TurnEnding {
+  return { status: 'failed', error: { code, message } }
+}
+
+/** As model endpoints name them, and the contract. */
+const finishReasonOnWire: Readonly<Partial<Record<string, string>>> = {
+  stop: 'stop',
+  length: 'length',
+  'tool-calls': 'tool_calls',
+  'content-filter': 'content_filter',
+}
+
+/** What the reply holds besides its text. */
+class Besides {
+  #reasoning = ''
+  readonly #calls: Part[] = []
+
+  add(event: Exclude<ChatEvent, { readonly type: 'text' | 'finish' }>): void {
+    if (event.type === 'reasoning') {
+      if (this.#reasoning.length < maxReasoningLength) this.#reasoning += event.text
+      return
+    }
+    const { id, name, argumentsJson } = event
+    if (this.#calls.length >= maxToolCalls) {
+      throw new HoldfastError('RESOURCE_EXHAUSTED', `The model called more than ${maxToolCalls} tools in one reply`)
+    }
+    if (!isJson(argumentsJson)) {
+      throw new HoldfastError(
+        'INTERNAL',
+        `The model called the tool ${name} with arguments that are not JSON: ask again`,
+      )
+    }
+    this.#calls.push({ type: 'tool-call', id, name, argumentsJson })
+  }
+
+  parts(): Pick<TurnEnding, 'reasoning' | 'parts'> {
+    return {
+      ...(this.#reasoning === ''
+        ? {}
+        : { reasoning: this.#reasoning.slice(0, maxReasoningLength).replace(/[\ud800-\udbff]$/, '') }),
+      ...(this.#calls.length === 0 ? {} : { parts: this.#calls }),
+    }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
