@@ -109,7 +109,7 @@ class StoreScope implements TenantStore {
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     this.engine.assertOpen()
     if (typeof work !== 'function') throw invalidField('work', 'must be a function')
-    const { backend } = this.engine
+    const { backend, hub } = this.engine
     for (;;) {
       const missing: (() => Promise<void>)[] = []
       const changes: LogChange[] = []
