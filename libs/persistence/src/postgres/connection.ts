@@ -163,6 +163,8 @@ export class PostgresConnection {
 
   async end(): Promise<void> {
     this.#usable = false
+    // Whoever waits for the end must not see the process end first.
+    this.setBusy(true)
     await this.#client.end()
   }
 
