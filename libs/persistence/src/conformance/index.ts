@@ -1,0 +1,59 @@
+import { after, before, describe } from 'node:test'
+import type { DocumentStore } from '../document-store.js'
+import { testBadInput } from './bad-input.js'
+import { testBlobs } from './blobs.js'
+import { testDocuments } from './documents.js'
+import { testForks } from './forks.js'
+import { testLifecycle } from './lifecycle.js'
+import { testLogs } from './logs.js'
+import { testMatching } from './matching.js'
+import { testQueries } from './queries.js'
+import { testSeveralStores } from './several-stores.js'
+import { type ConformanceOptions, freshTenantId } from './suite.js'
+import { testTails } from './tails.js'
+import { testTenants } from './tenants.js'
+import { testTransactions } from './transactions.js'
+import { testUniqueIndexes } from './unique-indexes.js'
+
+export type { ConformanceOptions } from './suite.js'
+
+/** What every DocumentStore must do, as node:test tests over the public interface. Call it in a test file.
+ *  @param open opens the store that is tested; called a second time for the tests that close one. The suite closes what it
+ *  opens, uses tenants of its own (`test-…`) and leaves its collections (`conformance-…`) behind. */
+export function describeDocumentStore(
+  name: string,
+  open: () => Promise<DocumentStore>,
+  options: ConformanceOptions = {},
+): void {
+  describe(name, () => {
+    let opened: DocumentStore | undefined
+    before(async () => {
+      opened = await open()
+    })
+    after(() => opened?.close())
+    const suite = {
+      get store(): DocumentStore {
+        if (opened === undefined) throw new Error('The store could not be opened')
+        return opened
+      },
+      tenant: () => suite.store.tenant(freshTenantId()),
+      open,
+      openAnother: options.openAnother,
+      cases: options.cases ?? 300,
+      seed: options.seed ?? 20_261_122,
+    }
+    testLifecycle(suite)
+    testDocuments(suite)
+    testUniqueIndexes(suite)
+    testMatching(suite)
+    testQueries(suite)
+    testLogs(suite)
+    testForks(suite)
+    testTails(suite)
+    testBlobs(suite)
+    testTransactions(suite)
+    testTenants(suite)
+    testBadInput(suite)
+    testSeveralStores(suite)
+  })
+}

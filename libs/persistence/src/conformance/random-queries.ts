@@ -1,0 +1,79 @@
+import * as fc from 'fast-check'
+import type { Filter, Sort } from '../document-store.js'
+
+/** Few names and few values, so that filters hit, values collide, and types meet. */
+const key = fc.constantFrom('a', 'b', '0', '1', '__proto__')
+
+const scalar: fc.Arbitrary<unknown> = fc.constantFrom<unknown>(
+  null,
+  true,
+  false,
+  ...[0, 1, 2, -1, 0.1, 1e21, 2 ** 53, 1e-7],
+  ...['', 'a', 'A', 'b', '1', '10', '2', 'é', '\uff5e', '\u{1f600}', '\0', '\ud800', '\ufdd0', 'a\\"b', '%_'],
+)
+
+const { value } = fc.letrec<{ value: unknown; array: unknown[]; object: Record<string, unknown> }>((tie) => ({
+  value: fc.oneof({ maxDepth: 3, withCrossShrink: true }, scalar, tie('array'), tie('object')),
+  array: fc.array(tie('value'), { maxLength: 3 }),
+  object: fc.dictionary(key, tie('value'), { maxKeys: 3, noNullPrototype: true }),
+}))
+
+export const randomDocuments: fc.Arbitrary<unknown[]> = fc.array(
+  fc.dictionary(key, value, { maxKeys: 3, noNullPrototype: true }),
+  { maxLength: 8 },
+)
+
+const path = fc.array(key, { minLength: 1, maxLength: 3 }).map((segments) => segments.join('.'))
+
+const range = fc
+  .tuple(fc.constantFrom('$gt', '$gte', '$lt', '$lte'), scalar)
+  .map(([operator, bound]) => ({ [operator]: bound }))
+
+const operators: fc.Arbitrary<unknown> = fc.oneof(
+  fc.record({ $eq: value }),
+  fc.record({ $ne: value }),
+  range,
+  fc.tuple(range, range).map(([first, second]) => ({ ...first, ...second })),
+  fc.record({ $in: fc.array(value, { maxLength: 3 }) }),
+  fc.record({ $nin: fc.array(value, { maxLength: 3 }) }),
+  fc.record({ $exists: fc.boolean() }),
+)
+
+const condition: fc.Arbitrary<unknown> = fc.oneof(
+  { withCrossShrink: true },
+  scalar,
+  operators,
+  value,
+  operators.map((negated) => ({ $not: negated })),
+)
+
+const onField: fc.Arbitrary<Filter> = fc
+  .tuple(path, condition)
+  .map(([name, wanted]) => Object.fromEntries([[name, wanted]]))
+
+const onMeta: fc.Arbitrary<Filter> = fc.oneof(
+  fc.constantFrom('d0', 'd1', 'd5').map((id) => ({ _id: id })),
+  fc.subarray(['d0', 'd2', 'd4', 'none']).map((ids) => ({ _id: { $nin: ids } })),
+  fc.constantFrom('d1', 'd3').map((id) => ({ _id: { $gt: id } })),
+  fc.constantFrom(0, 1, 2).map((version) => ({ _version: { $lte: version } })),
+  fc.boolean().map((later) => ({ _createdAt: { [later ? '$gt' : '$lt']: new Date('2020-01-01') } })),
+)
+
+export const randomFilter: fc.Arbitrary<Filter> = fc.letrec<{ filter: Filter; joined: Filter }>((tie) => ({
+  filter: fc.oneof(
+    { maxDepth: 2, withCrossShrink: true },
+    { arbitrary: onField, weight: 6 },
+    { arbitrary: onMeta, weight: 1 },
+    { arbitrary: fc.constant({}), weight: 1 },
+    { arbitrary: tie('joined'), weight: 3 },
+  ),
+  joined: fc
+    .tuple(fc.constantFrom('$and', '$or', '$nor'), fc.array(tie('filter'), { minLength: 1, maxLength: 3 }))
+    .map(([operator, filters]) => ({ [operator]: filters })),
+})).filter
+
+export const randomSort: fc.Arbitrary<Sort> = fc
+  .array(fc.tuple(fc.oneof(path, fc.constantFrom('_id', '_version', '_createdAt')), fc.constantFrom<1 | -1>(1, -1)), {
+    maxLength: 3,
+  })
+  .map((keys) => Object.fromEntries(keys))
