@@ -3,6 +3,7 @@ import { HoldfastError, invalidField } from '@holdfast/errors'
 import { blobChunkBytes, type BlobOperations, type BlobRecord } from './backend.js'
 import { wait } from './conflict-retry.js'
 import type { Blob, Blobs } from './document-store.js'
+import { checkOptions } from './options.js'
 
 const defaultContentType = 'application/octet-stream'
 
@@ -22,6 +23,7 @@ export class StoredBlobs implements Blobs {
     content: Uint8Array | AsyncIterable<Uint8Array>,
     options: { readonly contentType?: string } = {},
   ): Promise<Blob> {
+    checkOptions(options, ['contentType'])
     const contentType = checkContentType(options.contentType)
     if (content instanceof Uint8Array) return this.#putBytes(content, contentType)
     if (!isAsyncIterable(content)) throw invalidField('content', 'must be bytes or an async iterable of bytes')
@@ -163,6 +165,7 @@ function checkRange(
   range: { readonly start?: number; readonly end?: number },
   { hash, sizeBytes }: BlobRecord,
 ): { start: number; end: number } {
+  checkOptions(range, ['start', 'end'])
   const { start = 0, end = sizeBytes } = range
   for (const [field, value] of Object.entries({ start, end })) {
     if (!Number.isSafeInteger(value) || value < 0) throw invalidField(field, 'must be an integer from 0')

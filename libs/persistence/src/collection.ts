@@ -2,17 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentOperations, Key, StoredDocument, Written } from './backend.js'
 import type { DocumentAccess } from './document-access.js'
-import type {
-  Collection,
-  Document,
-  Filter,
-  Find,
-  FindOptions,
-  Update,
-  WriteOptions,
-} from './document-store.js'
+import type { Collection, Document, Filter, Find, FindOptions, Update, WriteOptions } from './document-store.js'
 import { CollectionFind } from './find.js'
 import { decodeJson, encodeJson } from './json.js'
+import { checkOptions } from './options.js'
 import { parseFilter } from './query/filter.js'
 import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
@@ -42,6 +35,7 @@ export class StoredCollection<T> implements Collection<T> {
   }
 
   async insertOne(data: T, options: { readonly id?: string } = {}): Promise<Document<T>> {
+    checkOptions(options, ['id'])
     const { id = randomUUID() } = options
     const row = { ...this.#key(id), json: encodeJson(data) }
     await this.#target.ready()
@@ -96,6 +90,7 @@ export class StoredCollection<T> implements Collection<T> {
   }
 
   async findOne(filter: Filter, options: Pick<FindOptions, 'sort'> = {}): Promise<Document<T> | undefined> {
+    checkOptions(options, ['sort'])
     for await (const document of this.find(filter, { ...options, limit: 1 })) return document
     return undefined
   }
@@ -109,6 +104,7 @@ export class StoredCollection<T> implements Collection<T> {
   async put(id: string, data: T, options: WriteOptions = {}): Promise<Document<T>> {
     const key = this.#key(id)
     const json = encodeJson(data)
+    checkOptions(options, ['ifVersion'])
     const ifVersion = checkVersion(options.ifVersion)
     await this.#target.ready()
     const { access } = this.#target
@@ -126,6 +122,7 @@ export class StoredCollection<T> implements Collection<T> {
     options: WriteOptions & { readonly upsert?: boolean } = {},
   ): Promise<Document<T> | undefined> {
     const parsed = parseUpdate(update)
+    checkOptions(options, ['ifVersion', 'upsert'])
     const ifVersion = checkVersion(options.ifVersion)
     const { where, id } = this.#select(filter)
     await this.#target.ready()
@@ -170,6 +167,7 @@ export class StoredCollection<T> implements Collection<T> {
   }
 
   async deleteOne(filter: string | Filter, options: WriteOptions = {}): Promise<boolean> {
+    checkOptions(options, ['ifVersion'])
     const ifVersion = checkVersion(options.ifVersion)
     const { where, id } = this.#select(filter)
     await this.#target.ready()

@@ -23,6 +23,7 @@ export function decodeCursor(listing: string, cursor: string, field: string): So
     if (!Array.isArray(packed)) throw refuse()
     const [rank, number, text] = packed as unknown[]
     if (typeof rank !== 'number' || typeof number !== 'number' || typeof text !== 'string') throw refuse()
+    if (![1, 2, 3, 4, 5, 6].includes(rank) || !Number.isFinite(number)) throw refuse()
     return { rank, number, text }
   })
 }

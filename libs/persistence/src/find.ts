@@ -2,10 +2,12 @@ import { invalidField } from '@holdfast/errors'
 import type { DocumentOperations, DocumentQuery, SortPosition, StoredDocument } from './backend.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { Document, Find, FindOptions, Page } from './document-store.js'
+import { decodeJson } from './json.js'
+import { checkOptions } from './options.js'
 import { parseFilter } from './query/filter.js'
+import type { SortKey } from './query/predicate.js'
 import { documentPosition } from './query/sort-position.js'
 import { parseSort } from './query/sort.js'
-import { decodeJson } from './json.js'
 
 const batchSize = 500
 const defaultPageSize = 100
@@ -26,6 +28,7 @@ export class CollectionFind<T> implements Find<T> {
   readonly #decode: (stored: StoredDocument) => Document<T>
 
   constructor(target: FindTarget, filter: unknown, options: FindOptions, decode: (s: StoredDocument) => Document<T>) {
+    checkOptions(options, ['sort', 'limit', 'after'])
     const { limit, after } = options
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
       throw invalidField('limit', 'must be a positive integer')
@@ -39,7 +42,7 @@ export class CollectionFind<T> implements Find<T> {
     if (after === undefined) this.#query = query
     else {
       const positions = decodeCursor(this.#listing, after, 'after')
-      if (positions.length !== sort.length + 1) throw invalidField('after', 'is not a cursor of this listing')
+      if (!isPlace(positions, sort)) throw invalidField('after', 'is not a cursor of this listing')
       this.#query = { ...query, after: positions }
     }
   }
@@ -84,4 +87,16 @@ export class CollectionFind<T> implements Find<T> {
   #positionsOf(stored: StoredDocument): SortPosition[] {
     return documentPosition({ ...stored, data: decodeJson(stored.json) }, this.#query.sort)
   }
+}
+
+/** Whether a cursor could have been made by this listing. One that was tampered with must not reach the database, whose columns
+ *  cannot be compared with just any value. */
+function isPlace(positions: readonly SortPosition[], sort: readonly SortKey[]): boolean {
+  if (positions.length !== sort.length + 1) return false
+  return positions.every(({ rank, number, text }, index) => {
+    const path = sort[index]?.path ?? { of: 'meta', name: 'id' }
+    if (path.of === 'data') return true
+    if (path.name === 'id') return rank === 3 && !/[\0\ud800-\udfff]/u.test(text)
+    return rank === 2 && Number.isSafeInteger(number) && number >= 0 && number <= 8.64e15
+  })
 }

@@ -16,6 +16,7 @@ import { type LogNotifier, removedError } from './log-hub.js'
 import { checkEntries, checkInteger, checkLimit, checkTrim } from './log-input.js'
 import type { LogLanes } from './log-lanes.js'
 import { tailStream } from './log-tail.js'
+import { checkOptions } from './options.js'
 import { checkId } from './sql/names.js'
 import { isTransient } from './transient.js'
 
@@ -49,6 +50,7 @@ export class StoredLog<T> implements Log<T> {
   ): Promise<Entry<T>[]> {
     const key = this.#key(stream)
     const fresh = checkEntries(key, entries)
+    checkOptions(options, ['ifNext', 'ifExists'])
     const call = { ...key, entries: fresh, ...conditionsOf(options) }
     if (fresh.length === 0) return []
     await this.#target.ready()
@@ -63,6 +65,7 @@ export class StoredLog<T> implements Log<T> {
   }
 
   async read(stream: string, options: ReadOptions = {}): Promise<Entry<T>[]> {
+    checkOptions(options, ['after', 'before', 'limit', 'reverse'])
     const { after, before, reverse = false } = options
     const range = {
       ...this.#key(stream),
@@ -80,6 +83,7 @@ export class StoredLog<T> implements Log<T> {
     options: { readonly after?: number; readonly signal?: AbortSignal } = {},
   ): AsyncIterable<Entry<T>> {
     const { operations, lanes, ready } = this.#target
+    checkOptions(options, ['after', 'signal'])
     const after = checkInteger(options.after ?? 0, 'after', 0)
     if (lanes === undefined) {
       throw new HoldfastError('FAILED_PRECONDITION', 'A transaction cannot wait for entries: tail outside of it')

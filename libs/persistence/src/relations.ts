@@ -1,6 +1,7 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend, IndexDefinition } from './backend.js'
 import type { CollectionOptions } from './document-store.js'
+import { checkOptions } from './options.js'
 import { parseDataPath } from './query/field-path.js'
 
 interface Relation {
@@ -21,6 +22,7 @@ export class Relations {
   /** Notes the declared indexes; @returns what to await before the first statement. */
   collection(name: string, options: CollectionOptions = {}): () => Promise<void> {
     const relation = this.#of(`collection:${name}`)
+    checkOptions(options, ['indexes'])
     for (const index of parseIndexes(options.indexes)) {
       if (relation.indexes.some((known) => JSON.stringify(known) === JSON.stringify(index))) continue
       relation.indexes.push(index)
@@ -36,7 +38,11 @@ export class Relations {
 
   /** The same inside a transaction, where tables cannot be made: notes what is missing and stops the transaction, which runs
    *  again once `makeMissing` has made it. */
-  insideTransaction(missing: (() => Promise<void>)[], ready: () => Promise<void>, relation: string): () => Promise<void> {
+  insideTransaction(
+    missing: (() => Promise<void>)[],
+    ready: () => Promise<void>,
+    relation: string,
+  ): () => Promise<void> {
     return async () => {
       if (this.#relations.get(relation)?.made === true) return
       missing.push(ready)
@@ -71,7 +77,9 @@ export class Relations {
 
 function parseIndexes(indexes: CollectionOptions['indexes'] = []): IndexDefinition[] {
   if (!Array.isArray(indexes)) throw invalidField('indexes', 'must be an array')
-  return indexes.map(({ on, unique = false }: { on: unknown; unique?: unknown }, index) => {
+  return indexes.map((specification: { on: unknown; unique?: unknown }, index) => {
+    checkOptions(specification, ['on', 'unique'])
+    const { on, unique = false } = specification
     const paths = Array.isArray(on) ? (on as unknown[]) : [on]
     if (paths.length === 0) throw invalidField(`indexes[${index}].on`, 'must name a field')
     if (typeof unique !== 'boolean') throw invalidField(`indexes[${index}].unique`, 'must be a boolean')

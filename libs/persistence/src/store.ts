@@ -19,6 +19,7 @@ import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
 import { StoredLog } from './log.js'
 import { Relations } from './relations.js'
+import { checkOptions } from './options.js'
 import { checkName, checkTenantId } from './sql/names.js'
 
 const defaultTenant = 'default'
@@ -56,13 +57,16 @@ class Engine {
   }
 
   assertOpen(): void {
-    if (this.#closing !== undefined) throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
+    if (this.#closing !== undefined)
+      throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
   }
 
   /** Answers what was called before, then lets go. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.hub.close()
+      // Calls of this moment are still on their way to their lanes.
+      await new Promise((resolve) => setImmediate(resolve))
       await Promise.all([...this.#documents.values(), ...this.#logs.values()].map((lanes) => lanes.drain()))
       await this.backend.close()
     })()
@@ -109,6 +113,11 @@ class StoreScope implements TenantStore {
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     this.engine.assertOpen()
     if (typeof work !== 'function') throw invalidField('work', 'must be a function')
+    checkOptions(options, ['maxAttempts'])
+    const { maxAttempts = 10 } = options
+    if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
+      throw invalidField('maxAttempts', 'must be a positive integer')
+    }
     const { backend, hub } = this.engine
     for (;;) {
       const missing: (() => Promise<void>)[] = []
