@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { openAiCompatibleModel } from '@holdfast/models'
-import { ChatServiceService, Message, ReplyStatus, StreamChatResponse } from '@holdfast/protocol'
+import { type ChatServiceServer, ChatServiceService, Message, ReplyStatus, StreamChatResponse } from '@holdfast/protocol'
 
 /** The two servers that the chat service is compared with, in a process of their own: an echo that keeps nothing, and a stream of the
  *  same model that keeps nothing. Prints its port when it listens. */
@@ -9,7 +9,7 @@ const model = openAiCompatibleModel({ baseUrl: modelUrl, model: 'paced' })
 const server = new Server()
 let seq = 0
 
-server.addService(ChatServiceService, {
+const methods: Pick<ChatServiceServer, 'sendMessage' | 'streamChat'> = {
   sendMessage: (call, callback) => {
     const { key, parts, role } = call.request
     seq += 1
@@ -36,7 +36,9 @@ server.addService(ChatServiceService, {
       call.end()
     })()
   },
-})
+}
+
+server.addService(ChatServiceService, methods)
 
 server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error
