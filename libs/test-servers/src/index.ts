@@ -3,3 +3,4 @@ export { type PostgresOptions, type PostgresServer, startPostgres } from './post
 export { HoldfastProcess } from './holdfast-process.js'
 export { type PacedModel, startPacedModel } from './paced-model.js'
 export { type Relay, startRelay } from './relay.js'
+export { type Proxy, startProxy } from './proxy.js'

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import { Client } from 'pg'
-import { type PostgresServer, startPostgres } from './index.js'
+import { type PostgresServer, startPostgres, startProxy } from './index.js'
 import { childrenOf, isThere, untilGone } from './processes.js'
 
 describe('a test PostgreSQL', () => {
@@ -64,6 +64,19 @@ describe('a test PostgreSQL', () => {
     assert.notEqual(server.pid, pid)
     assert.deepEqual(await ask(server.url, 'select one from kept'), [[1]])
   })
+})
+
+test('a proxy cuts connections and lets new ones through', async () => {
+  const server = await startPostgres()
+  const proxy = await startProxy(server.url)
+  const client = new Client({ connectionString: proxy.url })
+  const failed = new Promise((resolve) => client.on('error', resolve))
+  await client.connect()
+  assert.equal(proxy.cut(), 1)
+  await failed
+  assert.deepEqual(await ask(proxy.url, 'select 1'), [[1]])
+  await proxy.stop()
+  await server.stop()
 })
 
 test('two servers stand beside each other', async () => {

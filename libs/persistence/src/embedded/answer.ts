@@ -6,7 +6,7 @@ export interface Answer {
   readonly rows: SqlRow[]
   /** Present if the server described the result. */
   readonly columns: readonly CellParser[] | undefined
-  readonly error: (ServerError & { readonly severity: string }) | undefined
+  readonly error: (ServerError & { readonly code: string; readonly severity: string }) | undefined
   /** From ReadyForQuery; `false`: the server did not come to the end of the statement. */
   readonly finished: boolean
 }
@@ -79,7 +79,7 @@ function readColumns(buffer: Buffer, start: number): CellParser[] {
   return columns
 }
 
-function readError(buffer: Buffer, start: number): ServerError & { readonly severity: string } {
+function readError(buffer: Buffer, start: number): ServerError & { readonly code: string; readonly severity: string } {
   const fields = new Map<string, string>()
   for (let at = start; buffer[at] !== 0;) {
     const end = buffer.indexOf(0, at + 1)

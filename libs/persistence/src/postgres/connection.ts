@@ -121,13 +121,7 @@ export class PostgresConnection {
   ): Promise<SqlRow[]> {
     return new Promise((resolve, reject) => {
       let settled = false
-      let run: StatementRun | undefined
-      const timer = setTimeout(() => {
-        settled = true
-        this.destroy()
-        reject(new ConnectionLost(run?.sent ?? false, true, undefined))
-      }, clientTimeoutMs(timeoutMs))
-      run = start((error, rows) => {
+      const run = start((error, rows) => {
         if (settled) return
         settled = true
         clearTimeout(timer)
@@ -141,9 +135,14 @@ export class PostgresConnection {
           reject(error)
         } else {
           this.destroy()
-          reject(new ConnectionLost(run?.sent ?? false, false, error))
+          reject(new ConnectionLost(run.sent, false, error))
         }
       })
+      const timer = setTimeout(() => {
+        settled = true
+        this.destroy()
+        reject(new ConnectionLost(run.sent, true, undefined))
+      }, clientTimeoutMs(timeoutMs))
       this.#client.query(run)
     })
   }
