@@ -42,10 +42,15 @@ export class RunningCall implements CallContext {
   #failure: HoldfastError | undefined
   #isOver = false
 
-  constructor(method: string, wire: WireCall, logger: Logger, stopping: AbortSignal) {
-    this.method = method
+  constructor(
+    method: { readonly name: string; readonly isStream: boolean },
+    wire: WireCall,
+    logger: Logger,
+    stopping: AbortSignal,
+  ) {
+    this.method = method.name
+    this.isStream = method.isStream
     this.stopping = stopping
-    this.isStream = 'write' in wire
     this.#wire = wire
     this.#serverLogger = logger
     this.deadline = Number(wire.getDeadline())

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { fileDescriptors } from '@holdfast/protocol'
 import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireLoopback } from './address.js'
@@ -28,6 +28,8 @@ export interface GrpcServerOptions {
   readonly health?: (signal: AbortSignal) => Promise<void>
   /** Default 5,000 ms. */
   readonly healthIntervalMs?: number
+  /** A health check that takes longer counts as failed; default 3,000 ms. */
+  readonly healthTimeoutMs?: number
   /** Serialized FileDescriptorProtos that reflection answers from; default: all of proto/. */
   readonly descriptors?: readonly Buffer[]
 }
@@ -57,6 +59,7 @@ const closeGraceMs = 500
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const wanted = parseListenAddress(options.listen, 'listen')
   requireLoopback(wanted, 'The gRPC server')
+  logWhatGrpcSays(options.logger)
   const { maxMessageBytes = 20 * 1024 * 1024, defaultDeadlineMs = 60_000 } = options.limits ?? {}
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
@@ -80,6 +83,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     check: options.health ?? (() => Promise.resolve()),
     logger: options.logger,
     ...(options.healthIntervalMs === undefined ? {} : { intervalMs: options.healthIntervalMs }),
+    ...(options.healthTimeoutMs === undefined ? {} : { timeoutMs: options.healthTimeoutMs }),
   })
   health.addTo(server)
   addReflection(server, options.descriptors ?? fileDescriptors(), services)
@@ -104,6 +108,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
   const address = formatAddress({ host: wanted.host, port })
   return { address, port, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}
+
+/** grpc-js has one logger for the process, the console by default. Its errors are told again by what we throw. */
+function logWhatGrpcSays(logger: Logger): void {
+  const tell = (message: unknown): void => logger.debug({ from: '@grpc/grpc-js' }, String(message))
+  setLogger({ error: tell, info: tell, debug: tell })
 }
 
 function bind(server: Server, wanted: ListenAddress): Promise<number> {

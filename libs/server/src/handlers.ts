@@ -26,6 +26,7 @@ export interface ServerState {
 export interface MethodTrace {
   /** `holdfast.chat.v1.ChatService/SendMessage`. */
   readonly name: string
+  readonly isStream: boolean
   readonly record: CallRecorder | undefined
 }
 
@@ -117,7 +118,7 @@ function drained(wire: ServerWritableStream<unknown, unknown>, signal: AbortSign
 }
 
 function begin(method: MethodTrace, wire: WireCall, state: ServerState): RunningCall {
-  const call = new RunningCall(method.name, wire, state.logger, state.stopping)
+  const call = new RunningCall(method, wire, state.logger, state.stopping)
   state.running.add(call)
   return call
 }

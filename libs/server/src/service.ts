@@ -44,9 +44,10 @@ export function defineService<D extends ServiceDefinition>(
       const guarded: Record<string, ServiceDefinition[string]> = {}
       for (const [key, method] of methods) {
         const shortName = method.path.split('/')[2] ?? key
-        const trace = { name: `${name}/${shortName}`, record: metrics?.calls(name, shortName) }
+        const { responseStream: isStream } = method
+        const trace = { name: `${name}/${shortName}`, isStream, record: metrics?.calls(name, shortName) }
         const handle = (implementation[key as keyof D] as AnyHandler).bind(implementation)
-        bound[key] = method.responseStream
+        bound[key] = isStream
           ? serveStream(trace, handle as (...call: Parameters<AnyHandler>) => AsyncIterable<unknown>, state)
           : serveUnary(trace, handle as (...call: Parameters<AnyHandler>) => Promise<unknown>, state)
         guarded[key] = { ...method, requestDeserialize: guard(method.requestDeserialize) }

@@ -23,7 +23,11 @@ function asText(json: string): string {
   const facts = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
-  const parts = [`${faint}${clock}${plain}`, colour ? `${colour}${name}${plain}` : name, oneLine(typeof msg === 'string' ? msg : '')]
+  const parts = [
+    `${faint}${clock}${plain}`,
+    colour ? `${colour}${name}${plain}` : name,
+    oneLine(typeof msg === 'string' ? msg : ''),
+  ]
   if (facts.length > 0) parts.push(`${faint}${oneLine(facts.join(' '))}${plain}`)
   return `${parts.join(' ')}\n${stackOf(err)}`
 }

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import { Client, type ClientReadableStream, type ServiceError, credentials, status } from '@grpc/grpc-js'
+import { service } from 'grpc-health-check'
+import { startEcho } from './echo.test.fixture.js'
+
+interface HealthResponse {
+  readonly status: string
+}
+
+class HealthClient implements Disposable {
+  readonly #client: Client
+  constructor(address: string) {
+    this.#client = new Client(address, credentials.createInsecure())
+  }
+
+  check(name: string): Promise<HealthResponse> {
+    const { path, requestSerialize, responseDeserialize } = service['Check'] ?? assert.fail('no Check')
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, { service: name }, (error, response) =>
+        error ? reject(error) : resolve(response as HealthResponse),
+      )
+    })
+  }
+
+  watch(name: string): ClientReadableStream<object> {
+    const { path, requestSerialize, responseDeserialize } = service['Watch'] ?? assert.fail('no Watch')
+    return this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service: name })
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close()
+  }
+}
+
+describe('grpc.health.v1', () => {
+  it('says SERVING for the server and its services, and NOT_FOUND for others', async () => {
+    await using server = await startEcho({})
+    using client = new HealthClient(server.address)
+    assert.deepEqual(await client.check(''), { status: 'SERVING' })
+    assert.deepEqual(await client.check('holdfast.test.v1.Echo'), { status: 'SERVING' })
+    await assert.rejects(client.check('other'), (error: ServiceError) => error.code === status.NOT_FOUND)
+  })
+
+  it('follows the check, and ends as NOT_SERVING when the server stops', async () => {
+    let isWell = false
+    const health = (): Promise<void> => (isWell ? Promise.resolve() : Promise.reject(new Error('the database is away')))
+    await using server = await startEcho({}, { health, healthIntervalMs: 5 })
+    using client = new HealthClient(server.address)
+    const watch = client.watch('holdfast.test.v1.Echo')
+    watch.on('error', () => {})
+    const next = async (): Promise<unknown> => (await once(watch, 'data'))[0]
+    assert.deepEqual(await next(), { status: 'NOT_SERVING' })
+    isWell = true
+    assert.deepEqual(await next(), { status: 'SERVING' })
+    isWell = false
+    assert.deepEqual(await next(), { status: 'NOT_SERVING' })
+    isWell = true
+    assert.deepEqual(await next(), { status: 'SERVING' })
+    const last = next()
+    await server.stop()
+    assert.deepEqual(await last, { status: 'NOT_SERVING' })
+  })
+
+  it('says NOT_SERVING while a check hangs', async () => {
+    await using server = await startEcho({}, { health: () => new Promise(() => {}), healthTimeoutMs: 10 })
+    using client = new HealthClient(server.address)
+    assert.deepEqual(await client.check(''), { status: 'NOT_SERVING' })
+  })
+})
