@@ -7,6 +7,17 @@ import { inspect } from 'node:util'
 import { Client } from 'pg'
 import type { SqlDriver } from '../sql/driver.js'
 import { openPostgresDriver } from './driver.js'
+import { testSqlDriver } from './sql-driver-suite.js'
+
+testSqlDriver('the PostgreSQL driver as a SqlDriver', async () => {
+  const database = await postgresForTests()
+  const driver = await openPostgresDriver(database.url)
+  const close = async (): Promise<void> => {
+    await driver.close()
+    await database[Symbol.asyncDispose]()
+  }
+  return { driver, close }
+})
 
 describe('the PostgreSQL driver', () => {
   let database: TestDatabase
@@ -14,136 +25,36 @@ describe('the PostgreSQL driver', () => {
   before(async () => {
     database = await postgresForTests()
     driver = await openPostgresDriver(database.url)
-    await driver.script(`
-      create table counters (id text primary key, n bigint not null);
-      create table altered (id int)`)
+    await driver.script('create table counters (id text primary key, n bigint not null)')
   })
   after(async () => {
     await driver.close()
     await database[Symbol.asyncDispose]()
   })
 
-  test('returns each column as the seam says, whatever the time zone and date style of the database', async () => {
+  test('reads times whatever the time zone and the date style of the database', async () => {
     const name = new URL(database.url).pathname.slice(1)
     await driver.script(
       `alter database ${name} set timezone = 'Asia/Kolkata'; alter database ${name} set datestyle = 'SQL, DMY'`,
     )
     const other = await openPostgresDriver(database.url)
     try {
-      const rows = await other.query({
-        text: `select 1::int2, 2::int4, $1::int8, 1.5::float8, 'NaN'::float8, true, false, null::text, '\\xff00'::bytea, '{"b": 1, "a":2}'::jsonb,
-          timestamptz '2026-01-02 03:04:05.678+00', timestamptz '2026-01-02 03:04:05+05:30', timestamptz '1850-06-01 00:00:00.5+00',
-          timestamptz '0044-03-15 00:00:00+00', timestamptz '2026-01-02 03:04:05.000001+00'`,
-        values: [Number.MAX_SAFE_INTEGER],
-      })
-      assert.deepEqual(rows, [
-        [
-          1,
-          2,
-          Number.MAX_SAFE_INTEGER,
-          1.5,
-          Number.NaN,
-          true,
-          false,
-          null,
-          Buffer.from([255, 0]),
-          '{"a": 2, "b": 1}',
-          Date.UTC(2026, 0, 2, 3, 4, 5, 678),
-          Date.UTC(2026, 0, 1, 21, 34, 5),
-          Date.UTC(1850, 5, 1, 0, 0, 0, 500),
-          Date.parse('0044-03-15T00:00:00Z'),
-          Date.UTC(2026, 0, 2, 3, 4, 5),
-        ],
-      ])
+      const rows = await other.query({ text: `select timestamptz '2026-01-02 03:04:05.678+00'`, values: [] })
+      assert.deepEqual(rows, [[Date.UTC(2026, 0, 2, 3, 4, 5, 678)]])
     } finally {
       await other.close()
     }
   })
 
-  test('binds arrays: nulls, none at all, every kind of text, numbers at the limits', async () => {
-    const texts = [
-      '',
-      'plain',
-      null,
-      'comma, "quote" \\ {brace}',
-      'ümläut',
-      '日本語',
-      '🎉',
-      'NULL',
-      `${'x'.repeat(70_000)}é`,
-    ]
-    const integers = [0, 1, -1, null, 4_294_967_295, -4_294_967_296, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]
-    const rows = await driver.query({
-      text: `select to_json($1::text[])::text, to_json($2::bigint[])::text, to_json($3::boolean[])::text, $4::text[] = '{}', $5::bytea`,
-      values: [
-        { type: 'text', items: texts },
-        { type: 'int8', items: integers },
-        { type: 'bool', items: [true, null, false] },
-        { type: 'text', items: [] },
-        new Uint8Array([0, 1, 254, 255]),
-      ],
-    })
-    const [text, integer, boolean, empty, bytes] = rows[0] ?? []
-    assert.deepEqual(JSON.parse(String(text)), texts)
-    assert.deepEqual(JSON.parse(String(integer)), integers)
-    assert.deepEqual(JSON.parse(String(boolean)), [true, null, false])
-    assert.equal(empty, true)
-    assert.deepEqual(bytes, Buffer.from([0, 1, 254, 255]))
-  })
-
-  test('throws on an integer beyond 2^53 and goes on', async () => {
-    await assert.rejects(driver.query({ text: `select 9007199254740993::int8`, values: [] }), { code: 'OUT_OF_RANGE' })
-    assert.deepEqual(await driver.query({ text: 'select 1', values: [] }), [[1]])
-    await assert.rejects(driver.query({ text: 'select $1::int8[]', values: [{ type: 'int8', items: [2 ** 53] }] }), {
-      code: 'INVALID_ARGUMENT',
-    })
-  })
-
-  test('keeps named statements usable after their first run failed, in Parse as in Execute', async () => {
-    const insert = { name: 'once', text: 'insert into counters values ($1, $2::int8)' }
-    await driver.query({ ...insert, values: ['once', 1] })
-    await assert.rejects(driver.query({ ...insert, values: ['once', 1] }), {
-      code: 'ALREADY_EXISTS',
-      reason: 'UNIQUE_VIOLATION',
-      metadata: { sqlState: '23505', constraint: 'counters_pkey' },
-    })
-    await driver.query({ ...insert, values: ['twice', 1] })
-    const later = { name: 'later', text: 'select count(*) from not_there_yet', values: [] }
-    await assert.rejects(driver.query(later), { code: 'INTERNAL', metadata: { sqlState: '42P01' } })
-    await driver.script('create table not_there_yet (id int)')
-    assert.deepEqual(await driver.query(later), [[0]])
-  })
-
-  test('prepares a statement anew when its table was altered', async () => {
-    const select = { name: 'select_altered', text: 'select * from altered', values: [], readOnly: true }
-    await driver.script('insert into altered values (1)')
-    assert.deepEqual(await driver.query(select), [[1]])
-    await driver.script(`alter table altered add column name text default 'new'`)
-    assert.deepEqual(await driver.query(select), [[1, 'new']])
-    await driver.script(`alter table altered add column size int default 5`)
-    await assert.rejects(
-      driver.transaction((tx) => tx.query(select)),
-      { code: 'ABORTED', reason: 'TRANSACTION_CONFLICT' },
-    )
-    assert.deepEqual(await driver.transaction((tx) => tx.query(select)), [[1, 'new', 5]])
-  })
-
-  test('runs a script as one transaction', async () => {
-    await assert.rejects(driver.script(`create table half (id int); insert into half values (1); select 1/0`), {
-      code: 'INVALID_ARGUMENT',
-    })
-    assert.deepEqual(await driver.query({ text: `select to_regclass('half')::text`, values: [] }), [[null]])
-  })
-
   test('transactions that depend on each other: one commits, the others are ABORTED as conflicts', async () => {
     await driver.query({ text: `insert into counters values ('shared', 0)`, values: [] })
     const read = { name: 'read', text: `select n from counters where id = 'shared'`, values: [], readOnly: true }
-    let readers = 0
+    const seen = { readers: 0 }
     const increment = async (): Promise<void> =>
       driver.transaction(async (tx) => {
         const [row] = await tx.query(read)
-        readers++
-        while (readers < 4) await delay(1)
+        seen.readers++
+        while (seen.readers < 4) await delay(1)
         await tx.query({
           name: 'write',
           text: `update counters set n = $1::int8 where id = 'shared'`,
@@ -159,38 +70,6 @@ describe('the PostgreSQL driver', () => {
       Array.from({ length: 3 }, () => ['ABORTED', 'TRANSACTION_CONFLICT']),
     )
     assert.deepEqual(await driver.query(read), [[1]])
-  })
-
-  test('rolls back when the work throws, also after it swallowed the error of a statement', async () => {
-    const failure = new Error('no')
-    await assert.rejects(
-      driver.transaction(async (tx) => {
-        await tx.query({ text: `insert into counters values ('gone', 1)`, values: [] })
-        throw failure
-      }),
-      failure,
-    )
-    await assert.rejects(
-      driver.transaction(async (tx) => {
-        await tx.query({ text: `insert into counters values ('gone', 1)`, values: [] })
-        await tx.query({ text: 'select 1/0', values: [] }).catch(() => {})
-      }),
-      { code: 'INVALID_ARGUMENT' },
-    )
-    assert.deepEqual(await driver.query({ text: `select * from counters where id = 'gone'`, values: [] }), [])
-  })
-
-  test('waits for statements that the work did not await, and refuses those after the end', async () => {
-    let used: Promise<unknown> = Promise.resolve()
-    let late = (): Promise<unknown> => Promise.resolve()
-    await driver.transaction(async (tx) => {
-      used = tx.query({ text: `insert into counters values ('not awaited', 1)`, values: [] })
-      late = () => tx.query({ text: 'select 1', values: [] })
-      return Promise.resolve()
-    })
-    await used
-    await assert.rejects(late(), { code: 'FAILED_PRECONDITION', reason: 'TRANSACTION_ENDED' })
-    assert.deepEqual(await driver.query({ text: `select n from counters where id = 'not awaited'`, values: [] }), [[1]])
   })
 
   test('ends a statement that takes too long and keeps the connection', async () => {
@@ -343,7 +222,7 @@ describe('the PostgreSQL driver', () => {
       `mysql://user:${secret}@host/database`,
       secret,
     ]) {
-      test(`${url.replace(secret, '…')}`, async () => {
+      test(url.replace(secret, '…'), async () => {
         const error = await openPostgresDriver(url).then(
           () => assert.fail('opened'),
           (error: unknown) => error,

@@ -107,27 +107,26 @@ describe('the PostgreSQL driver when the server', () => {
   test('is restarted while many callers are at it: no error but UNAVAILABLE and UNKNOWN, and all connections heal', async () => {
     const many = await openPostgresDriver(server.url, { connectTimeoutMs: 5_000, maxConnections: 5 })
     const codes = new Set<string>()
-    let done = false
-    let acknowledged = 0
+    const state = { done: false, acknowledged: 0 }
     const callers = Array.from({ length: 20 }, async () => {
-      while (!done) {
+      while (!state.done) {
         const [result] = await Promise.allSettled([many.query(write)])
-        if (result.status === 'fulfilled') acknowledged++
+        if (result.status === 'fulfilled') state.acknowledged++
         else codes.add(String(outcomeOf(result)[0]))
       }
     })
     await server.restart()
     await server.kill()
     await server.restart()
-    const before = acknowledged
-    while (acknowledged < before + 100) await new Promise((resolve) => setImmediate(resolve))
-    done = true
+    const enough = state.acknowledged + 100
+    while (state.acknowledged < enough) await new Promise((resolve) => setImmediate(resolve))
+    state.done = true
     await Promise.all(callers)
     assert.deepEqual(
       [...codes].filter((code) => code !== 'UNAVAILABLE' && code !== 'UNKNOWN'),
       [],
     )
-    assert.ok(Number((await many.query(read))[0]?.[0]) >= acknowledged)
+    assert.ok(Number((await many.query(read))[0]?.[0]) >= state.acknowledged)
     await many.close()
   })
 })

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { testSqlDriver } from '../postgres/sql-driver-suite.js'
+import type { SqlDriver } from '../sql/driver.js'
+import { openEmbeddedDriver } from './driver.js'
+
+testSqlDriver('the embedded driver as a SqlDriver', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
+  const driver = await openEmbeddedDriver(folder)
+  const close = async (): Promise<void> => {
+    await driver.close()
+    await rm(folder, { recursive: true })
+  }
+  return { driver, close }
+})
+
+describe('the embedded driver', () => {
+  let folder: string
+  let driver: SqlDriver
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
+    driver = await openEmbeddedDriver(folder, { transactionWaitMs: 300, statementTimeoutMs: 1_000 })
+    await driver.script('create table entries (id int primary key, text text)')
+  })
+  after(async () => {
+    await driver.close()
+    await rm(folder, { recursive: true })
+  })
+
+  test('is durable: fsync reaches the disk and every commit waits for it', async () => {
+    const text = `select current_setting('fsync'), current_setting('synchronous_commit'), current_setting('wal_sync_method')`
+    assert.deepEqual(await driver.query({ text, values: [] }), [['on', 'on', 'fsync']])
+  })
+
+  test('does not hold up the event loop', async () => {
+    let turns = 0
+    const counting = setInterval(() => turns++, 1)
+    await driver.query({ text: 'select count(*) from generate_series(1, 2000000)', values: [] })
+    clearInterval(counting)
+    assert.ok(turns > 5, `${turns} turns`)
+  })
+
+  test('makes others wait while a transaction is open, in order', async () => {
+    const order: string[] = []
+    const note =
+      (name: string) =>
+      (result: unknown): void => {
+        order.push(name)
+        void result
+      }
+    const count = { text: 'select count(*) from entries', values: [], readOnly: true }
+    const first = driver.transaction(async (tx) => {
+      await tx.query({ text: `insert into entries values (1, 'a')`, values: [] })
+      await tx.query({ text: `insert into entries values (2, 'b')`, values: [] })
+    })
+    const seen = driver.query(count)
+    const second = driver.transaction(async (tx) => {
+      await tx.query({ text: 'delete from entries', values: [] })
+    })
+    const after = driver.query(count)
+    await Promise.all([
+      first.then(note('first')),
+      seen.then(note('seen')),
+      second.then(note('second')),
+      after.then(note('after')),
+    ])
+    assert.deepEqual(order, ['first', 'seen', 'second', 'after'])
+    assert.deepEqual([await seen, await after], [[[2]], [[0]]])
+  })
+
+  test('says so when a transaction callback waits for the store that waits for it', async () => {
+    await assert.rejects(
+      driver.transaction(async () => {
+        await driver.query({ text: 'select 1', values: [] })
+      }),
+      { code: 'FAILED_PRECONDITION', reason: 'TRANSACTION_OPEN', message: /instead of its tx/ },
+    )
+    assert.deepEqual(await driver.query({ text: 'select 1', values: [] }), [[1]])
+  })
+
+  test('a statement that never ends is ended with its thread, and the database goes on with all that was committed', async () => {
+    await driver.query({ text: `insert into entries values (7, 'kept')`, values: [] })
+    const endless = 'select count(*) from generate_series(1, 1000000000)'
+    const [reading, waiting] = await Promise.allSettled([
+      driver.query({ text: endless, values: [], readOnly: true }),
+      driver.query({ text: `insert into entries values (8, 'unknown')`, values: [] }),
+    ])
+    assert.equal(reading.status === 'rejected' && reading.reason.code, 'UNAVAILABLE')
+    assert.equal(waiting.status === 'rejected' && waiting.reason.code, 'UNKNOWN')
+    const text = 'select text from entries where id = 7'
+    assert.deepEqual(await driver.query({ name: 'kept', text, values: [], readOnly: true }), [['kept']])
+  })
+
+  test('a transaction whose thread dies writes nothing and does not go on in the next one', async () => {
+    const broken = driver.transaction(async (tx) => {
+      await tx.query({ text: `insert into entries values (9, 'gone')`, values: [] })
+      await tx.query({ text: 'select count(*) from generate_series(1, 1000000000)', values: [] }).catch(() => {})
+      await tx.query({ text: `insert into entries values (10, 'gone')`, values: [] })
+    })
+    await assert.rejects(broken, { code: 'UNAVAILABLE', reason: 'DATABASE_STOPPED' })
+    assert.deepEqual(await driver.query({ text: 'select * from entries where id in (9, 10)', values: [] }), [])
+  })
+
+  test('keeps the write-ahead log short and the tables vacuumed while it is written to', async () => {
+    const fill = `insert into entries select g, repeat(md5(g::text), 30) from generate_series(1000, 11000) g
+      on conflict (id) do update set text = excluded.text || 'x'`
+    const state = `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 from pg_control_checkpoint()`
+    let writtenBytes = 0
+    let logBytes = 0
+    for (let round = 0; writtenBytes === 0 || logBytes >= writtenBytes; round++) {
+      assert.ok(round < 60, `${logBytes} bytes of log and no checkpoint`)
+      await driver.query({ text: fill, values: [] })
+      writtenBytes = logBytes
+      const [row] = await driver.query({ text: state, values: [], readOnly: true })
+      logBytes = Number(row?.[0])
+    }
+  })
+
+  test('tells what it is', async () => {
+    const { server, latencyMs } = await driver.health()
+    assert.match(server, /^PGlite \(PostgreSQL \d+\.\d+\)$/)
+    assert.ok(latencyMs > 0)
+  })
+})
+
+test('a closed embedded driver refuses, lets go of its folder, and may be closed again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
+  const driver = await openEmbeddedDriver(folder)
+  await driver.script('create table entries (id int)')
+  const write = { name: 'write', text: 'insert into entries values (1)', values: [] }
+  const answers = [driver.query(write), driver.transaction((tx) => tx.query(write)), driver.query(write)]
+  await driver.close()
+  await driver.close()
+  assert.equal((await Promise.allSettled(answers)).filter(({ status }) => status === 'fulfilled').length, 3)
+  await assert.rejects(driver.query(write), { code: 'FAILED_PRECONDITION', reason: 'STORE_CLOSED' })
+  await assert.rejects(
+    driver.transaction((tx) => tx.query(write)),
+    { code: 'FAILED_PRECONDITION' },
+  )
+  const again = await openEmbeddedDriver(folder)
+  assert.deepEqual(await again.query({ text: 'select count(*) from entries', values: [] }), [[3]])
+  await again.close()
+  await rm(folder, { recursive: true })
+})
