@@ -1,1 +1,2 @@
-export {}
+export { type CommandContext, openContext } from './command-context.js'
+export { createProgram } from './program.js'

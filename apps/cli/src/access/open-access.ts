@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs'
+import { HoldfastError } from '@holdfast/errors'
+import type { CommandContext } from '../command-context.js'
+import type { StoreFlags } from '../commands/store-options.js'
+import { type Settings, settingsOf } from '../settings.js'
+import type { ConversationAccess } from './conversation-access.js'
+
+export interface AccessFlags extends StoreFlags {
+  /** HOST:PORT of a running server, instead of opening the store here. */
+  readonly server?: string
+}
+
+/** Conversations of a running server or of a store, to be disposed. */
+export interface OpenedAccess extends AsyncDisposable {
+  readonly conversations: ConversationAccess
+}
+
+/** @param options.mayCreate whether an embedded store may be made where there is none
+ *  @throws FAILED_PRECONDITION if another process has the folder; NOT_FOUND if there is none */
+export async function openAccess(
+  flags: AccessFlags,
+  context: CommandContext,
+  options: { readonly mayCreate: boolean },
+): Promise<OpenedAccess> {
+  if (flags.server !== undefined) return openServer(flags.server, context)
+  const settings = settingsOf(flags, context.environment)
+  const { folder } = settings
+  if (!options.mayCreate && folder !== undefined && !existsSync(folder)) {
+    throw new HoldfastError(
+      'NOT_FOUND',
+      `There is no data folder ${folder}: name one with --data, or a running server with --server`,
+    )
+  }
+  return openStore(settings)
+}
+
+async function openServer(address: string, { signal }: CommandContext): Promise<OpenedAccess> {
+  const [{ createClients }, { conversationsOverGrpc }] = await Promise.all([
+    import('@holdfast/grpc-clients'),
+    import('./over-grpc.js'),
+  ])
+  const clients = createClients({ address })
+  return {
+    conversations: conversationsOverGrpc(clients.chat, signal),
+    [Symbol.asyncDispose]: async () => clients.close(),
+  }
+}
+
+async function openStore({ storeUrl, config }: Settings): Promise<OpenedAccess> {
+  const [{ openDocumentStore }, { openConversationStore }] = await Promise.all([
+    import('@holdfast/persistence'),
+    import('@holdfast/session'),
+  ])
+  const store = await openDocumentStore(storeUrl).catch((error: unknown) => {
+    throw withServerHint(error)
+  })
+  const conversations = await openConversationStore(store, {
+    limits: { textBytes: config.limits.maxTextBytes },
+    // A command is short: it leaves the replies of others to servers.
+    maintenanceIntervalMs: 0,
+  })
+  return {
+    conversations,
+    async [Symbol.asyncDispose]() {
+      await conversations.close()
+      await store.close()
+    },
+  }
+}
+
+function withServerHint(error: unknown): unknown {
+  if (!(error instanceof HoldfastError) || error.reason !== 'FOLDER_IN_USE') return error
+  const { code, message, reason, metadata } = error
+  return new HoldfastError(code, `${message}; or, if it is a server, go through it with --server HOST:PORT`, {
+    cause: error,
+    reason,
+    metadata,
+  })
+}

@@ -1,0 +1,52 @@
+import { HoldfastError } from '@holdfast/errors'
+import { type Clients, createClients } from '@holdfast/grpc-clients'
+import type { CommandContext } from '../command-context.js'
+import { settingsOf } from '../settings.js'
+import { ConversationChat } from './conversation-chat.js'
+import { chatOverPipes } from './piped-chat.js'
+import { shownMessage } from './show-reply.js'
+import { chatInTerminal } from './terminal-chat.js'
+
+export interface ChatFlags {
+  readonly server?: string
+  readonly conversation?: string
+  readonly user: string
+  readonly history: number
+  readonly config?: string
+  readonly json?: true
+}
+
+const healthTimeoutMs = 3_000
+
+export async function runChat(flags: ChatFlags, context: CommandContext): Promise<void> {
+  const { out, err, input, signal, environment } = context
+  const address =
+    flags.server ?? settingsOf(flags.config === undefined ? {} : { config: flags.config }, environment).config.listen
+  await using clients = createClients({ address })
+  await requireServer(clients, address)
+  const chat = new ConversationChat(clients.chat, { conversationId: flags.conversation, userId: flags.user })
+  const isPerson = input.isTTY && out.isTerminal && flags.json !== true
+  const { history, activeReplyId } = await chat.open(isPerson ? flags.history : 0)
+  try {
+    if (isPerson) {
+      for (const message of history) await out.line(shownMessage(message))
+      await chatInTerminal(chat, { input, out, signal }, activeReplyId)
+    } else {
+      await chatOverPipes(chat, context, flags.json === true)
+    }
+  } finally {
+    if (chat.id !== undefined && flags.json !== true) {
+      await err.line(`holdfast: go on with: holdfast chat --conversation ${chat.id}`)
+    }
+  }
+}
+
+async function requireServer(clients: Clients, address: string): Promise<void> {
+  const found = await clients.health({ deadlineMs: healthTimeoutMs })
+  if (found.some(({ status }) => status !== 'unreachable')) return
+  throw new HoldfastError(
+    'UNAVAILABLE',
+    `No server answers at ${address}: start one with \`holdfast up\`, or say where it is with --server HOST:PORT`,
+    { reason: 'NO_SERVER', cause: found[0]?.error },
+  )
+}

@@ -1,0 +1,74 @@
+import { open, rename, rm } from 'node:fs/promises'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import { type AccessFlags, openAccess } from '../access/open-access.js'
+import type { CommandContext } from '../command-context.js'
+import { exportConversations } from '../exchange/export.js'
+import { startProgress } from '../progress.js'
+
+interface ExportFlags extends AccessFlags {
+  readonly user?: string
+  readonly output?: string
+  readonly json?: true
+}
+
+export async function runExport(ids: readonly string[], flags: ExportFlags, context: CommandContext): Promise<void> {
+  const { out, err, signal } = context
+  if (flags.json === true && flags.output === undefined) throw invalidField('--json', 'needs --output FILE')
+  await using opened = await openAccess(flags, context, { mayCreate: false })
+  const target = flags.output === undefined ? undefined : await replacement(flags.output)
+  const progress = startProgress(err, 'exporting')
+  try {
+    const report = await exportConversations(opened.conversations, target?.write ?? ((text) => out.write(text)), {
+      signal,
+      ...(ids.length === 0 ? {} : { ids }),
+      ...(flags.user === undefined ? {} : { userId: flags.user }),
+      onProgress: (done, total) => progress.update(done, total),
+    })
+    await target?.keep()
+    progress.stop()
+    if (flags.json === true) await out.json(report)
+    else await err.line(`holdfast: exported ${report.conversations} conversations with ${report.messages} messages`)
+    if (report.blobs > 0) {
+      await err.line(
+        `holdfast: warning: ${report.blobs} parts refer to images, audio or files, whose bytes are not in the export`,
+      )
+    }
+  } finally {
+    progress.stop()
+    await target?.drop()
+  }
+}
+
+interface Replacement {
+  readonly write: (text: string) => Promise<void>
+  /** Puts it in the place of the file, in one step. */
+  keep(): Promise<void>
+  /** Removes it, unless it was kept. */
+  drop(): Promise<void>
+}
+
+async function replacement(file: string): Promise<Replacement> {
+  const begun = `${file}.${process.pid}.part`
+  const handle = await open(begun, 'w').catch((error: unknown) => {
+    const text = error instanceof Error ? error.message : String(error)
+    throw new HoldfastError('FAILED_PRECONDITION', `${file} cannot be written: ${text}`, { cause: error })
+  })
+  let isOpen = true
+  const close = async (): Promise<void> => {
+    isOpen = false
+    await handle.close()
+  }
+  return {
+    write: (text) => handle.writeFile(text),
+    async keep() {
+      await handle.sync()
+      await close()
+      await rename(begun, file)
+    },
+    async drop() {
+      if (!isOpen) return
+      await close()
+      await rm(begun, { force: true })
+    },
+  }
+}

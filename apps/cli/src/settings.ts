@@ -1,0 +1,40 @@
+import { resolve } from 'node:path'
+import { type Config, type LoadedConfig, loadConfig } from '@holdfast/server'
+import type { ListenFlags, StoreFlags } from './commands/store-options.js'
+
+export interface Settings {
+  readonly loaded: LoadedConfig
+  readonly config: Config
+  /** For openDocumentStore. */
+  readonly storeUrl: string
+  /** The folder of an embedded store, as an absolute path. */
+  readonly folder: string | undefined
+}
+
+/** What is in force for a command: its flags, the environment, the file, the defaults. @throws INVALID_ARGUMENT */
+export function settingsOf(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.ProcessEnv>): Settings {
+  const given = load(flags, environment)
+  // A folder that is named on the command line goes before a database that the environment or a file names.
+  const isOverruled = flags.data !== undefined && given.config.databaseUrl !== undefined
+  const loaded = isOverruled ? load({ ...flags, database: `embedded:${flags.data}` }, environment) : given
+  const { config } = loaded
+  const url = config.databaseUrl ?? `embedded:${config.dataFolder}`
+  if (!url.startsWith('embedded:')) return { loaded, config, storeUrl: url, folder: undefined }
+  const folder = resolve(url.slice('embedded:'.length))
+  return { loaded, config, storeUrl: `embedded:${folder}`, folder }
+}
+
+function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.ProcessEnv>): LoadedConfig {
+  return loadConfig({
+    environment,
+    file: flags.config,
+    flags: {
+      dataFolder: flags.data,
+      databaseUrl: flags.database,
+      listen: flags.listen,
+      'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
+      'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',
+    },
+    knownVariables: Object.keys(environment).filter((name) => name.startsWith('HOLDFAST_TEST_')),
+  })
+}

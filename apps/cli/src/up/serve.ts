@@ -1,0 +1,89 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { ChatService } from '@holdfast/chat-with-sessions'
+import type { ChatModel } from '@holdfast/models'
+import { openDocumentStore } from '@holdfast/persistence'
+import {
+  type Logger,
+  type Metrics,
+  type MetricsServer,
+  createMetrics,
+  serveMetrics,
+  startGrpcServer,
+} from '@holdfast/server'
+import type { Settings } from '../settings.js'
+
+/** All of Holdfast in this process. */
+export interface RunningServer {
+  /** HOST:PORT. */
+  readonly grpc: string
+  /** HOST:PORT. */
+  readonly metrics: string | undefined
+  readonly model: Pick<ChatModel, 'name' | 'kind'>
+  /** Aborts when it cannot go on; the reason is a HoldfastError. */
+  readonly failed: AbortSignal
+}
+
+/** Serves for as long as `whileServing` takes; then drains running replies, writes what was put off and closes the store. */
+export async function serve(
+  settings: Settings,
+  logger: Logger,
+  whileServing: (server: RunningServer) => Promise<void>,
+): Promise<void> {
+  const { config, storeUrl } = settings
+  const opening = openDocumentStore(storeUrl)
+  // Loaded while the database starts in its own thread.
+  const loading = Promise.all([
+    import('@holdfast/chat-with-sessions'),
+    import('@holdfast/session'),
+    import('../model.js'),
+  ])
+  await using store = await opening
+  const [{ createChatService }, { openConversationStore }, { openModel }] = await loading
+  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
+  await using conversations = await openConversationStore(store, {
+    limits: { textBytes: maxTextBytes },
+    onBackgroundError: (doing, err) => logger.warn({ err }, `${doing} failed and is tried again`),
+  })
+  using opened = openModel(config, conversations)
+  const { model } = opened
+  const metrics = createMetrics()
+  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
+  const chat = createChatService({ conversations, model, logger, metrics })
+  const failed = new AbortController()
+  await using server = await startGrpcServer({
+    services: [chat.service],
+    listen: config.listen,
+    logger,
+    metrics,
+    limits: { maxMessageBytes, defaultDeadlineMs },
+    drainMs,
+    health: () => checkHealth(chat, failed),
+  })
+  await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
+  // Replies that nobody reads are calls to no server: they are drained on their own, early enough for readers to get their end.
+  await Promise.all([server.stop(), chat.drain(drainMs * 0.8)])
+}
+
+/** A second server on one machine is ready as well: only a metrics port that somebody asked for must be free. */
+async function startMetrics(metrics: Metrics, { config, loaded }: Settings, logger: Logger): Promise<MetricsServer> {
+  const { listen } = config.metrics
+  try {
+    return await serveMetrics(metrics, { listen, logger })
+  } catch (error) {
+    const isFree = loaded.originOf('metrics.listen').from === 'default'
+    if (!isFree || !(error instanceof HoldfastError) || error.reason !== 'PORT_IN_USE') throw error
+    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger })
+    logger.warn({ wanted: listen, listen: server.address }, 'The metrics port is in use, so another one was taken')
+    return server
+  }
+}
+
+/** A folder that another process took over is lost for good; everything else may come back. */
+async function checkHealth(chat: ChatService, failed: AbortController): Promise<void> {
+  try {
+    await chat.health()
+  } catch (error) {
+    if (error instanceof HoldfastError && error.reason === 'FOLDER_LOST') failed.abort(error)
+    throw error
+  }
+}
