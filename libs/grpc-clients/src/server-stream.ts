@@ -17,8 +17,6 @@ export class StreamFailure extends Error {
 export interface StreamAttempt {
   readonly deadline: number
   readonly signal: AbortSignal
-  /** Called when the server has taken the call, before its first message. */
-  readonly accepted?: () => void
 }
 
 /** One attempt at a server-streaming call, read as fast as the caller takes it. Leaving the loop cancels the call. When the call fails,
@@ -28,7 +26,7 @@ export async function* readStream<Response>(
   connection: Connection,
   link: Link,
   request: EncodedCall<Response>,
-  { deadline, signal, accepted }: StreamAttempt,
+  { deadline, signal }: StreamAttempt,
 ): AsyncGenerator<Response, void, undefined> {
   if (signal.aborted) throw cancelled(request.name, signal.reason)
   const call = link.client.makeServerStreamRequest(
@@ -41,7 +39,6 @@ export async function* readStream<Response>(
   )
   const abort = () => call.cancel()
   signal.addEventListener('abort', abort, { once: true })
-  call.on('metadata', () => accepted?.())
   // What cancelling reports after the loop was left is of no interest, and unheard it would end the process.
   call.on('error', () => {})
   try {

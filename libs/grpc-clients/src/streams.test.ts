@@ -319,6 +319,24 @@ test('a subscription resumes behind the last message that it delivered', async (
   assert.deepEqual(cursors, ['', '1', '2', '3'])
 })
 
+test('a subscription with nothing to say outlives more cuts than a call has attempts', async () => {
+  await using relay = await startRelay(undefined)
+  let calls = 0
+  await using server = await startChatServer({
+    subscribeToConversation: (call) => {
+      calls += 1
+      if (calls < 6) setTimeout(() => relay.cut(), 150)
+      else call.write({ cursor: '1', event: { $case: 'conversationDeleted', value: { conversationId: 'c' } } })
+    },
+  })
+  relay.aim(server.port)
+  await using clients = createClients({ address: relay.address, maxAttempts: 2, reconnectMs: 400 })
+  const seen: string[] = []
+  for await (const { cursor } of clients.chat.subscribeToConversation({ conversationId: 'c' })) seen.push(cursor)
+  assert.deepEqual(seen, ['1'])
+  assert.equal(calls, 6)
+})
+
 function isCode(code: string): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof HoldfastError, String(error))
