@@ -1,3 +1,5 @@
+import { refuseMalformedText } from './strict-text.js'
+
 export {
   ChatServiceClient,
   ChatServiceService,
@@ -58,3 +60,5 @@ export {
 } from './gen/holdfast/chat/v1/chat.js'
 export { fileDescriptors } from './file-descriptors.js'
 export { errorDomain, errorFromGrpc, grpcStatusObject } from './status-details.js'
+
+refuseMalformedText()
