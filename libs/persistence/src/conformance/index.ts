@@ -4,6 +4,7 @@ import { testBadInput } from './bad-input.js'
 import { testBlobs } from './blobs.js'
 import { testDocuments } from './documents.js'
 import { testForks } from './forks.js'
+import { testHistories } from './histories.js'
 import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
@@ -54,6 +55,7 @@ export function describeDocumentStore(
     testTransactions(suite)
     testTenants(suite)
     testBadInput(suite)
+    testHistories(suite)
     testSeveralStores(suite)
   })
 }

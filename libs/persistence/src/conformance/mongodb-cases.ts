@@ -73,6 +73,7 @@ export const matchingCases: Readonly<Record<string, readonly MatchingCase[]>> = 
     { filter: { 'a.1.b': 4 }, yes: [{ a: [5, { b: 4 }, 3] }, { a: [5, [{ b: 4 }], 3] }], no: [{ a: [{ b: 4 }, 5] }] },
     { filter: { 'a.01': 7 }, no: [{ a: [5, 7] }], yes: [{ a: { '01': 7 } }] },
     { filter: { 'a.-1': 7 }, no: [{ a: [5, 7] }] },
+    { filter: { 'a.0.b': null }, yes: [{ a: [{ c: 1 }] }], no: [{ a: [false] }, { a: [[]] }, { a: [null] }] },
   ],
   'negation is the exact opposite': [
     { filter: { a: { $ne: 1 } }, yes: [{ a: 2 }, {}, { a: null }, { a: [2] }], no: [{ a: 1 }, { a: [1, 2] }] },

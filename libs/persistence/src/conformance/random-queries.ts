@@ -2,14 +2,21 @@ import * as fc from 'fast-check'
 import type { Filter, Sort } from '../document-store.js'
 
 /** Few names and few values, so that filters hit, values collide, and types meet. */
-const key = fc.constantFrom('a', 'b', '0', '1', '__proto__')
+const key = fc.oneof(
+  { arbitrary: fc.constantFrom('a', 'b'), weight: 6 },
+  { arbitrary: fc.constantFrom('0', '1', '__proto__'), weight: 2 },
+)
 
-const scalar: fc.Arbitrary<unknown> = fc.constantFrom<unknown>(
-  null,
-  true,
-  false,
-  ...[0, 1, 2, -1, 0.1, 1e21, 2 ** 53, 1e-7],
-  ...['', 'a', 'A', 'b', '1', '10', '2', 'é', '\uff5e', '\u{1f600}', '\0', '\ud800', '\ufdd0', 'a\\"b', '%_'],
+const scalar: fc.Arbitrary<unknown> = fc.oneof(
+  { arbitrary: fc.constantFrom<unknown>(null, true, 0, 1, 'a', 'b'), weight: 6 },
+  {
+    arbitrary: fc.constantFrom<unknown>(
+      false,
+      ...[2, -1, 0.1, 1e21, 2 ** 53, 1e-7],
+      ...['', 'A', '1', '10', '2', 'é', '\uff5e', '\u{1f600}', '\0', '\ud800', '\ufdd0', 'a\\"b', '%_'],
+    ),
+    weight: 2,
+  },
 )
 
 const { value } = fc.letrec<{ value: unknown; array: unknown[]; object: Record<string, unknown> }>((tie) => ({
@@ -18,12 +25,19 @@ const { value } = fc.letrec<{ value: unknown; array: unknown[]; object: Record<s
   object: fc.dictionary(key, tie('value'), { maxKeys: 3, noNullPrototype: true }),
 }))
 
-export const randomDocuments: fc.Arbitrary<unknown[]> = fc.array(
-  fc.dictionary(key, value, { maxKeys: 3, noNullPrototype: true }),
-  { maxLength: 8 },
-)
+const document = fc
+  .tuple(fc.option(value, { nil: undefined }), fc.dictionary(key, value, { maxKeys: 2, noNullPrototype: true }))
+  .map(([a, rest]) => (a === undefined ? rest : { ...rest, a }))
 
-const path = fc.array(key, { minLength: 1, maxLength: 3 }).map((segments) => segments.join('.'))
+export const randomDocuments: fc.Arbitrary<unknown[]> = fc.array(document, { maxLength: 8 })
+
+const path = fc
+  .oneof(
+    { arbitrary: fc.tuple(key), weight: 5 },
+    { arbitrary: fc.tuple(key, key), weight: 4 },
+    { arbitrary: fc.tuple(key, key, key), weight: 1 },
+  )
+  .map((segments) => segments.join('.'))
 
 const range = fc
   .tuple(fc.constantFrom('$gt', '$gte', '$lt', '$lte'), scalar)

@@ -111,9 +111,9 @@ export function testTails(suite: Suite): void {
       await append(log, 's', 1)
       const tail = log.tail('s')[Symbol.asyncIterator]()
       await tail.next()
-      const next = tail.next()
+      const ended = assert.rejects(tail.next(), { code: 'FAILED_PRECONDITION' })
       await log.remove('s')
-      await assert.rejects(next, { code: 'FAILED_PRECONDITION' })
+      await ended
       await assert.rejects(collect(log.tail('s')), { code: 'FAILED_PRECONDITION' })
     })
 

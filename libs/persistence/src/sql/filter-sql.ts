@@ -209,7 +209,12 @@ class DataComparison {
         `select e -> ${key}, false from jsonb_array_elements(case when ${isArray} then ${from} else '[]' end) e where jsonb_typeof(e) = 'object'`,
       ]
       if (isArrayIndex(segment)) {
-        branches.push(`select ${from} -> ${segment}, true where ${isArray} and jsonb_array_length(${from}) > ${segment}`)
+        const isLast = index + 1 === this.#segments.length
+        // What is neither object nor array has no members, but in an array it is not "missing" them either.
+        const leadsOn = isLast ? 'true' : `jsonb_typeof(${from} -> ${segment}) in ('object', 'array')`
+        branches.push(
+          `select ${from} -> ${segment}, true where ${isArray} and jsonb_array_length(${from}) > ${segment} and ${leadsOn}`,
+        )
       }
       return `lateral (${branches.join(' union all ')}) v${index + 1}(v, numbered)`
     })

@@ -57,8 +57,9 @@ export class SqlLogs implements LogOperations {
     const values = [tenant, stream, after, before, limit]
     const rows = await this.#connection.query({ ...(reverse ? statements.readReverse : statements.read), values })
     const base = rows[0]?.[0] ?? null
-    const reachesPast = typeof base === 'number' && after < base && !(reverse && rows.length === limit)
-    if (!reachesPast) return rows.filter(([, seq]) => seq !== null).map(([, ...entry]) => storedEntry(entry))
+    const own = rows.filter(([, seq]) => seq !== null)
+    const reachesPast = typeof base === 'number' && after < base && !(reverse && own.length === limit)
+    if (!reachesPast) return own.map(([, ...entry]) => storedEntry(entry))
     const text = reverse ? statements.readBranchReverse : statements.readBranch
     return (await this.#connection.query({ text, values, readOnly: true })).map(storedEntry)
   }
