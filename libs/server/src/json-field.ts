@@ -125,7 +125,7 @@ export function survivesDouble(literal: string): boolean {
 
 /** Significant digits d₁d₂… and the exponent of the value 0.d₁d₂… × 10^exponent, sign left out; no digits: zero. */
 function decimal(literal: string): { digits: string; exponent: number } {
-  const [mantissa = '', power = '0'] = literal.replace('-', '').toLowerCase().split('e')
+  const [mantissa = '', power = '0'] = literal.replace(/^-/, '').toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.split('.')
   const all = whole + fraction
   const leading = /^0*/.exec(all)?.[0].length ?? 0

@@ -72,7 +72,7 @@ export namespace ReplyStatus {
 }
 
 export interface Conversation {
-  /** 1 to 200 characters. */
+  /** 1 to 200 printable characters without spaces and `/`. */
   id: string;
   /** Whose it is; may be empty. */
   userId: string;
@@ -203,8 +203,8 @@ export interface ReplyError {
 
 export interface CreateConversationRequest {
   /**
-   * 1 to 200 characters of the client's choice; empty: the server chooses. Creating twice with one id and the same
-   * content is safe, like a key.
+   * The client's choice: 1 to 200 printable characters without spaces and `/`; empty: the server chooses. Creating twice
+   * with one id and the same content is safe, like a key.
    */
   conversationId: string;
   /** At most 200 characters. */
@@ -4698,8 +4698,8 @@ export const ChatServiceService = {
   },
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted, or belongs to the conversation that this one was forked from
-   * (edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
+   * forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage: {
     path: "/holdfast.chat.v1.ChatService/UpdateMessage" as const,
@@ -4743,7 +4743,8 @@ export const ChatServiceService = {
   },
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. NOT_FOUND: there is no such reply. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
+   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream: {
     path: "/holdfast.chat.v1.ChatService/ResumeStream" as const,
@@ -4795,7 +4796,10 @@ export const ChatServiceService = {
     responseSerialize: (value: GetStateResponse): Buffer => Buffer.from(GetStateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStateResponse => GetStateResponse.decode(value),
   },
-  /** Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold. */
+  /**
+   * Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold.
+   * RESOURCE_EXHAUSTED: the state would be larger than 1 MiB.
+   */
   patchState: {
     path: "/holdfast.chat.v1.ChatService/PatchState" as const,
     requestStream: false as const,
@@ -4807,8 +4811,8 @@ export const ChatServiceService = {
   },
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner and a copy of the state of the original. OUT_OF_RANGE: `at_seq` is beyond the last
-   * message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
+   * beyond the last message.
    */
   forkConversation: {
     path: "/holdfast.chat.v1.ChatService/ForkConversation" as const,
@@ -4846,8 +4850,8 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   getMessages: handleUnaryCall<GetMessagesRequest, GetMessagesResponse>;
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted, or belongs to the conversation that this one was forked from
-   * (edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
+   * forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage: handleUnaryCall<UpdateMessageRequest, UpdateMessageResponse>;
   /**
@@ -4865,7 +4869,8 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   streamChat: handleServerStreamingCall<StreamChatRequest, StreamChatResponse>;
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. NOT_FOUND: there is no such reply. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
+   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream: handleServerStreamingCall<ResumeStreamRequest, ResumeStreamResponse>;
   /**
@@ -4881,12 +4886,15 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   subscribeToConversation: handleServerStreamingCall<SubscribeToConversationRequest, SubscribeToConversationResponse>;
   /** The state that an application keeps with the conversation: one JSON object, `{}` at version 0 at first. */
   getState: handleUnaryCall<GetStateRequest, GetStateResponse>;
-  /** Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold. */
+  /**
+   * Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold.
+   * RESOURCE_EXHAUSTED: the state would be larger than 1 MiB.
+   */
   patchState: handleUnaryCall<PatchStateRequest, PatchStateResponse>;
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner and a copy of the state of the original. OUT_OF_RANGE: `at_seq` is beyond the last
-   * message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
+   * beyond the last message.
    */
   forkConversation: handleUnaryCall<ForkConversationRequest, ForkConversationResponse>;
 }
@@ -5012,8 +5020,8 @@ export interface ChatServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted, or belongs to the conversation that this one was forked from
-   * (edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
+   * forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage(
     request: UpdateMessageRequest,
@@ -5064,7 +5072,8 @@ export interface ChatServiceClient extends Client {
   ): ClientReadableStream<StreamChatResponse>;
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. NOT_FOUND: there is no such reply. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
+   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream(
     request: ResumeStreamRequest,
@@ -5124,7 +5133,10 @@ export interface ChatServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStateResponse) => void,
   ): ClientUnaryCall;
-  /** Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold. */
+  /**
+   * Changes the state by a JSON merge patch. Concurrent patches all take effect. ABORTED: `if_version` does not hold.
+   * RESOURCE_EXHAUSTED: the state would be larger than 1 MiB.
+   */
   patchState(
     request: PatchStateRequest,
     callback: (error: ServiceError | null, response: PatchStateResponse) => void,
@@ -5142,8 +5154,8 @@ export interface ChatServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner and a copy of the state of the original. OUT_OF_RANGE: `at_seq` is beyond the last
-   * message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
+   * beyond the last message.
    */
   forkConversation(
     request: ForkConversationRequest,
