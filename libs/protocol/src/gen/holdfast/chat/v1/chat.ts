@@ -203,8 +203,8 @@ export interface ReplyError {
 
 export interface CreateConversationRequest {
   /**
-   * The client's choice: 1 to 200 printable characters without spaces and `/`; empty: the server chooses. Creating twice
-   * with one id and the same content is safe, like a key.
+   * The client's choice: 1 to 200 printable characters without spaces and `/`; empty: the server chooses. Creating
+   * twice with one id and the same content is safe, like a key.
    */
   conversationId: string;
   /** At most 200 characters. */
@@ -4698,8 +4698,8 @@ export const ChatServiceService = {
   },
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
-   * forked from (MESSAGE_SHARED: edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one
+   * was forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage: {
     path: "/holdfast.chat.v1.ChatService/UpdateMessage" as const,
@@ -4743,8 +4743,8 @@ export const ChatServiceService = {
   },
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
-   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is
+   * no such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream: {
     path: "/holdfast.chat.v1.ChatService/ResumeStream" as const,
@@ -4811,8 +4811,8 @@ export const ChatServiceService = {
   },
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
-   * beyond the last message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq`
+   * is beyond the last message.
    */
   forkConversation: {
     path: "/holdfast.chat.v1.ChatService/ForkConversation" as const,
@@ -4850,8 +4850,8 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   getMessages: handleUnaryCall<GetMessagesRequest, GetMessagesResponse>;
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
-   * forked from (MESSAGE_SHARED: edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one
+   * was forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage: handleUnaryCall<UpdateMessageRequest, UpdateMessageResponse>;
   /**
@@ -4869,8 +4869,8 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   streamChat: handleServerStreamingCall<StreamChatRequest, StreamChatResponse>;
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
-   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is
+   * no such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream: handleServerStreamingCall<ResumeStreamRequest, ResumeStreamResponse>;
   /**
@@ -4893,8 +4893,8 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   patchState: handleUnaryCall<PatchStateRequest, PatchStateResponse>;
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
-   * beyond the last message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq`
+   * is beyond the last message.
    */
   forkConversation: handleUnaryCall<ForkConversationRequest, ForkConversationResponse>;
 }
@@ -5020,8 +5020,8 @@ export interface ChatServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Replaces the parts of a message; its place, id and role stay. The former content is gone. NOT_FOUND: no message has
-   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one was
-   * forked from (MESSAGE_SHARED: edit it there).
+   * this `seq`. FAILED_PRECONDITION: it was redacted (MESSAGE_REDACTED), or belongs to the conversation that this one
+   * was forked from (MESSAGE_SHARED: edit it there).
    */
   updateMessage(
     request: UpdateMessageRequest,
@@ -5072,8 +5072,8 @@ export interface ChatServiceClient extends Client {
   ): ClientReadableStream<StreamChatResponse>;
   /**
    * The rest of a reply, after a cursor: first what is stored, then live, from whichever process makes it; the same
-   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is no
-   * such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
+   * bytes as the uncut stream. A reply can be resumed for a day after its end; its message stays. NOT_FOUND: there is
+   * no such reply any more. OUT_OF_RANGE: the cursor is beyond the reply's end.
    */
   resumeStream(
     request: ResumeStreamRequest,
@@ -5154,8 +5154,8 @@ export interface ChatServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * A new conversation that shares the past of another up to and including `at_seq` and then goes its own way. Nothing
-   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq` is
-   * beyond the last message.
+   * is copied. It has the owner, the metadata and a copy of the current state of the original. OUT_OF_RANGE: `at_seq`
+   * is beyond the last message.
    */
   forkConversation(
     request: ForkConversationRequest,
