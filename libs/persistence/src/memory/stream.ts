@@ -46,9 +46,11 @@ export class Stream {
     return seq < this.first || seq > this.head ? undefined : this.#kept(seq)
   }
 
-  /** The entry in sight that has the key. */
+  /** The entry that has the key: one of its own as long as it is kept, one of its past if it is in sight. */
   keyed(key: string): MemoryEntry | undefined {
-    return this.#keyedWithin(key, this.first, this.head)
+    const own = this.keys.get(key)
+    if (own !== undefined || this.past === undefined) return own
+    return this.past.stream.#keyedWithin(key, this.first, this.past.base)
   }
 
   add(entry: MemoryEntry): void {
