@@ -65,11 +65,16 @@ export function isCode(error: unknown, ...codes: readonly HoldfastError['code'][
   return error instanceof HoldfastError && codes.includes(error.code)
 }
 
+/** Whether a log says that its stream was removed. A closed store is a failed precondition as well. */
+export function isRemoved(error: unknown): error is HoldfastError {
+  return isCode(error, 'FAILED_PRECONDITION') && error.reason === 'STREAM_REMOVED'
+}
+
 /** Whether the same call can succeed a moment later: the database was away, or another transaction was in the way. */
 export function isTransient(error: unknown): boolean {
   return (
     isCode(error, 'UNAVAILABLE', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED') ||
-    (isCode(error, 'ABORTED') && error.reason === 'TRANSACTION_CONFLICT')
+    (isCode(error, 'ABORTED') && (error.reason === 'TRANSACTION_CONFLICT' || error.reason === 'CONTENTION'))
   )
 }
 

@@ -40,12 +40,10 @@ export class LiveReply {
 
   /** Resolves when the reply has ended here, or is lost; at the latest after `waitMs`. */
   async over(waitMs: number): Promise<void> {
-    const deadline = performance.now() + waitMs
-    while (this.#end === undefined && !this.#lost) {
-      const left = deadline - performance.now()
-      if (left <= 0) return
-      await this.#change(AbortSignal.timeout(Math.ceil(left)))
-    }
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(), waitMs)
+    while (this.#end === undefined && !this.#lost && !timeout.signal.aborted) await this.#change(timeout.signal)
+    clearTimeout(timer)
   }
 
   /** @returns the position up to which it got, if the reply was lost; `undefined` after the end or the abort */

@@ -3,7 +3,7 @@ import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { ActivityTimes } from './activity.js'
 import { type StoreContext, commit } from './context.js'
 import type { MessagesOptions } from './conversation-store.js'
-import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown } from './failures.js'
+import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown, isRemoved } from './failures.js'
 import { checkConversationId } from './ids.js'
 import type { Message, NewMessage, Part } from './message.js'
 import type { ChangeRecord, ConversationRecord, MessageRecord, Shapes } from './shapes.js'
@@ -153,7 +153,7 @@ export async function appendTo(shapes: Shapes, id: string, entries: readonly Ent
     return (await shapes.messages.append(id, entries, { ifExists: true })).map(messageOf)
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw noConversation(id)
-    if (isCode(error, 'FAILED_PRECONDITION')) throw conversationDeleted(id, error)
+    if (isRemoved(error)) throw conversationDeleted(id, error)
     throw error
   }
 }

@@ -2,7 +2,7 @@ import type { Document, Entry } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
 import { type StoreContext, commit } from './context.js'
 import type { FollowOptions } from './conversation-store.js'
-import { conversationGone, isCode, noReply } from './failures.js'
+import { conversationGone, noReply, isRemoved } from './failures.js'
 import { type ReplyAddress, parseReplyId } from './ids.js'
 import { checkPosition, tailOf } from './live-reply.js'
 import type { Message, ReplyStatus } from './message.js'
@@ -124,7 +124,7 @@ export class Replies {
         clearInterval(watch)
       }
     } catch (error) {
-      if (!isCode(error, 'FAILED_PRECONDITION')) throw error
+      if (!isRemoved(error)) throw error
       // The stream was removed while it was read: swept or redacted, then the message has the rest, or deleted.
       const { removed } = await this.#context.shapes.messages.head(address.conversationId)
       if (removed) throw conversationGone(address.conversationId, error)
@@ -172,7 +172,7 @@ export class Replies {
       }
     }
     void look()
-    return setInterval(() => void look(), watchMs).unref()
+    return setInterval(() => void look(), watchMs)
   }
 
   async #stateOf(record: Document<ReplyRecord>): Promise<ReplyState> {

@@ -1,6 +1,6 @@
 import type { Log } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
-import { conversationDeleted, isCode, isTransient, turnLost } from './failures.js'
+import { conversationDeleted, isCode, isTransient, turnLost, isRemoved } from './failures.js'
 import { type LiveReply, isHighSurrogate } from './live-reply.js'
 import type { ReplyEntry } from './shapes.js'
 
@@ -109,7 +109,7 @@ export class ReplyWriter {
         await log.append(replyId, entries, { ifNext: this.#next })
         return
       } catch (error) {
-        if (isCode(error, 'FAILED_PRECONDITION')) throw conversationDeleted(conversationId, error)
+        if (isRemoved(error)) throw conversationDeleted(conversationId, error)
         if (!isTransient(error)) {
           if (doubtful && (await this.#isStored(entries))) return
           throw turnLost(replyId, error)

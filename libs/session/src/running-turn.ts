@@ -64,6 +64,10 @@ export class RunningTurn implements Turn {
     return this.#options.autoRenew
   }
 
+  get isEnding(): boolean {
+    return this.#finishing !== undefined
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal
   }

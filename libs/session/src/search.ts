@@ -20,8 +20,8 @@ export interface SearchLimits {
 
 interface UserIndex {
   readonly index: MessageIndex
-  /** How far each conversation and its changes were read. */
-  readonly read: Map<string, { seq: number; change: number }>
+  /** What was read of each conversation: the messages after `from` up to `seq`, the changes up to `change`. */
+  readonly read: Map<string, { readonly from: number; readonly seq: number; readonly change: number }>
 }
 
 /** Full-text search over one user's messages. The indexes live in memory, those of the users who searched last, and are brought
@@ -96,11 +96,12 @@ export class Search {
       // A shared past is found where it belongs, once, as long as that is one of the user's own conversations.
       const { lineage = [] } = data
       const owned = lineage.every((past) => known.has(past.conversationId)) ? (lineage.at(-1)?.seq ?? 0) : 0
-      const before = user.read.get(id)
-      const from = before?.seq ?? owned
-      if (before !== undefined && change > before.change) await this.#readChanges(user, id, before.change)
-      if (seq > from && budget > 0) budget -= await this.#readMessages(user, id, from, seq + 1, budget)
-      user.read.set(id, { seq: Math.max(seq, from), change })
+      const { from, ...before } = user.read.get(id) ?? { from: seq, seq, change }
+      if (change > before.change) await this.#readChanges(user, id, before.change)
+      // Newest first, as long as the budget lasts: what is new, then what had been found elsewhere before.
+      budget -= await this.#readMessages(user, id, before.seq, seq + 1, budget)
+      budget -= await this.#readMessages(user, id, owned, from + 1, budget)
+      user.read.set(id, { from: Math.min(from, owned), seq: Math.max(seq, before.seq), change })
     }
   }
 

@@ -3,7 +3,7 @@ import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Entry } from '@holdfast/persistence'
 import type { StoreContext } from './context.js'
 import type { ConversationEvent, SubscribeOptions } from './conversation-store.js'
-import { conversationGone, isCode, noConversation } from './failures.js'
+import { conversationGone, noConversation, isRemoved } from './failures.js'
 import { checkConversationId } from './ids.js'
 import { merge } from './merge.js'
 import type { ChangeRecord, MessageRecord } from './shapes.js'
@@ -28,7 +28,7 @@ async function* arrivalsOf<T>(
     for await (const entry of entries) yield make(entry)
     yield { kind: 'over' }
   } catch (error) {
-    if (!isCode(error, 'FAILED_PRECONDITION')) throw error
+    if (!isRemoved(error)) throw error
     yield { kind: 'removed', index }
   }
 }

@@ -197,7 +197,6 @@ export class Turns {
         if (this.#running.size > 0) this.#pollLater()
       })
     }, this.#cancelPollMs)
-    this.#poll.unref()
   }
 
   async #look(): Promise<void> {
@@ -206,8 +205,10 @@ export class Turns {
       const turns = await this.#context.shapes.turns.getMany(held.map((turn) => turn.conversationId))
       for (const [index, turn] of held.entries()) {
         const stored = turns[index]?.data
+        // The end of a turn finds out by itself, and may have been committed without that being known here yet.
+        if (turn.isEnding) continue
         if (stored === undefined) turn.lose(conversationDeleted(turn.conversationId))
-        else if (stored.token !== turn.token) turn.lose(turnLost(turn.replyId))
+        else if (stored.token !== turn.token || stored.status !== 'active') turn.lose(turnLost(turn.replyId))
         else if (stored.cancelRequested === true) turn.cancel()
       }
     } catch (error) {

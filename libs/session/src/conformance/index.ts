@@ -1,0 +1,31 @@
+import { after, before, describe } from 'node:test'
+import { conversationTests } from './conversations.js'
+import { forkTests } from './forks.js'
+import { replyTests } from './replies.js'
+import { searchTests } from './search.js'
+import { type Fixture, Stage } from './stage.js'
+import { stateTests } from './states.js'
+import { subscriptionTests } from './subscriptions.js'
+import { takeoverTests } from './takeovers.js'
+import { transcriptTests } from './transcript.js'
+import { turnTests } from './turns.js'
+
+export type { Fixture } from './stage.js'
+
+/** What every conversation store must do, run over one kind of document store. */
+export function describeConversationStore(name: string, start: () => Promise<Fixture>): void {
+  describe(name, () => {
+    const stage = new Stage(start)
+    before(() => stage.start())
+    after(() => stage.stop())
+    describe('conversations', () => conversationTests(stage))
+    describe('transcript', () => transcriptTests(stage))
+    describe('forks', () => forkTests(stage))
+    describe('state', () => stateTests(stage))
+    describe('turns', () => turnTests(stage))
+    describe('replies', () => replyTests(stage))
+    describe('abandoned turns', () => takeoverTests(stage))
+    describe('subscriptions', () => subscriptionTests(stage))
+    describe('search', () => searchTests(stage))
+  })
+}
