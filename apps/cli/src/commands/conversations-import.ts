@@ -24,6 +24,8 @@ export async function runImport(files: readonly string[], flags: ImportFlags, co
   if (flags.format === 'sgd' && (files.length === 0 || files.includes('-'))) {
     throw invalidField('files', 'must be named: sgd files are not read from standard input')
   }
+  if (files.length === 0 && context.input.isTTY)
+    throw invalidField('files', 'must be named, or piped to standard input')
   await using opened = await openAccess(flags, context, { mayCreate: true })
   const startedAt = performance.now()
   const totalBytes = await sizeOf(files)
