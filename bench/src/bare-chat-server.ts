@@ -1,6 +1,12 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { openAiCompatibleModel } from '@holdfast/models'
-import { type ChatServiceServer, ChatServiceService, Message, ReplyStatus, StreamChatResponse } from '@holdfast/protocol'
+import {
+  type ChatServiceServer,
+  ChatServiceService,
+  Message,
+  ReplyStatus,
+  StreamChatResponse,
+} from '@holdfast/protocol'
 
 /** The two servers that the chat service is compared with, in a process of their own: an echo that keeps nothing, and a stream of the
  *  same model that keeps nothing. Prints its port when it listens. */
@@ -24,7 +30,9 @@ const methods: Pick<ChatServiceServer, 'sendMessage' | 'streamChat'> = {
       let cursor = 0
       let whole = ''
       call.write(StreamChatResponse.fromPartial({ event: { $case: 'started', value: { replyId: 'bare' } } }))
-      for await (const event of model.stream({ messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }] })) {
+      for await (const event of model.stream({
+        messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }],
+      })) {
         if (event.type !== 'text') continue
         cursor += 1
         whole += event.text

@@ -60,7 +60,9 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
         metrics[name] = rounded(result.ratio)
         metrics[`${name}_per_s`] = Math.round(result.subjectPerSecond)
         metrics[`${name}_bare_per_s`] = Math.round(result.baselinePerSecond)
-        report(`${name}: ${rounded(result.ratio)} (${Math.round(result.subjectPerSecond)}/s, bare ${Math.round(result.baselinePerSecond)}/s)`)
+        report(
+          `${name}: ${rounded(result.ratio)} (${Math.round(result.subjectPerSecond)}/s, bare ${Math.round(result.baselinePerSecond)}/s)`,
+        )
         service.close()
       }
       for (const [name, server] of [

@@ -25,7 +25,9 @@ const { values, positionals } = parseArgs({
 const [name = ''] = positionals
 const load = Object.hasOwn(benches, name) ? benches[name] : undefined
 if (load === undefined) {
-  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--long]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`)
+  process.stderr.write(
+    `Usage: npm run bench -- NAME [--json] [--long]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+  )
   process.exitCode = 2
 } else {
   const bench = await load()

@@ -15,7 +15,9 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
   const ms = long ? 3000 : 1200
   const connections = 10
   const metrics: Record<string, number> = {}
-  const notes: string[] = [`PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side`]
+  const notes: string[] = [
+    `PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side`,
+  ]
 
   await using server = await startPostgres({ settings: { shared_buffers: '256MB' } })
   const url = await server.createDatabase()
@@ -38,7 +40,9 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
       metrics[`${name}_vs_raw`] = rounded(result.ratio)
       metrics[`${name}_per_s`] = Math.round(result.subjectPerSecond)
       metrics[`${name}_raw_per_s`] = Math.round(result.baselinePerSecond)
-      report(`${name}: ${Math.round(result.subjectPerSecond)}/s, raw ${Math.round(result.baselinePerSecond)}/s, ratio ${rounded(result.ratio)}`)
+      report(
+        `${name}: ${Math.round(result.subjectPerSecond)}/s, raw ${Math.round(result.baselinePerSecond)}/s, ratio ${rounded(result.ratio)}`,
+      )
     }
 
     for (const concurrency of [1, 64]) {

@@ -15,7 +15,7 @@ export async function measure(operation: Operation, concurrency: number, ms: num
   const end = start + ms
   await Promise.all(
     Array.from({ length: concurrency }, async (_, worker) => {
-      for (let before = performance.now(); before < end; ) {
+      for (let before = performance.now(); before < end;) {
         await operation(worker)
         const now = performance.now()
         latencies.push(now - before)

@@ -116,7 +116,7 @@ function judge(
 
 async function allMessages(clients: ReturnType<typeof createClients>, conversationId: string): Promise<Message[]> {
   const messages: Message[] = []
-  for (let pageToken = ''; ; ) {
+  for (let pageToken = ''; ;) {
     const page = await clients.chat.getMessages({ conversationId, pageSize: 1000, pageToken })
     messages.push(...page.messages)
     if (page.nextPageToken === '') return messages
@@ -126,5 +126,7 @@ async function allMessages(clients: ReturnType<typeof createClients>, conversati
 
 /** Failures that a server which is killed and comes back may show; any other ends the campaign. */
 function isPassing(error: unknown): boolean {
-  return error instanceof HoldfastError && ['UNAVAILABLE', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'CANCELLED'].includes(error.code)
+  return (
+    error instanceof HoldfastError && ['UNAVAILABLE', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'CANCELLED'].includes(error.code)
+  )
 }

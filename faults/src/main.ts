@@ -35,7 +35,8 @@ const load = Object.hasOwn(campaigns, name) ? campaigns[name] : undefined
 const numbers = { kills: Number(values.kills), writers: Number(values.writers), seed: Number(values.seed) }
 const stores = { both: ['embedded', 'postgres'], embedded: ['embedded'], postgres: ['postgres'] } as const
 const chosen = Object.hasOwn(stores, values.store) ? stores[values.store as keyof typeof stores] : undefined
-const sane = Object.values(numbers).every((number) => Number.isSafeInteger(number) && number >= 0) && numbers.writers > 0
+const sane =
+  Object.values(numbers).every((number) => Number.isSafeInteger(number) && number >= 0) && numbers.writers > 0
 if (load === undefined || chosen === undefined || !sane) {
   process.stderr.write(
     `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--json]

@@ -84,7 +84,10 @@ function orderOf(sort: readonly SortKey[], pathText: PathText): Ordering[] {
     const { rank, number, text } = dataField(path.segments, pathText)
     return { path, expressions: [rank, number, text], direction: towards }
   })
-  return [...keys, { path: { of: 'meta', name: 'id' }, expressions: ['t.id'], direction: keys.at(-1)?.direction ?? 'asc' }]
+  return [
+    ...keys,
+    { path: { of: 'meta', name: 'id' }, expressions: ['t.id'], direction: keys.at(-1)?.direction ?? 'asc' },
+  ]
 }
 
 /** The rows after a position: one row comparison where all keys run the same way (18 buffers read where the expanded form reads

@@ -15,7 +15,7 @@ import type { Predicate } from '../query/predicate.js'
 import { ensureCollection } from './collection-ddl.js'
 import { countStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements } from './document-statements.js'
-import type { SqlConnection, SqlRow } from './driver.js'
+import type { SqlCell, SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
 import type { Schema } from './schema.js'
@@ -108,7 +108,7 @@ export class SqlDocuments implements DocumentOperations {
         int8Array(sorted.map(({ row }) => row.ifVersion ?? null)),
       ],
     })
-    const versions = new Map(answered.map(([tenant, id, version]) => [`${tenant}\0${id}`, Number(version)]))
+    const versions = new Map(answered.map(([tenant, id, version]) => [rowName(tenant, id), Number(version)]))
     return rows.map((row) => versions.get(nameOf(row)))
   }
 
@@ -127,7 +127,8 @@ export class SqlDocuments implements DocumentOperations {
     for (const [version, createdAt, updatedAt, json, place] of rows) {
       const index = Number(place) - 1
       const id = keys[index]?.id
-      if (id !== undefined) found[index] = stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, json ?? null])
+      if (id !== undefined)
+        found[index] = stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, json ?? null])
     }
     return found
   }
@@ -153,7 +154,11 @@ export class SqlDocuments implements DocumentOperations {
   }
 }
 
-const nameOf = ({ tenant, id }: Key): string => `${tenant}\0${id}`
+const nameOf = ({ tenant, id }: Key): string => rowName(tenant, id)
+
+function rowName(tenant: SqlCell | undefined, id: SqlCell | undefined): string {
+  return `${String(tenant)}\0${String(id)}`
+}
 
 function inKeyOrder<Row extends Key>(rows: readonly Row[]): { readonly row: Row; readonly name: string }[] {
   const named = rows.map((row) => ({ row, name: nameOf(row) }))
@@ -164,7 +169,7 @@ function inKeyOrder<Row extends Key>(rows: readonly Row[]): { readonly row: Row;
 /** Rows of a batch come back as tenant, id, version, created, updated, in any order. */
 function matchUp(rows: readonly Key[], answered: readonly SqlRow[]): (Written | undefined)[] {
   const results = new Map<string, Written>()
-  for (const [tenant, id, ...rest] of answered) results.set(`${tenant}\0${id}`, written(String(id), rest))
+  for (const [tenant, id, ...rest] of answered) results.set(rowName(tenant, id), written(String(id), rest))
   return rows.map((row) => results.get(nameOf(row)))
 }
 

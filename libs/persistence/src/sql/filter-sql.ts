@@ -43,7 +43,8 @@ export function filterAlternatives(
 ): string[] {
   const parts = predicate.kind === 'and' ? predicate.of : [predicate]
   for (const part of parts) {
-    if (part.kind !== 'compare' || part.path.of === 'meta' || part.value === null || typeof part.value === 'object') continue
+    if (part.kind !== 'compare' || part.path.of === 'meta' || part.value === null || typeof part.value === 'object')
+      continue
     const { segments } = part.path
     if (segments.length > 1 || !isIndexed(segments)) continue
     const others: Predicate = { kind: 'and', of: parts.filter((other) => other !== part) }
@@ -124,7 +125,8 @@ class DataComparison {
       plain.push(`(${rank} = 3 and ${text} = any(${this.#parameters.textArray(strings.map(escapeText))}))`)
     }
     const parts = [...plain]
-    if (plain.length > 0) parts.push(`(${this.#arrayAnywhere} and ${this.#through(this.#among([...strings, ...others]))})`)
+    if (plain.length > 0)
+      parts.push(`(${this.#arrayAnywhere} and ${this.#through(this.#among([...strings, ...others]))})`)
     if (values.includes(null)) parts.push(this.#isNull())
     if (whole.length > 0) parts.push(this.#equalsWhole(whole))
     return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`

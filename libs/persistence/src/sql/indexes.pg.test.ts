@@ -51,7 +51,10 @@ describe('declared indexes on PostgreSQL', () => {
       options.after === undefined ? query : { ...query, after: documentPosition(position, keys) },
     )
     return driver.transaction(async (connection) => {
-      await connection.query({ text: `set local plan_cache_mode = ${options.generic === true ? 'force_generic_plan' : 'auto'}`, values: [] })
+      await connection.query({
+        text: `set local plan_cache_mode = ${options.generic === true ? 'force_generic_plan' : 'auto'}`,
+        values: [],
+      })
       const lines = await connection.query({ text: `explain (costs off) ${text}`, values })
       return lines.map(([line]) => String(line)).join('\n')
     })

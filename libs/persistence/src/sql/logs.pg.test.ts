@@ -179,7 +179,7 @@ for (const [name, start] of servers) {
           values: [],
         })
         await driver.close()
-        assert.ok(Number(row?.[0]) > 0.9, `share of HOT updates: ${row?.[0]}`)
+        assert.ok(Number(row?.[0]) > 0.9, `share of HOT updates: ${Number(row?.[0])}`)
       },
     )
 

@@ -71,7 +71,8 @@ export class Schema {
       values: [],
       readOnly: true,
     })
-    for (const [kind, name, definition] of relations) this.#known.set(`${kind}:${name}`, String(definition))
+    for (const [kind, name, definition] of relations)
+      this.#known.set(`${String(kind)}:${String(name)}`, String(definition))
     return { version: newest, applied: names }
   }
 

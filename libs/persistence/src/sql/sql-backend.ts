@@ -58,6 +58,11 @@ class SqlBackend implements Backend {
 
 /** Rounded as stored times are, so that it is never before one of them. */
 async function databaseNow(connection: SqlConnection): Promise<number> {
-  const [row] = await connection.query({ name: 'now', text: 'select clock_timestamp()::timestamptz(3)', values: [], readOnly: true })
+  const [row] = await connection.query({
+    name: 'now',
+    text: 'select clock_timestamp()::timestamptz(3)',
+    values: [],
+    readOnly: true,
+  })
   return Number(row?.[0])
 }
