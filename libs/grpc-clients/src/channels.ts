@@ -121,7 +121,7 @@ function channelOptions(address: string, options: ClientsOptions): ClientOptions
     'grpc.keepalive_timeout_ms': 10_000,
     // A server that restarts is back within a second or so; gRPC's own 1 s, 1.6 s, … would miss it for long.
     'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.max_reconnect_backoff_ms': 1_000,
     'grpc.max_send_message_length': -1,
     'grpc.max_receive_message_length': options.maxResponseBytes ?? 20 * 1024 * 1024,
     // Connections belong to one client and end with it.
