@@ -9,8 +9,8 @@ export interface Progress {
 }
 
 /** A bar on standard error while long work runs; nothing where that is not a terminal. */
-export function startProgress(err: Output, label: string): Progress {
-  if (!err.isTerminal) return { update: () => {}, stop: () => {} }
+export function startProgress(err: Output, label: string, quiet = false): Progress {
+  if (quiet || !err.isTerminal) return { update: () => {}, stop: () => {} }
   const bar = new cliProgress.SingleBar(
     {
       format: `${label} {bar} {percentage} % {eta_formatted}`,

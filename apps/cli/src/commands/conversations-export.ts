@@ -16,7 +16,8 @@ export async function runExport(ids: readonly string[], flags: ExportFlags, cont
   if (flags.json === true && flags.output === undefined) throw invalidField('--json', 'needs --output FILE')
   await using opened = await openAccess(flags, context, { mayCreate: false })
   const target = flags.output === undefined ? undefined : await replacement(flags.output)
-  const progress = startProgress(err, 'exporting')
+  // Not between the lines of an export to the screen.
+  const progress = startProgress(err, 'exporting', target === undefined && out.isTerminal)
   try {
     const report = await exportConversations(opened.conversations, target?.write ?? ((text) => out.write(text)), {
       signal,
