@@ -49,3 +49,8 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 export function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index)
 }
+
+/** Passes what the types forbid, as callers without types do. */
+export function untyped(value: unknown): never {
+  return value as never
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Collection, Scope } from '../document-store.js'
-import { faultOf, type Suite, upTo } from './suite.js'
+import { faultOf, type Suite, untyped, upTo } from './suite.js'
 
 interface Account {
   readonly balance: number
@@ -99,9 +99,9 @@ export function testTransactions(suite: Suite): void {
       const tenant = suite.tenant()
       const docs = accounts(tenant)
       const balances: number[] = []
-      let done = false
+      const over = new AbortController()
       const reader = (async () => {
-        while (!done) balances.push((await docs.find().toArray()).reduce((sum, { data }) => sum + data.balance, 0))
+        while (!over.signal.aborted) balances.push((await docs.find().toArray()).reduce((sum, { data }) => sum + data.balance, 0))
       })()
       for (const n of upTo(10)) {
         await tenant.transaction(async (tx) => {
@@ -109,7 +109,7 @@ export function testTransactions(suite: Suite): void {
           await accounts(tx).put(`b${n}`, { balance: -1 })
         })
       }
-      done = true
+      over.abort()
       await reader
       assert.deepEqual(new Set(balances), new Set([0]))
     })
@@ -244,8 +244,8 @@ export function testTransactions(suite: Suite): void {
 
     it('refuses what is no work and no number of attempts', async () => {
       const tenant = suite.tenant()
-      await assert.rejects(tenant.transaction('no' as unknown as () => Promise<void>), faultOf('work'))
-      for (const maxAttempts of [0, -1, 1.5, NaN, '3' as unknown as number]) {
+      await assert.rejects(tenant.transaction(untyped('no')), faultOf('work'))
+      for (const maxAttempts of [0, -1, 1.5, NaN, untyped('3')]) {
         await assert.rejects(
           tenant.transaction(async () => 1, { maxAttempts }),
           faultOf('maxAttempts'),

@@ -42,7 +42,7 @@ describe('parseSort', () => {
 describe('the order of values', () => {
   it('goes by type first, as in MongoDB, then by value', () => {
     const sorted = [null, -1e300, -1, 0, 0.5, 2, 1e300, '', '10', '9', 'a', { a: 1 }, [1], false, true]
-    const shuffled = [...sorted].reverse().sort((a, b) => comparePositions(positionOf(a), positionOf(b)))
+    const shuffled = sorted.toReversed().sort((a, b) => comparePositions(positionOf(a), positionOf(b)))
     assert.deepEqual(shuffled, sorted)
   })
 
