@@ -62,6 +62,7 @@ export class FolderLock {
     } finally {
       tryUnlink(candidate)
     }
+    removeRemains(folder)
     return new FolderLock(folder, owner, onLost)
   }
 
@@ -114,6 +115,15 @@ function replace(folder: string, dead: Owner, owner: Owner, candidate: string): 
 function removeClaims(folder: string, token: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(`owner.json.${token}.claim`)) tryUnlink(join(folder, name))
+  }
+}
+
+/** What processes left that died while they tried. */
+function removeRemains(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith('owner.json.')) continue
+    const remains = read(join(folder, name))
+    if (remains !== undefined && livenessOf(remains) === 'gone') tryUnlink(join(folder, name))
   }
 }
 

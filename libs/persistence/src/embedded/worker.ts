@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadMessage, ThreadSettings } from './database-thread.js'
 import { DurableFolder } from './durable-folder.js'
 import { databaseFolder, finishInitialisation } from './folder.js'
+import { unpackTemplate } from './template.js'
 
 /** The thread that PGlite runs in: it takes protocol messages (one statement each, Sync included) and gives back what the
  *  server says to each, in order. It knows nothing of their meaning, so that no value is copied more than once. */
@@ -16,6 +17,7 @@ void start()
 async function start(): Promise<void> {
   let database: PGlite
   try {
+    if (isNew) unpackTemplate(databaseFolder(folder))
     database = await PGlite.create({
       fs: new DurableFolder(databaseFolder(folder)),
       startParams: startParameters(),
@@ -24,7 +26,7 @@ async function start(): Promise<void> {
         return false
       },
     })
-    if (isNew) finishInitialisation(folder)
+    if (isNew) await finishInitialisation(folder)
   } catch (error) {
     // As text: what a thread throws at start may be anything, also something that cannot be sent.
     send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log })

@@ -53,7 +53,9 @@ export function parseTimestamp(text: string): number {
   )
   // Date.UTC takes the years 0 to 99 for 1900 to 1999.
   if (year < 100 || Number.isNaN(milliseconds)) return parseRareTimestamp(text)
-  return text.charCodeAt(19) === dot ? milliseconds + Math.floor(Number(text.slice(19, -3)) * 1000) : milliseconds
+  return text.charCodeAt(19) === dot
+    ? milliseconds + Number(text.slice(20, -3).padEnd(3, '0').slice(0, 3))
+    : milliseconds
 }
 
 const dash = 0x2d
