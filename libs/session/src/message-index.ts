@@ -42,7 +42,7 @@ export class MessageIndex {
   }
 
   discardConversation(conversationId: string): void {
-    for (const indexed of [...this.#messages.values()]) {
+    for (const indexed of this.#messages.values()) {
       if (indexed.conversationId === conversationId) this.discard(conversationId, indexed.seq)
     }
   }

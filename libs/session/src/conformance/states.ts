@@ -54,7 +54,7 @@ export function stateTests(stage: Stage): void {
   it('lets every one of many concurrent patches take effect, from several processes too', async () => {
     const id = await stage.conversation()
     const stores = [stage.store, await stage.open()]
-    await Promise.all(upTo(20).map((n) => stores[n % 2]?.patchState(id, { [`k${n}`]: n })))
+    await Promise.all(upTo(20).map((n) => (stores[n % 2] ?? stage.store).patchState(id, { [`k${n}`]: n })))
     const { state, version } = await stage.store.state(id)
     assert.equal(version, 20)
     assert.deepEqual(state, Object.fromEntries(upTo(20).map((n) => [`k${n}`, n])))

@@ -85,7 +85,7 @@ export function takeoverTests(stage: Stage): void {
     turn.write('text')
     await turn.flushed()
     await until(async () => {
-      await Promise.all(upTo(9).map((n) => stores[n % 3]?.recover()))
+      await Promise.all(upTo(9).map((n) => (stores[n % 3] ?? stage.store).recover()))
       return (await stage.store.replyState(turn.replyId)).status !== 'running'
     })
     assert.deepEqual(textsOf(await stage.store.messages(id)), ['q', 'text'])
