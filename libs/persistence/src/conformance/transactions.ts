@@ -101,7 +101,8 @@ export function testTransactions(suite: Suite): void {
       const balances: number[] = []
       const over = new AbortController()
       const reader = (async () => {
-        while (!over.signal.aborted) balances.push((await docs.find().toArray()).reduce((sum, { data }) => sum + data.balance, 0))
+        while (!over.signal.aborted)
+          balances.push((await docs.find().toArray()).reduce((sum, { data }) => sum + data.balance, 0))
       })()
       for (const n of upTo(10)) {
         await tenant.transaction(async (tx) => {
