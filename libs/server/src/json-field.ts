@@ -1,11 +1,11 @@
 import { invalidField } from '@holdfast/errors'
 
-const maxDepth = 100
+const defaultMaxDepth = 100
 
 /** The value of a `…_json` field. Keys such as `__proto__` become plain own properties.
- *  @throws INVALID_ARGUMENT, naming the place, for text that is not JSON, is more than 100 levels deep, or holds a number
+ *  @throws INVALID_ARGUMENT, naming the place, for text that is not JSON, is more than `maxDepth` levels deep, or holds a number
  *  that an IEEE double does not keep (12345678901234567890, 1e400, 3.141592653589793238; see RFC 7493, 2.2) */
-export function parseJsonText(text: string, field: string): unknown {
+export function parseJsonText(text: string, field: string, maxDepth: number = defaultMaxDepth): unknown {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -13,7 +13,7 @@ export function parseJsonText(text: string, field: string): unknown {
     const detail = text.trim() === '' ? 'it is empty' : cause instanceof Error ? cause.message : String(cause)
     throw invalidField(field, `is not JSON: ${detail}`, { cause, reason: 'NOT_JSON' })
   }
-  new JsonWalk(text, field).check()
+  new JsonWalk(text, field, maxDepth).check()
   return value
 }
 
@@ -41,11 +41,13 @@ class JsonWalk {
   readonly #path: (number | string)[] = []
   readonly #text: string
   readonly #field: string
+  readonly #maxDepth: number
   #expectsKey = false
 
-  constructor(text: string, field: string) {
+  constructor(text: string, field: string, maxDepth: number) {
     this.#text = text
     this.#field = field
+    this.#maxDepth = maxDepth
   }
 
   check(): void {
@@ -65,8 +67,8 @@ class JsonWalk {
   #punctuation(char: number): void {
     // '{' and '[', '}' and ']' differ by 0x20.
     if (char === 0x7b || char === 0x5b) {
-      if (this.#path.length === maxDepth) {
-        throw invalidField(this.#field, `is more than ${maxDepth} levels deep`, { reason: 'TOO_DEEP' })
+      if (this.#path.length === this.#maxDepth) {
+        throw invalidField(this.#field, `is more than ${this.#maxDepth} levels deep`, { reason: 'TOO_DEEP' })
       }
       this.#expectsKey = char === 0x7b
       this.#path.push(this.#expectsKey ? '' : 0)

@@ -55,6 +55,8 @@ async function fill(access: ConversationAccess): Promise<void> {
   await access.redact('b', 2)
   await access.patchState('b', JSON.parse('{"z":1,"__proto__":{"10":[null,{"y":null}],"9":"\\ud800"},"a":{}}'))
   await access.create({ id: 'a' })
+  const deepest = `${'{"a":'.repeat(99)}{"b":1}${'}'.repeat(99)}`
+  await access.patchState('a', JSON.parse(deepest))
   const parts = [{ type: 'text' as const, text: 'one of many' }]
   for (let from = 1; from <= 1200; from += 300) {
     await access.append(
@@ -78,7 +80,7 @@ for (const { name, open } of accesses) {
         created: 2,
         messages: 1205,
         appended: 1205,
-        statesChanged: 1,
+        statesChanged: 2,
         deleted: 0,
       })
     })

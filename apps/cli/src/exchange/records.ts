@@ -36,6 +36,9 @@ export interface StateRecord {
   readonly state: JsonObject
 }
 
+// A state may be 100 levels deep, and the record is one around it.
+const maxDepth = 101
+
 const part = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: z.string() }),
   z.strictObject({ type: z.literal('reasoning'), text: z.string() }),
@@ -81,7 +84,7 @@ const record = z.discriminatedUnion('type', [
 
 /** @throws INVALID_ARGUMENT that names the member at fault */
 export function parseRecord(line: string): ExchangeRecord {
-  const parsed = record.safeParse(parseJsonText(line, 'record'))
+  const parsed = record.safeParse(parseJsonText(line, 'record', maxDepth))
   if (parsed.success) {
     if (parsed.data.type === 'state' && holdsNull(parsed.data.state)) {
       throw invalidField('record.state', 'holds null, which in a merge patch means to remove the member')
