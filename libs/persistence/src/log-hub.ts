@@ -46,6 +46,11 @@ export class LogHub implements LogNotifier {
     this.#pollMs = this.#fastestPollMs
   }
 
+  /** Tails under way. */
+  get tails(): number {
+    return this.#all().length
+  }
+
   notify({ log, entries, removed, ...key }: LogChange): void {
     for (const watch of this.#watches.get(log)?.get(nameOf(key)) ?? []) {
       if (removed) watch.end(removedError(log, key.stream))

@@ -29,10 +29,9 @@ export interface LogTarget {
   readonly hub: LogNotifier
   /** Makes the tables on first use; afterwards an already resolved promise. */
   readonly ready: () => Promise<void>
+  /** How long a keyed append of unknown outcome is repeated, in milliseconds; default 5,000. */
+  readonly resolveWithinMs?: number
 }
-
-/** How long a keyed append of unknown outcome is repeated, in milliseconds. */
-const resolveWithinMs = 5_000
 
 export class StoredLog<T> implements Log<T> {
   readonly name: string
@@ -148,7 +147,7 @@ export class StoredLog<T> implements Log<T> {
   /** An append whose outcome is unknown is repeated as long as its keys make that safe. Once it is unknown, an outage says nothing
    *  about it any more. */
   async #append(call: AppendGroup): Promise<AppendOutcome> {
-    const { lanes, operations } = this.#target
+    const { lanes, operations, resolveWithinMs = 5_000 } = this.#target
     if (lanes === undefined) {
       const [outcome] = await operations.append(this.name, [call])
       if (outcome === undefined) throw new HoldfastError('INTERNAL', `An append to ${call.stream} was not answered`)

@@ -66,7 +66,18 @@ describe('a JSON field', () => {
         assert.ok(survivesDouble(value.toExponential(16)))
       }),
     )
-    for (const literal of ['0', '-0', '0.0e999', '1.0000000000000002e-6', '-1.5E-6', '1e23', '0.10000000000000001', '9007199254740992', '1.50', '5e-324']) {
+    for (const literal of [
+      '0',
+      '-0',
+      '0.0e999',
+      '1.0000000000000002e-6',
+      '-1.5E-6',
+      '1e23',
+      '0.10000000000000001',
+      '9007199254740992',
+      '1.50',
+      '5e-324',
+    ]) {
       assert.ok(survivesDouble(literal), literal)
     }
   })
