@@ -46,9 +46,7 @@ export class Relations {
     return async () => {
       if (this.#relations.get(relation)?.made === true) return
       missing.push(ready)
-      throw new HoldfastError('ABORTED', `The tables of ${relation} have to be made before the transaction`, {
-        reason: 'RELATION_MISSING',
-      })
+      throw relationMissing()
     }
   }
 
@@ -73,6 +71,12 @@ export class Relations {
       await relation.underWay
     }
   }
+}
+
+export function relationMissing(): HoldfastError {
+  return new HoldfastError('ABORTED', 'Tables have to be made before the transaction: it runs again by itself', {
+    reason: 'RELATION_MISSING',
+  })
 }
 
 function parseIndexes(indexes: CollectionOptions['indexes'] = []): IndexDefinition[] {

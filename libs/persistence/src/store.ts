@@ -18,7 +18,7 @@ import type {
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
 import { StoredLog } from './log.js'
-import { Relations } from './relations.js'
+import { relationMissing, Relations } from './relations.js'
 import { checkOptions } from './options.js'
 import { checkName, checkTenantId } from './sql/names.js'
 
@@ -125,9 +125,12 @@ class StoreScope implements TenantStore {
       try {
         const result = await retryConflicts(() => {
           changes.length = 0
-          return backend.transaction((tx) =>
-            work(new TransactionScope(this.engine, this.tenantId, tx, missing, changes)),
-          )
+          return backend.transaction(async (tx) => {
+            const done = await work(new TransactionScope(this.engine, this.tenantId, tx, missing, changes))
+            // The work may have swallowed the error; what it wanted to write is missing all the same.
+            if (missing.length > 0) throw relationMissing()
+            return done
+          })
         }, options)
         for (const change of changes) hub.notify(change)
         return result

@@ -4,7 +4,7 @@ import { commit, runTransaction } from '../postgres/transaction.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
 import { ThreadDied } from './database-thread.js'
 import { EmbeddedDatabase, closed } from './database.js'
-import { Gate } from './gate.js'
+import { Gate } from '../gate.js'
 import { type Session, StalePlan } from './session.js'
 import { Upkeep } from './upkeep.js'
 

@@ -4,7 +4,7 @@ import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
-import { Turns } from './turns.js'
+import { Gate } from '../gate.js'
 
 export interface MemoryBackendOptions {
   /** Milliseconds since 1970; default Date.now. */
@@ -23,7 +23,7 @@ class MemoryBackend implements Backend {
   readonly logs: MemoryLogs
   readonly blobs: MemoryBlobs
   readonly #clock: () => number
-  readonly #turns = new Turns()
+  readonly #gate = new Gate(10_000)
   readonly #journal = new Journal()
   #closed = false
 
@@ -40,7 +40,7 @@ class MemoryBackend implements Backend {
   }
 
   transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R> {
-    return this.#turns.takeAlone(async () => {
+    return this.#gate.take(async () => {
       this.#checkOpen()
       const transaction = new Transaction(this.#journal)
       try {
@@ -67,7 +67,7 @@ class MemoryBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    await this.#turns.take(() => undefined)
+    await this.#gate.pass(async () => undefined)
     this.#closed = true
   }
 
@@ -82,7 +82,7 @@ class MemoryBackend implements Backend {
   }
 
   #runAlone<R>(work: () => R): Promise<R> {
-    return this.#turns.take(() => {
+    return this.#gate.pass(async () => {
       this.#checkOpen()
       try {
         return work()

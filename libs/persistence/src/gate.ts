@@ -6,8 +6,9 @@ interface Waiting {
   readonly timer: NodeJS.Timeout
 }
 
-/** Statements pass it at once, and in any number, except while a transaction has the database to itself: there is only one
- *  session. Whoever must wait goes in order. */
+/** For a database with a single session. Statements pass it at once, and in any number, except while a transaction has the
+ *  database to itself. Whoever must wait goes in order, and not for ever: a transaction whose work calls the store instead of
+ *  its `tx` waits for itself. */
 export class Gate {
   readonly #waitMs: number
   readonly #waiting: Waiting[] = []
@@ -61,7 +62,7 @@ export class Gate {
 function stuck(waitMs: number): HoldfastError {
   return new HoldfastError(
     'FAILED_PRECONDITION',
-    `Waited ${waitMs} ms for an open transaction of the embedded database: a transaction callback probably uses the store instead of its tx, or is slow`,
+    `Waited ${waitMs} ms for an open transaction: its callback probably uses the store instead of its tx, or is slow`,
     { reason: 'TRANSACTION_OPEN' },
   )
 }

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { createHash, randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { HoldfastError } from '@holdfast/errors'
+import { blobChunkBytes, type BlobOperations } from './backend.js'
+import { StoredBlobs } from './blobs.js'
+import { openSqlBackend } from './sql/sql-backend.js'
+import { type Server, servers } from './sql/servers.test.support.js'
+
+for (const [name, start] of servers) {
+  describe(`blobs on ${name}`, () => {
+    let server: Server
+    let operations: BlobOperations
+
+    before(async () => {
+      server = await start()
+      const backend = openSqlBackend(server.driver)
+      await backend.migrate()
+      operations = backend.blobs
+    })
+
+    after(async () => {
+      await server[Symbol.asyncDispose]()
+    })
+
+    function open(mishap: Partial<BlobOperations> = {}) {
+      const tenant = `t-${randomUUID()}`
+      const wired: BlobOperations = {
+        putChunk: (...call) => operations.putChunk(...call),
+        finish: (...call) => operations.finish(...call),
+        abandon: (...call) => operations.abandon(...call),
+        stat: (...call) => operations.stat(...call),
+        readChunk: (...call) => operations.readChunk(...call),
+        remove: (...call) => operations.remove(...call),
+        ...mishap,
+      }
+      const chunks = async () => {
+        const text = 'select count(*) from holdfast.blob_chunks where tenant = $1'
+        return (await server.driver.query({ text, values: [tenant] }))[0]?.[0]
+      }
+      return { tenant, blobs: new StoredBlobs(tenant, wired), chunks }
+    }
+
+    const large = Buffer.alloc(3 * blobChunkBytes + 5, 'holdfast')
+
+    it('leave no chunk of an upload whose source fails', async () => {
+      const { blobs, chunks } = open()
+      async function* broken(): AsyncIterable<Uint8Array> {
+        yield large
+        throw new Error('the source broke')
+      }
+      await assert.rejects(blobs.put(broken()), /the source broke/)
+      assert.equal(await chunks(), 0)
+    })
+
+    it('leave no chunk of a blob that was there already, or was removed', async () => {
+      const { blobs, chunks } = open()
+      const source = async function* () {
+        yield large
+      }
+      const [first] = await Promise.all([blobs.put(source()), blobs.put(source()), blobs.put(large)])
+      assert.equal(await chunks(), 4)
+      await blobs.put(source())
+      assert.equal(await chunks(), 4)
+      await blobs.remove(first.hash)
+      assert.equal(await chunks(), 0)
+    })
+
+    it('are found again when the answer to their last step was lost', async () => {
+      let lost = 0
+      const { blobs, chunks } = open({
+        async finish(...call) {
+          const record = await operations.finish(...call)
+          lost += 1
+          if (lost < 3) throw new HoldfastError('UNKNOWN', 'The connection was lost before the answer')
+          return record
+        },
+      })
+      const { hash } = await blobs.put(large)
+      assert.equal(lost, 3)
+      assert.equal(await chunks(), 4)
+      assert.ok(large.equals(await blobs.bytes(hash)))
+    })
+
+    it('tell damage from absence', async () => {
+      const { blobs, tenant } = open()
+      const { hash } = await blobs.put(large)
+      const damage = (sql: string) => server.driver.query({ text: `${sql} and tenant = $1`, values: [tenant] })
+      await damage(`update holdfast.blob_chunks set bytes = overlay(bytes placing 'X'::bytea from 1) where place = 2`)
+      const damaged = { code: 'DATA_LOSS', reason: 'BLOB_DAMAGED' }
+      await assert.rejects(blobs.bytes(hash), damaged)
+      await damage(`update holdfast.blob_chunks set bytes = 'short'::bytea where place = 1`)
+      await assert.rejects(blobs.bytes(hash), damaged)
+      await damage('delete from holdfast.blob_chunks where place = 0')
+      await assert.rejects(blobs.bytes(hash), damaged)
+      await blobs.remove(hash)
+      await assert.rejects(blobs.bytes(hash), { code: 'NOT_FOUND' })
+    })
+
+    it('read no more chunks than a range touches', async () => {
+      const touched: number[] = []
+      const { blobs } = open({
+        readChunk(tenant, hash, index) {
+          touched.push(index)
+          return operations.readChunk(tenant, hash, index)
+        },
+      })
+      const { hash } = await blobs.put(large)
+      for await (const _ of blobs.get(hash, { start: blobChunkBytes - 1, end: 2 * blobChunkBytes }));
+      assert.deepEqual(touched, [0, 1])
+    })
+
+    it('pass through without ever being in memory as a whole', { timeout: 60_000 }, async () => {
+      const { blobs } = open()
+      const part = Buffer.alloc(100_000)
+      const parts = 400
+      let peak = 0
+      const digest = createHash('sha256')
+      async function* source(): AsyncIterable<Uint8Array> {
+        for (let n = 0; n < parts; n += 1) {
+          part.writeUInt32LE(n)
+          digest.update(part)
+          peak = Math.max(peak, process.memoryUsage().arrayBuffers)
+          yield part
+        }
+      }
+      const before = process.memoryUsage().arrayBuffers
+      const { hash, sizeBytes } = await blobs.put(source())
+      assert.deepEqual([hash, sizeBytes], [digest.digest('hex'), parts * part.length])
+      let read = 0
+      for await (const piece of blobs.get(hash)) {
+        read += piece.length
+        peak = Math.max(peak, process.memoryUsage().arrayBuffers)
+      }
+      assert.equal(read, sizeBytes)
+      assert.ok(peak - before < 30_000_000, `${peak - before} bytes at the peak, for a blob of ${sizeBytes}`)
+    })
+
+    it('are refused when hash or type make no sense', async () => {
+      const { blobs } = open()
+      for (const hash of ['', 'abc', 'A'.repeat(64), `${'a'.repeat(63)}\n`]) {
+        await assert.rejects(blobs.stat(hash), { code: 'INVALID_ARGUMENT' })
+      }
+      await assert.rejects(blobs.put(large, { contentType: 'image/png\n' }), { code: 'INVALID_ARGUMENT' })
+      await assert.rejects(blobs.put('text' as never), { code: 'INVALID_ARGUMENT' })
+    })
+  })
+}

@@ -1,0 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { describeDocumentStore } from '../conformance/index.js'
+import { openDocumentStore } from '../open.js'
+
+const folder = await mkdtemp(join(tmpdir(), 'holdfast-conformance-'))
+let stores = 0
+after(() => rm(folder, { recursive: true, force: true }))
+
+describeDocumentStore('embedded', () => {
+  stores += 1
+  return openDocumentStore(`embedded:${join(folder, String(stores))}`)
+})
