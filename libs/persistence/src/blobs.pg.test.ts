@@ -110,30 +110,40 @@ for (const [name, start] of servers) {
       assert.deepEqual(touched, [0, 1])
     })
 
-    it('pass through without ever being in memory as a whole', { timeout: 60_000 }, async () => {
-      const { blobs } = open()
+    it('pass through without ever being in memory as a whole', async () => {
+      let produced = 0
+      let stored = 0
+      let fetched = 0
+      const { blobs } = open({
+        async putChunk(...call) {
+          await operations.putChunk(...call)
+          stored += call[3].length
+        },
+        async readChunk(...call) {
+          const chunk = await operations.readChunk(...call)
+          fetched += chunk?.length ?? 0
+          return chunk
+        },
+      })
       const part = Buffer.alloc(100_000)
-      const parts = 400
-      let peak = 0
       const digest = createHash('sha256')
       async function* source(): AsyncIterable<Uint8Array> {
-        for (let n = 0; n < parts; n += 1) {
+        for (let n = 0; n < 50; n += 1) {
+          assert.ok(produced - stored <= blobChunkBytes, `${produced - stored} bytes wait to be stored`)
           part.writeUInt32LE(n)
           digest.update(part)
-          peak = Math.max(peak, process.memoryUsage().arrayBuffers)
+          produced += part.length
           yield part
         }
       }
-      const before = process.memoryUsage().arrayBuffers
       const { hash, sizeBytes } = await blobs.put(source())
-      assert.deepEqual([hash, sizeBytes], [digest.digest('hex'), parts * part.length])
+      assert.deepEqual([hash, sizeBytes], [digest.digest('hex'), 50 * part.length])
       let read = 0
       for await (const piece of blobs.get(hash)) {
         read += piece.length
-        peak = Math.max(peak, process.memoryUsage().arrayBuffers)
+        assert.equal(fetched, read)
       }
       assert.equal(read, sizeBytes)
-      assert.ok(peak - before < 30_000_000, `${peak - before} bytes at the peak, for a blob of ${sizeBytes}`)
     })
 
     it('are refused when hash or type make no sense', async () => {

@@ -5,7 +5,9 @@ import { isTransient } from './transient.js'
 /** What happened to a stream in this process. */
 export interface LogChange extends StreamKey {
   readonly log: string
-  /** Those that were appended, without gaps. */
+  /** A sequence number that the stream has reached; 0: not known. */
+  readonly head: number
+  /** Those up to `head` that were appended now, without gaps; none if they have to be read. */
   readonly entries: readonly StoredEntry[]
   readonly removed: boolean
 }
@@ -51,10 +53,10 @@ export class LogHub implements LogNotifier {
     return this.#all().length
   }
 
-  notify({ log, entries, removed, ...key }: LogChange): void {
+  notify({ log, head, entries, removed, ...key }: LogChange): void {
     for (const watch of this.#watches.get(log)?.get(nameOf(key)) ?? []) {
       if (removed) watch.end(removedError(log, key.stream))
-      else watch.announce(entries.at(-1)?.seq ?? 0, entries)
+      else watch.announce(head, entries)
     }
   }
 

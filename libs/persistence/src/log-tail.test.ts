@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
-import { describe, it } from 'node:test'
+import { afterEach, describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
 import type { LogOperations, ReadRange } from './backend.js'
 import { LogHub, type LogHubOptions } from './log-hub.js'
@@ -13,6 +13,12 @@ interface Setup extends LogHubOptions {
   /** Called before each read and each look at heads; may throw. */
   readonly before?: (what: 'read' | 'heads') => void
 }
+
+const hubs: LogHub[] = []
+
+afterEach(() => {
+  for (const hub of hubs.splice(0)) hub.close()
+})
 
 function open({ shared = false, before, ...options }: Setup = {}) {
   const backend = createMemoryBackend()
@@ -39,6 +45,7 @@ function open({ shared = false, before, ...options }: Setup = {}) {
     amend: (log, key, seq, json) => logs.amend(log, key, seq, json),
   }
   const hub = new LogHub({ logs: operations, sharedWithOthers: shared }, options)
+  hubs.push(hub)
   const lanes = new LogLanes('l', operations, hub)
   const log = new StoredLog<unknown>({ name: 'l', tenant: 't', operations, lanes, hub, ready: () => Promise.resolve() })
   /** Appends as another process would: nobody is told. */

@@ -62,6 +62,16 @@ describe('an append of unknown outcome', () => {
     }
   })
 
+  it('reaches tails when it is resolved', async () => {
+    const log = openLog(mishaps('answer lost'))
+    const tail = log.tail('s')[Symbol.asyncIterator]()
+    const next = tail.next()
+    await new Promise((resolve) => setImmediate(resolve))
+    await log.append('s', [{ key: 'k', data: 1 }])
+    assert.equal((await next).value?.data, 1)
+    await tail.return?.()
+  })
+
   it('is resolved for all callers of its batch', async () => {
     const log = openLog(mishaps('answer lost'))
     const appends = [1, 2, 3].map((n) => log.append('s', [{ key: `k${n}`, data: n }]))
@@ -163,7 +173,13 @@ describe('the input of a log', () => {
       ]),
       refusedFor('entries[1].key'),
     )
-    await assert.rejects(log.append('s', Array(10_001).fill({ data: 1 })), refusedFor('entries'))
+    await assert.rejects(
+      log.append(
+        's',
+        Array.from({ length: 10_001 }, () => ({ data: 1 })),
+      ),
+      refusedFor('entries'),
+    )
     await assert.rejects(log.append('s', [{ data: 1 }], { ifNext: 0 }), refusedFor('ifNext'))
     await assert.rejects(log.read('s', { limit: 0 }), refusedFor('limit'))
     await assert.rejects(log.read('s', { limit: 10_001 }), refusedFor('limit'))

@@ -131,7 +131,7 @@ export class StoredLog<T> implements Log<T> {
     const key = this.#key(stream)
     await this.#target.ready()
     const removed = await this.#target.operations.remove(this.name, key)
-    if (removed) this.#target.hub.notify({ log: this.name, ...key, entries: [], removed })
+    if (removed) this.#target.hub.notify({ log: this.name, ...key, head: 0, entries: [], removed })
     return removed
   }
 
@@ -168,13 +168,15 @@ export class StoredLog<T> implements Log<T> {
     }
   }
 
-  #announce(call: AppendGroup, appended: readonly AppendedEntry[]): void {
-    const entries = appended.flatMap(({ seq, at, stored }, index): StoredEntry[] => {
-      const entry = call.entries[index]
+  /** Also what was stored before: its first answer may have been lost, and with it the news for tails. */
+  #announce({ tenant, stream, entries }: AppendGroup, appended: readonly AppendedEntry[]): void {
+    const fresh = appended.flatMap(({ seq, at, stored }, index): StoredEntry[] => {
+      const entry = entries[index]
       return entry === undefined || stored !== undefined ? [] : [{ seq, ...keyOf(entry.key), at, json: entry.json }]
     })
-    if (entries.length === 0) return
-    this.#target.hub.notify({ log: this.name, tenant: call.tenant, stream: call.stream, entries, removed: false })
+    const head = Math.max(...appended.map(({ seq }) => seq))
+    const isAll = fresh.length === appended.length
+    this.#target.hub.notify({ log: this.name, tenant, stream, head, entries: isAll ? fresh : [], removed: false })
   }
 
   #refusal(call: AppendGroup, outcome: Exclude<AppendOutcome, { kind: 'appended' }>): HoldfastError {
