@@ -9,7 +9,7 @@ export interface ThreadSettings {
 
 export type ThreadMessage =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly bytes: Uint8Array }
+  | { readonly kind: 'answers'; readonly answers: readonly Uint8Array[] }
   | { readonly kind: 'failed'; readonly error: Error; readonly log: readonly string[] }
 
 /** The database in the thread is gone. What it was sent and did not answer may or may not have happened. */
@@ -94,15 +94,15 @@ export class DatabaseThread {
   #receive(message: ThreadMessage): void {
     if (message.kind === 'failed') {
       this.#die(new ThreadDied(message.error.message, { log: message.log, cause: message.error }))
-    } else if (message.kind === 'answer') {
-      const first = this.#pending.shift()
+    } else if (message.kind === 'answers') {
+      const answered = this.#pending.splice(0, message.answers.length)
       if (this.#pending.length === 0) {
         clearTimeout(this.#timer)
         this.#worker.unref()
       } else {
         this.#watchFirst()
       }
-      first?.settle(message.bytes)
+      for (const [i, bytes] of message.answers.entries()) answered[i]?.settle(bytes)
     }
   }
 

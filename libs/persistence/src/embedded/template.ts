@@ -12,8 +12,7 @@ export function templateFile(): string {
 }
 
 /** @returns `false`: there is no template */
-export function unpackTemplate(folder: string): boolean {
-  const file = templateFile()
+export function unpackTemplate(folder: string, file: string = templateFile()): boolean {
   if (!existsSync(file)) return false
   const bytes = gunzipSync(readFileSync(file))
   const indexBytes = bytes.readUInt32BE(0)

@@ -1,19 +1,23 @@
 import type { SqlRow, Statement } from '../sql/driver.js'
 
-/** What a PostgreSQL server does in the background and PGlite, which has one session and nothing beside it, does not: checkpoints (without
- *  them the write-ahead log grows for ever and is replayed in full after a crash: measured 360 MB after 360 MB of updates)
- *  and vacuum and analyze (without them tables grow with every update and the planner knows nothing). */
+/** What a PostgreSQL server does in the background and PGlite, which has one session and nothing beside it, does not:
+ *  checkpoints (without them the write-ahead log grows for ever, and all of it is replayed after a crash: measured 300 MB
+ *  after 12 updates of 20 MB) and vacuum and analyze (without them tables grow with every update and the planner knows
+ *  nothing of them). */
 export class Upkeep {
   readonly #query: (statement: Statement) => Promise<SqlRow[]>
+  readonly #vacuumIntervalMs: number
   readonly #timer: NodeJS.Timeout
   #written = false
   #underWay: Promise<void> | undefined
-  #lastVacuumAt = performance.now()
+  #lastVacuumAt = Number.NEGATIVE_INFINITY
 
-  constructor(query: (statement: Statement) => Promise<SqlRow[]>) {
+  constructor(query: (statement: Statement) => Promise<SqlRow[]>, vacuumIntervalMs = 60_000) {
     this.#query = query
+    this.#vacuumIntervalMs = vacuumIntervalMs
     this.#timer = setInterval(() => {
-      if (this.#written) this.#start()
+      // It comes again, and whatever keeps the database from it shows to the callers themselves.
+      if (this.#written) void this.look().catch(() => {})
     }, intervalMs).unref()
   }
 
@@ -22,41 +26,36 @@ export class Upkeep {
     this.#written = true
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#underWay
+  /** Looks what is due, and does it. */
+  look(): Promise<void> {
+    this.#underWay ??= this.#run().finally(() => {
+      this.#underWay = undefined
+    })
+    return this.#underWay
   }
 
-  #start(): void {
-    if (this.#underWay !== undefined) return
-    this.#written = false
-    this.#underWay = this.#run()
-      // It comes again, and whatever keeps the database from it shows to the callers themselves.
-      .catch(() => {})
-      .finally(() => {
-        this.#underWay = undefined
-      })
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#underWay?.catch(() => {})
   }
 
   async #run(): Promise<void> {
+    this.#written = false
     const [log] = await this.#query({ name: 'holdfast_wal', text: walText, values: [], readOnly: true })
     if (Number(log?.[0]) > walBytes) await this.#query({ text: 'checkpoint', values: [] })
-    if (performance.now() - this.#lastVacuumAt < vacuumIntervalMs) return
+    if (performance.now() - this.#lastVacuumAt < this.#vacuumIntervalMs) return
     this.#lastVacuumAt = performance.now()
-    for (const [table, vacuum] of await this.#query({
-      name: 'holdfast_vacuum',
-      text: vacuumText,
-      values: [],
-      readOnly: true,
-    })) {
+    const due = { name: 'holdfast_vacuum', text: vacuumText, values: [], readOnly: true }
+    for (const [table, vacuum] of await this.#query(due)) {
       await this.#query({ text: `${vacuum === true ? 'vacuum (analyze)' : 'analyze'} ${String(table)}`, values: [] })
     }
   }
 }
 
 const intervalMs = 2_000
+
+/** Replayed after a crash in about a second. */
 const walBytes = 64 * 1024 * 1024
-const vacuumIntervalMs = 60_000
 
 const walText = `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 from pg_control_checkpoint()`
 

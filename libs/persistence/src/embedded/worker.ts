@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { ThreadMessage, ThreadSettings } from './database-thread.js'
 import { DurableFolder } from './durable-folder.js'
 import { databaseFolder, finishInitialisation } from './folder.js'
@@ -16,28 +16,57 @@ void start()
 
 async function start(): Promise<void> {
   let database: PGlite
+  const files = new DurableFolder(databaseFolder(folder))
   try {
     if (isNew) unpackTemplate(databaseFolder(folder))
     database = await PGlite.create({
-      fs: new DurableFolder(databaseFolder(folder)),
+      fs: files,
       startParams: startParameters(),
       onStderr: (line) => {
         if (log.push(line) > 50) log.shift()
         return false
       },
     })
+    files.syncLog()
     if (isNew) await finishInitialisation(folder)
   } catch (error) {
-    // As text: what a thread throws at start may be anything, also something that cannot be sent.
-    send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log })
+    fail(error)
     return
   }
   log.length = 0
-  parentPort?.on('message', (message: Uint8Array | 'close') => {
-    if (message === 'close') void close(database)
-    else answer(database, message)
+  parentPort?.on('message', (message: Request) => {
+    try {
+      answerAll(database, files, message)
+    } catch (error) {
+      fail(error)
+    }
   })
   send({ kind: 'ready' })
+}
+
+type Request = Uint8Array | 'close'
+
+/** Runs what has come in and makes it durable at once. Limited in time, so that the first does not wait for long. */
+function answerAll(database: PGlite, files: DurableFolder, first: Request): void {
+  const answers: Uint8Array<ArrayBuffer>[] = []
+  const until = performance.now() + batchMs
+  let request: Request | undefined = first
+  for (; request !== undefined && request !== 'close'; request = nextRequest()) {
+    answers.push(answer(database, request))
+    if (performance.now() > until) break
+  }
+  files.syncLog()
+  send(
+    { kind: 'answers', answers },
+    answers.map(({ buffer }) => buffer),
+  )
+  if (request === 'close') void close(database, files)
+}
+
+const batchMs = 2
+
+function nextRequest(): Request | undefined {
+  return parentPort === null ? undefined : receiveMessageOnPort(parentPort)?.message
 }
 
 function startParameters(): string[] {
@@ -48,16 +77,13 @@ function startParameters(): string[] {
   ]
 }
 
-function answer(database: PGlite, message: Uint8Array): void {
+function answer(database: PGlite, message: Uint8Array): Uint8Array<ArrayBuffer> {
   const chunks: Uint8Array[] = []
   // The answer is complete when this returns; the promise only tells of a failure.
   database
     .execProtocolRawStream(message, { syncToFs: false, onRawData: (bytes) => chunks.push(bytes.slice()) })
-    .catch((error: unknown) =>
-      send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log }),
-    )
-  const bytes = joined(chunks)
-  send({ kind: 'answer', bytes }, [bytes.buffer])
+    .catch(fail)
+  return joined(chunks)
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -70,9 +96,15 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-async function close(database: PGlite): Promise<void> {
+async function close(database: PGlite, files: DurableFolder): Promise<void> {
   await database.close()
+  files.syncLog()
   parentPort?.close()
+}
+
+/** As an Error: what a thread throws may be anything, also something that cannot be sent. */
+function fail(error: unknown): void {
+  send({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), log })
 }
 
 function send(message: ThreadMessage, transfer: ArrayBuffer[] = []): void {
