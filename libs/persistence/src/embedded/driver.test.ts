@@ -135,7 +135,7 @@ describe('the embedded driver', () => {
 
   test('tells what it is', async () => {
     const { server, latencyMs } = await driver.health()
-    assert.match(server, /^PGlite \(PostgreSQL \d+\.\d+\)$/)
+    assert.match(server, /^PGlite \d+\.\d+\.\d+ \(PostgreSQL \d+\.\d+\)$/)
     assert.ok(latencyMs > 0)
   })
 })

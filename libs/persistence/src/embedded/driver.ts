@@ -6,6 +6,7 @@ import { ThreadDied } from './database-thread.js'
 import { EmbeddedDatabase, closed } from './database.js'
 import { Gate } from '../gate.js'
 import { type Session, StalePlan } from './session.js'
+import { pgliteVersion } from './template.js'
 import { Upkeep } from './upkeep.js'
 
 export interface EmbeddedDriverOptions {
@@ -97,7 +98,10 @@ class EmbeddedDriver implements SqlDriver {
     const started = performance.now()
     const text = `select current_setting('server_version')`
     const [row] = await this.query({ name: 'holdfast_version', text, values: [], readOnly: true })
-    return { server: `PGlite (PostgreSQL ${String(row?.[0])})`, latencyMs: performance.now() - started }
+    return {
+      server: `PGlite ${pgliteVersion()} (PostgreSQL ${String(row?.[0])})`,
+      latencyMs: performance.now() - started,
+    }
   }
 
   close(): Promise<void> {

@@ -14,7 +14,12 @@ interface Prepared {
   columns: readonly CellParser[] | undefined
 }
 
-/** The one session that a PGlite thread has. Statements are sent without waiting for the answers of those before. */
+/** The one session that a PGlite thread has. Statements are sent without waiting for the answers of those before.
+ *
+ *  Prepared statements by protocol messages, and not PGlite's `query()`, which parses, describes and describes again each time.
+ *  Measured with 2 cores (Node 20, one row by its key): 4,500 `query()` calls/s in the same thread; through this class and
+ *  its thread 5,700 to 12,000/s one after the other and 24,000 to 44,000/s from 8 callers. A statement with 64 rows of 450 bytes
+ *  (`unnest`) upserts 57,000 to 73,000 rows/s, `query()` 2,500 to 3,100 rows/s without an fsync. */
 export class Session {
   readonly #thread: DatabaseThread
   readonly #prepared = new Map<string, Prepared>()

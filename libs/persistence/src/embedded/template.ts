@@ -56,7 +56,7 @@ interface Index {
   readonly files: readonly (readonly [name: string, sizeBytes: number])[]
 }
 
-function pgliteVersion(): string {
+export function pgliteVersion(): string {
   const main = createRequire(import.meta.url).resolve('@electric-sql/pglite')
   const { version } = JSON.parse(readFileSync(join(dirname(main), '..', 'package.json'), 'utf8')) as { version: string }
   return version

@@ -52,6 +52,7 @@ export class PostgresConnection {
       connectionTimeoutMillis: settings.connectTimeoutMs,
       application_name: settings.applicationName,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     })
     const target: Target = { host: client.host, port: client.port, user: client.user, database: client.database }
     const connection = new PostgresConnection(client, settings)
