@@ -10,7 +10,7 @@ import { join, relative, resolve, sep } from 'node:path'
 import { endStrayProcesses } from './stray-processes.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
-const fileTimeoutMs = 600_000
+const fileTimeoutMs = 300_000
 const concurrency = 2
 
 const root = resolve(import.meta.dirname, '..')
