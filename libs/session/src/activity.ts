@@ -74,6 +74,9 @@ export class ActivityTimes {
   /** Never goes back, and never brings back a conversation that was deleted. */
   async #writeOne(id: string, at: number): Promise<void> {
     const { conversations } = this.#context.shapes
-    await conversations.updateOne({ _id: id, lastActivityAt: { $lt: at } }, { $set: { lastActivityAt: at } })
+    await conversations.updateOne(
+      { _id: id, lastActivityAt: { $lt: at } },
+      { $set: { lastActivityAt: at, activity: at } },
+    )
   }
 }

@@ -185,7 +185,8 @@ export interface ConversationStore extends AsyncDisposable {
 
   /** Ends the abandoned turns of dead processes as `interrupted`. @returns how many */
   recover(): Promise<number>
-  /** Deletes the streams of replies that ended longer than `replyRetentionMs` ago; their messages stay. @returns how many */
+  /** Deletes the streams of replies that began longer than `replyRetentionMs` ago and have ended, at most 2,000 in one call; their
+   *  messages stay, and `followReply` answers from them. @returns how many */
   sweep(): Promise<number>
   /** Writes what was put off (activity times), stops what runs in the background. Turns that are still open lose their renewal. Idempotent. */
   close(): Promise<void>
@@ -202,7 +203,7 @@ export interface ConversationStoreOptions {
   /** Whose conversations; default: the store's own tenant. */
   readonly tenantId?: string
   readonly limits?: ConversationLimits
-  /** How long the stream of an ended reply is kept, in milliseconds; default 86,400,000 (a day). */
+  /** How long the stream of a reply that has ended is kept, in milliseconds from its beginning; default 86,400,000 (a day). */
   readonly replyRetentionMs?: number
   /** How often `recover` and `sweep` run by themselves, in milliseconds; default 30,000; 0: never. The first run is at once. */
   readonly maintenanceIntervalMs?: number

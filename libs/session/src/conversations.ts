@@ -34,10 +34,11 @@ export class Conversations {
     const metadata = checkMetadata(input.metadata ?? {}, 'metadata')
     const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey)])
     const now = await this.#context.now()
-    const record = { userId, title, metadata, revision: 1, origin, lastActivityAt: now }
+    const record = { userId, title, metadata, revision: 1, origin, lastActivityAt: now, activity: now }
     return this.#make(id, record, async (tx) => {
       if (!(await tx.messages.create(id))) return false
       await tx.states.insertOne({ revision: 0, json: '{}' }, { id })
+      await tx.turns.insertOne({ status: 'idle', token: 0 }, { id })
       return true
     })
   }
@@ -56,7 +57,7 @@ export class Conversations {
     const after = options.cursor === undefined ? undefined : openCursor(options.cursor, userId)
     await this.#activity.flush()
     const { conversations, messages, turns } = this.#context.shapes
-    const sort = { lastActivityAt: -1, _id: -1 } as const
+    const sort = userId === undefined ? ({ activity: -1 } as const) : ({ lastActivityAt: -1 } as const)
     const filter = userId === undefined ? {} : { userId }
     const page = await refuseForeignCursor(() =>
       conversations.find(filter, after === undefined ? { sort, limit } : { sort, limit, after }).page(),
@@ -104,12 +105,16 @@ export class Conversations {
         const turn = await tx.turns.get(id)
         await tx.messages.remove(id)
         await tx.changes.remove(id)
+        const replyId = turn?.data.status === 'active' ? turn.data.replyId : undefined
+        // Its holder may not have written yet; only a stream that was there leaves a tombstone, which stops late writes.
+        if (replyId !== undefined) await tx.replies.create(replyId)
+        if (replyId !== undefined) await tx.replies.remove(replyId)
         for await (const reply of tx.replyRecords.find({ conversationId: id })) await tx.replies.remove(reply.id)
         await tx.replyRecords.deleteMany({ conversationId: id })
         await tx.turns.deleteOne(id)
         await tx.states.deleteOne(id)
         await tx.conversations.deleteOne(id)
-        return { replyId: turn?.data.status === 'active' ? turn.data.replyId : undefined }
+        return { replyId }
       }),
     )
     this.#activity.forget(id)
@@ -137,7 +142,15 @@ export class Conversations {
     const { userId, metadata } = source.data
     const parent = { conversationId: from, seq: at }
     const lineage = lineageOf(source.data, parent)
-    const record = { userId, title: title ?? source.data.title, metadata, revision: 1, origin, lastActivityAt: now }
+    const record = {
+      userId,
+      title: title ?? source.data.title,
+      metadata,
+      revision: 1,
+      origin,
+      lastActivityAt: now,
+      activity: now,
+    }
     return this.#make(id, { ...record, parent, lineage }, async (tx) => {
       const state = await tx.states.get(from)
       if (state === undefined) throw conversationDeleted(from)
@@ -149,6 +162,7 @@ export class Conversations {
         await tx.messages.fork(from, at, id)
       }
       await tx.states.insertOne(state.data, { id })
+      await tx.turns.insertOne({ status: 'idle', token: 0 }, { id })
       return true
     })
   }

@@ -70,6 +70,10 @@ export function isRemoved(error: unknown): error is HoldfastError {
   return isCode(error, 'FAILED_PRECONDITION') && error.reason === 'STREAM_REMOVED'
 }
 
+export function isDeleted(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.reason === 'CONVERSATION_DELETED'
+}
+
 /** Whether the same call can succeed a moment later: the database was away, or another transaction was in the way. */
 export function isTransient(error: unknown): boolean {
   return (

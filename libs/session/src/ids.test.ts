@@ -4,7 +4,7 @@ import { parseReplyId, replyIdOf } from './ids.js'
 
 it('finds conversation, message and token in a reply id, whatever the conversation is called', () => {
   for (const conversationId of ['c', 'a.1.2', '日本', '1.1', 'x'.repeat(200)]) {
-    const address = { conversationId, replyTo: 12, token: 3 }
+    const address = { conversationId, from: 12, token: 3 }
     assert.deepEqual(parseReplyId(replyIdOf(address)), address)
   }
 })

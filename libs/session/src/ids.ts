@@ -41,22 +41,24 @@ export function conversationIdOfKey(key: string): string {
   return `k-${createHash('sha256').update(key).digest('base64url').slice(0, 32)}`
 }
 
+/** What a reply id tells. The wire calls it opaque. */
 export interface ReplyAddress {
   readonly conversationId: string
-  readonly replyTo: number
+  /** The message of the reply has at least this `seq`. */
+  readonly from: number
   readonly token: number
 }
 
-export function replyIdOf({ conversationId, replyTo, token }: ReplyAddress): string {
-  return `${conversationId}.${replyTo}.${token}`
+export function replyIdOf({ conversationId, from, token }: ReplyAddress): string {
+  return `${conversationId}.${from}.${token}`
 }
 
 /** `undefined`: no reply can have this id. */
 export function parseReplyId(replyId: unknown): ReplyAddress | undefined {
   if (typeof replyId !== 'string' || replyId.length > 240) return undefined
   const match = /^(.+)\.([1-9]\d{0,15})\.([1-9]\d{0,15})$/su.exec(replyId)
-  const [, conversationId, replyTo, token] = match ?? []
-  if (conversationId === undefined || replyTo === undefined || token === undefined) return undefined
+  const [, conversationId, from, token] = match ?? []
+  if (conversationId === undefined || from === undefined || token === undefined) return undefined
   if (conversationId.length > 200 || conversationId.includes('/') || invisible.test(conversationId)) return undefined
-  return { conversationId, replyTo: Number(replyTo), token: Number(token) }
+  return { conversationId, from: Number(from), token: Number(token) }
 }

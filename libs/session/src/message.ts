@@ -65,6 +65,8 @@ export interface ReplyFailure {
 export interface Reply {
   /** For `followReply` and `cancelReply`. */
   readonly id: string
+  /** `seq` of the message that it answers. Always there in what a store returns. */
+  readonly replyTo?: number
   readonly status: ReplyStatus
   readonly model?: string
   readonly usage?: Usage

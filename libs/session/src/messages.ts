@@ -114,7 +114,7 @@ export class Messages {
         const conversation = await tx.conversations.get(id)
         if (conversation === undefined) throw await this.#missing(tx, id)
         const owner = ownerOf(conversation.data, seq)
-        if (owner !== undefined) throw shared(id, seq, owner, kind)
+        if (owner !== undefined) throw shared(id, seq, owner, kind, (await tx.conversations.get(owner)) !== undefined)
         const entry = await readEntry(tx.messages, id, seq)
         if (entry === undefined) throw noMessage(id, seq)
         const record = await change(entry.data, tx)
@@ -168,11 +168,18 @@ function ownerOf({ lineage = [] }: ConversationRecord, seq: number): string | un
   return lineage.find((past) => seq <= past.seq)?.conversationId
 }
 
-function shared(id: string, seq: number, owner: string, kind: ChangeRecord['kind']): HoldfastError {
-  const advice = kind === 'redacted' ? `redact it there` : `edit it there, or fork ${id} before it and append anew`
+function shared(
+  id: string,
+  seq: number,
+  owner: string,
+  kind: ChangeRecord['kind'],
+  ownerExists: boolean,
+): HoldfastError {
+  const there = kind === 'redacted' ? 'redact it there' : `edit it there, or fork ${id} before it and append anew`
+  const gone = `that one was deleted, so only deleting ${id} as well erases it`
   return new HoldfastError(
     'FAILED_PRECONDITION',
-    `Message ${seq} belongs to conversation ${owner}, whose past ${id} shares: ${advice}`,
+    `Message ${seq} belongs to conversation ${owner}, whose past ${id} shares: ${ownerExists ? there : gone}`,
     { reason: 'MESSAGE_SHARED', metadata: { conversationId: id, seq: String(seq), ownerId: owner } },
   )
 }

@@ -1,19 +1,19 @@
-import type { Document, Entry } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
-import { type StoreContext, commit } from './context.js'
+import type { Entry } from '@holdfast/persistence'
+import type { StoreContext } from './context.js'
 import type { FollowOptions } from './conversation-store.js'
-import { conversationGone, noReply, isRemoved } from './failures.js'
+import { conversationGone, isDeleted, isRemoved, noReply, resolveUnknown } from './failures.js'
 import { type ReplyAddress, parseReplyId } from './ids.js'
 import { checkPosition, tailOf } from './live-reply.js'
 import type { Message, ReplyStatus } from './message.js'
-import type { ReplyEntry, ReplyRecord } from './shapes.js'
-import { messageOf, readAll, readEntry } from './stored-messages.js'
+import type { ReplyEnd, ReplyEntry } from './shapes.js'
+import { readAll } from './stored-messages.js'
+import { appendReply, findReplyMessage, readReply } from './stored-replies.js'
 import type { Turns } from './turns.js'
 import type { ReplyEvent, ReplyState } from './turn.js'
 import { checkInteger } from './validation.js'
 
 const watchMs = 1000
-const sweepBatch = 50
 const sweepAtMost = 2000
 // Small flushes of a stored reply are handed out together, up to this many UTF-16 units.
 const maxEventUnits = 32_768
@@ -42,16 +42,20 @@ export class Replies {
       position = lostAt
     }
     if (signal?.aborted === true) return
-    const record = await this.#context.shapes.replyRecords.get(replyId)
-    if (record === undefined) yield* this.#fromMessage(replyId, address, position)
-    else yield* this.#fromStream(replyId, address, position, signal)
+    if (await this.#isKept(replyId, address)) yield* this.#fromStream(replyId, address, position, signal)
+    else yield* this.#fromMessage(replyId, address, position)
   }
 
   async state(replyId: string): Promise<ReplyState> {
     const address = addressOf(replyId)
-    const record = await this.#context.shapes.replyRecords.get(replyId)
-    if (record === undefined) return ended(await this.#findMessage(replyId, address))
-    return this.#stateOf(record)
+    const { replies, turns } = this.#context.shapes
+    const [[last], turn] = await Promise.all([
+      replies.read(replyId, { reverse: true, limit: 1 }),
+      turns.get(address.conversationId),
+    ])
+    if (last?.data.kind === 'end') return ended(await this.#messageOf(replyId, address, last.data))
+    if (turn?.data.status === 'active' && turn.data.replyId === replyId) return { status: 'running' }
+    return ended(await this.#findMessage(replyId, address))
   }
 
   async cancel(replyId: string, waitMs: number): Promise<ReplyState> {
@@ -77,20 +81,26 @@ export class Replies {
 
   async sweep(): Promise<number> {
     const { shapes, now } = this.#context
-    const filter = { finishedAt: { $lt: (await now()) - this.#retentionMs } }
+    const old = shapes.replyRecords.find(
+      { startedAt: { $lt: (await now()) - this.#retentionMs } },
+      { sort: { startedAt: 1 }, limit: sweepAtMost },
+    )
     let swept = 0
-    while (swept < sweepAtMost) {
-      const old = await shapes.replyRecords.find(filter, { sort: { finishedAt: 1 }, limit: sweepBatch }).toArray()
-      if (old.length === 0) break
-      await commit(this.#context, async (tx) => {
-        for (const { id } of old) {
-          await tx.replies.remove(id)
-          await tx.replyRecords.deleteOne(id)
-        }
-      })
-      swept += old.length
+    for await (const { id, data } of old) {
+      const turn = await shapes.turns.get(data.conversationId)
+      if (turn?.data.status === 'active' && turn.data.replyId === id) continue
+      await shapes.replies.remove(id)
+      await shapes.replyRecords.deleteOne(id)
+      swept += 1
     }
     return swept
+  }
+
+  /** Whether there is a stream, or will be. */
+  async #isKept(replyId: string, { conversationId }: ReplyAddress): Promise<boolean> {
+    const { replies, turns } = this.#context.shapes
+    const [head, turn] = await Promise.all([replies.head(replyId), turns.get(conversationId)])
+    return head.exists || (turn?.data.status === 'active' && turn.data.replyId === replyId)
   }
 
   /** History up to the head, then live. While the reply is made elsewhere, its maker is watched: if it dies, its turn is
@@ -105,7 +115,7 @@ export class Replies {
     const reader = new StreamReader(replyId, after)
     try {
       for await (const entry of readAll(replies, replyId)) {
-        if (entry.data.kind === 'end') return yield* this.#theEnd(reader, entry.data.messageSeq, address)
+        if (entry.data.kind === 'end') return yield* this.#theEnd(reader, entry.data, address)
         yield* reader.gather(entry)
       }
       yield* reader.flush()
@@ -116,7 +126,7 @@ export class Replies {
           after: reader.seq,
           ...(signal === undefined ? {} : { signal }),
         })) {
-          if (entry.data.kind === 'end') return yield* this.#theEnd(reader, entry.data.messageSeq, address)
+          if (entry.data.kind === 'end') return yield* this.#theEnd(reader, entry.data, address)
           yield* reader.gather(entry)
           yield* reader.flush()
         }
@@ -132,13 +142,11 @@ export class Replies {
     }
   }
 
-  async *#theEnd(reader: StreamReader, messageSeq: number, address: ReplyAddress): AsyncGenerator<ReplyEvent> {
+  async *#theEnd(reader: StreamReader, end: ReplyEnd, address: ReplyAddress): AsyncGenerator<ReplyEvent> {
     yield* reader.flush()
     checkPosition(reader.replyId, reader.position, reader.length)
-    const entry = await readEntry(this.#context.shapes.messages, address.conversationId, messageSeq)
-    if (entry === undefined) throw conversationGone(address.conversationId)
-    const message = messageOf(entry)
-    yield { kind: 'end', status: statusOf(message), message, cursor: reader.length }
+    const message = await this.#messageOf(reader.replyId, address, end)
+    yield { kind: 'end', status: end.reply.status, message, cursor: reader.length }
   }
 
   async *#fromMessage(replyId: string, address: ReplyAddress, after: number): AsyncGenerator<ReplyEvent> {
@@ -175,20 +183,24 @@ export class Replies {
     return setInterval(() => void look(), watchMs)
   }
 
-  async #stateOf(record: Document<ReplyRecord>): Promise<ReplyState> {
-    const { conversationId, messageSeq } = record.data
-    if (messageSeq === undefined) return { status: 'running' }
-    const entry = await readEntry(this.#context.shapes.messages, conversationId, messageSeq)
-    if (entry === undefined) throw conversationGone(conversationId)
-    return ended(messageOf(entry))
+  /** The message of a reply that has ended. Appends it, should the process that ended the reply not have come to that. */
+  async #messageOf(replyId: string, { conversationId, from }: ReplyAddress, end: ReplyEnd): Promise<Message> {
+    const { shapes } = this.#context
+    const message = await findReplyMessage(shapes, conversationId, from, ({ reply }) => reply?.id === replyId)
+    if (message !== undefined) return message
+    try {
+      const { text } = await readReply(shapes, replyId)
+      return await resolveUnknown(() => appendReply(shapes, conversationId, text, end))
+    } catch (error) {
+      throw isDeleted(error) ? conversationGone(conversationId, error) : error
+    }
   }
 
-  async #findMessage(replyId: string, { conversationId, replyTo }: ReplyAddress): Promise<Message> {
-    const { messages } = this.#context.shapes
-    for await (const entry of readAll(messages, conversationId, replyTo)) {
-      if (entry.data.reply?.id === replyId) return messageOf(entry)
-    }
-    const { removed } = await messages.head(conversationId)
+  async #findMessage(replyId: string, { conversationId, from }: ReplyAddress): Promise<Message> {
+    const { shapes } = this.#context
+    const message = await findReplyMessage(shapes, conversationId, from, ({ reply }) => reply?.id === replyId)
+    if (message !== undefined) return message
+    const { removed } = await shapes.messages.head(conversationId)
     throw removed ? conversationGone(conversationId) : noReply(replyId)
   }
 }

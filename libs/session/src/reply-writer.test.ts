@@ -67,7 +67,8 @@ describe('the writer of a reply', () => {
   it('stops when another one has ended the reply, even if a commit of its own was in doubt', async () => {
     for (const faults of [[], ['unknown, not committed']] as Fault[][]) {
       const { writer: one, replyId, lost, live } = writer(faults)
-      const end = { kind: 'end', status: 'interrupted', messageSeq: 2 } as const
+      const reply = { id: replyId, replyTo: 1, status: 'interrupted' } as const
+      const end = { kind: 'end', reply, before: [], after: [] } as const
       await replies.append(replyId, [{ data: end }], { ifNext: 1 })
       one.write('late')
       await assert.rejects(one.flushed(), { code: 'ABORTED', reason: 'TURN_LOST' })

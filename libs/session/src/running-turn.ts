@@ -1,13 +1,12 @@
 import { HoldfastError, asHoldfastError, invalidField } from '@holdfast/errors'
-import { type StoreContext, commit } from './context.js'
-import { conversationDeleted, isTransient, turnLost } from './failures.js'
-import { replyIdOf, replyKeyPrefix } from './ids.js'
+import type { StoreContext } from './context.js'
+import { conversationDeleted, isCode, isRemoved, isTransient, turnLost } from './failures.js'
 import { LiveReply } from './live-reply.js'
 import type { Message, Part, Reply } from './message.js'
-import { appendTo } from './messages.js'
 import { ReplyWriter, textEntries } from './reply-writer.js'
-import type { MessageRecord, ReplyRecord, Shapes } from './shapes.js'
-import { messageOf, readEntry } from './stored-messages.js'
+import type { ActiveTurn, ReplyEnd } from './shapes.js'
+import { appendReply } from './stored-replies.js'
+import { releaseTurn } from './turn-release.js'
 import type { Turn, TurnEnding } from './turn.js'
 import { checkInteger, checkPart, checkText, checkTextBytes } from './validation.js'
 
@@ -17,10 +16,7 @@ export interface RunningTurnOptions {
   readonly context: StoreContext
   readonly conversationId: string
   readonly replyTo: number
-  readonly token: number
-  readonly nonce: string
-  readonly record: ReplyRecord
-  readonly leaseMs: number
+  readonly held: ActiveTurn
   readonly autoRenew: boolean
   /** Called once, when the turn has ended or is lost. */
   readonly onOver: (message: Message | undefined) => void
@@ -40,13 +36,14 @@ export class RunningTurn implements Turn {
   #finishing: Promise<Message> | undefined
   #lost: HoldfastError | undefined
   #finished = false
+  #end: ReplyEnd | undefined
 
   constructor(options: RunningTurnOptions) {
     this.#options = options
     this.conversationId = options.conversationId
     this.replyTo = options.replyTo
-    this.token = options.token
-    this.replyId = replyIdOf(options)
+    this.token = options.held.token
+    this.replyId = options.held.replyId
     this.live = new LiveReply(this.replyId)
     this.#writer = new ReplyWriter({
       log: options.context.shapes.replies,
@@ -54,10 +51,10 @@ export class RunningTurn implements Turn {
       replyId: this.replyId,
       live: this.live,
       maxBytes: options.context.textBytes,
-      patienceMs: 2 * options.leaseMs,
+      patienceMs: 2 * options.held.leaseMs,
       onLost: (error) => this.lose(error),
     })
-    if (options.autoRenew) this.#renewLater(options.leaseMs / 3)
+    if (options.autoRenew) this.#renewLater(options.held.leaseMs / 3)
   }
 
   get renews(): boolean {
@@ -84,11 +81,14 @@ export class RunningTurn implements Turn {
   async renew(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost
     const { token, conversationId } = this
-    const { context, nonce } = this.#options
+    const {
+      context,
+      held: { nonce },
+    } = this.#options
     const { turns } = context.shapes
-    const held = { _id: conversationId, status: 'active', token, nonce }
-    const renewed = await turns.updateOne(held, { $inc: { renewals: 1 } })
-    if (renewed?.data.cancelRequested === true) this.cancel()
+    const own = { _id: conversationId, status: 'active', token, nonce }
+    const renewed = await turns.updateOne(own, { $inc: { renewals: 1 } })
+    if (renewed?.data.status === 'active' && renewed.data.cancelRequested === true) this.cancel()
     if (renewed !== undefined || this.#finishing !== undefined) return
     const error =
       (await turns.get(conversationId)) === undefined ? conversationDeleted(conversationId) : turnLost(this.replyId)
@@ -144,11 +144,11 @@ export class RunningTurn implements Turn {
   #renewLater(afterMs: number): void {
     this.#timer = setTimeout(() => {
       this.renew().then(
-        () => this.#renewLater(this.#options.leaseMs / 3),
+        () => this.#renewLater(this.#options.held.leaseMs / 3),
         (error: unknown) => {
           if (this.#lost !== undefined) return
           this.#options.context.reportFailure(`Renewing the turn of reply ${this.replyId}`, error)
-          this.#renewLater(this.#options.leaseMs / 10)
+          this.#renewLater(this.#options.held.leaseMs / 10)
         },
       )
     }, afterMs)
@@ -156,62 +156,44 @@ export class RunningTurn implements Turn {
     if (this.#lost !== undefined || this.#finishing !== undefined) this.stopRenewing()
   }
 
+  /** First the end goes into the stream, as far as nobody else has ended it; that decides. What follows from it, the message
+   *  and the release, is done by whoever finds the end without them, should this process die in between. */
   async #finish(ending: TurnEnding): Promise<Message> {
-    const { context } = this.#options
-    const made = replyParts(ending, context.textBytes)
-    const reply = this.#reply(ending)
+    const { context, held } = this.#options
+    this.#end ??= this.#endOf(ending)
+    const end = this.#end
     if (this.#lost !== undefined) throw this.#lost
     const { rest, next } = await this.#writer.seal()
+    await this.#persist(() => this.#appendEnd(rest, next, end))
     const text = this.live.text + rest
-    const parts = [...made.before, ...(text === '' ? [] : [{ type: 'text', text } as const]), ...made.after]
-    const data = { role: 'assistant', parts, reply } as const
-    const message = await this.#persist(() =>
-      commit(context, (tx) => this.#end(tx, data, { rest, next, status: ending.status })),
-    )
+    const message = await this.#persist(() => appendReply(context.shapes, this.conversationId, text, end))
+    await this.#persist(() => releaseTurn(context, this.conversationId, held))
     this.#finished = true
     this.stopRenewing()
     this.live.push(rest)
-    this.live.end(ending.status, message)
+    this.live.end(end.reply.status, message)
     this.#options.onOver(message)
     return message
   }
 
-  /** The one commit that ends a turn, checked against the turn itself. */
-  async #end(
-    tx: Shapes,
-    data: MessageRecord,
-    last: { readonly rest: string; readonly next: number; readonly status: TurnEnding['status'] },
-  ): Promise<Message> {
-    const { conversationId, replyId, token } = this
-    const { nonce, record } = this.#options
-    const turn = await tx.turns.get(conversationId)
-    if (turn?.data.status !== 'active' || turn.data.token !== token || turn.data.nonce !== nonce) {
-      return this.#endedBefore(tx, turn === undefined)
+  async #appendEnd(rest: string, next: number, end: ReplyEnd): Promise<void> {
+    const { context, held } = this.#options
+    // Keys let a repeated append find its own entries, should the answer of the first have been lost.
+    const entries = [...textEntries(rest), { data: end }].map((entry, index) => ({
+      ...entry,
+      key: `${held.nonce}.${index}`,
+    }))
+    try {
+      await context.shapes.replies.append(this.replyId, entries, { ifNext: next })
+    } catch (error) {
+      if (isRemoved(error)) throw conversationDeleted(this.conversationId, error)
+      if (isCode(error, 'ABORTED') && !isTransient(error)) throw turnLost(this.replyId, error)
+      throw error
     }
-    const [message] = await appendTo(tx, conversationId, [{ key: replyKeyPrefix + replyId, data }])
-    if (message === undefined) throw new HoldfastError('INTERNAL', `The message of reply ${replyId} was not stored`)
-    const end = { kind: 'end', status: last.status, messageSeq: message.seq } as const
-    await tx.replies.append(replyId, [...textEntries(last.rest), { data: end }], { ifNext: last.next })
-    const ended = { status: last.status, finishedAt: message.at.getTime(), messageSeq: message.seq, endedBy: nonce }
-    await tx.replyRecords.put(replyId, { ...record, ...ended })
-    const { cancelRequested: _, ...idle } = turn.data
-    await tx.turns.put(conversationId, { ...idle, status: 'idle' }, { ifVersion: turn.version })
-    return message
-  }
-
-  /** An earlier try whose outcome was unknown may have ended it. */
-  async #endedBefore(tx: Shapes, noTurn: boolean): Promise<Message> {
-    const { conversationId, replyId } = this
-    const record = await tx.replyRecords.get(replyId)
-    if (record?.data.endedBy === this.#options.nonce && record.data.messageSeq !== undefined) {
-      const entry = await readEntry(tx.messages, conversationId, record.data.messageSeq)
-      if (entry !== undefined) return messageOf(entry)
-    }
-    throw noTurn ? conversationDeleted(conversationId) : turnLost(replyId)
   }
 
   async #persist<R>(work: () => Promise<R>): Promise<R> {
-    const deadline = performance.now() + 2 * this.#options.leaseMs
+    const deadline = performance.now() + 2 * this.#options.held.leaseMs
     for (let delay = 20; ; delay = Math.min(1000, delay * 2)) {
       if (this.#lost !== undefined) throw this.#lost
       try {
@@ -228,7 +210,7 @@ export class RunningTurn implements Turn {
     }
   }
 
-  #reply(ending: TurnEnding): Reply {
+  #endOf(ending: TurnEnding): ReplyEnd {
     const { status, usage, finishReason, error } = ending
     if (!endings.has(status)) throw invalidField('status', 'must be complete, interrupted, cancelled or failed')
     if (finishReason !== undefined) checkText(finishReason, 'finishReason', { min: 0, max: 200 })
@@ -236,15 +218,17 @@ export class RunningTurn implements Turn {
       checkInteger(usage.inputTokens, 'usage.inputTokens', 0, Number.MAX_SAFE_INTEGER)
       checkInteger(usage.outputTokens, 'usage.outputTokens', 0, Number.MAX_SAFE_INTEGER)
     }
-    const { model } = this.#options.record
-    return {
+    const { model } = this.#options.held
+    const reply: Reply = {
       id: this.replyId,
+      replyTo: this.replyTo,
       status,
       ...(model === undefined ? {} : { model }),
       ...(usage === undefined ? {} : { usage: { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens } }),
       ...(finishReason === undefined ? {} : { finishReason }),
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message.slice(0, 4096) } }),
     }
+    return { kind: 'end', reply, ...replyParts(ending, this.#options.context.textBytes) }
   }
 }
 

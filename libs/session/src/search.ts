@@ -78,7 +78,7 @@ export class Search {
   async #refresh(userId: string, user: UserIndex): Promise<void> {
     const { conversations, messages, changes } = this.#context.shapes
     await this.#activity.flush()
-    const sort = { lastActivityAt: -1, _id: -1 } as const
+    const sort = { lastActivityAt: -1 } as const
     const documents = await conversations.find({ userId }, { sort, limit: maxConversations }).toArray()
     const ids = documents.map((document) => document.id)
     const known = new Set(ids)

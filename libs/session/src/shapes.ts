@@ -1,5 +1,5 @@
 import type { Collection, Log, Scope } from '@holdfast/persistence'
-import type { Part, Reply, ReplyStatus, Role } from './message.js'
+import type { Part, Reply, Role } from './message.js'
 
 /** What is stored, and where. Milliseconds since 1970 by the database's clock throughout. */
 
@@ -13,6 +13,9 @@ export interface ConversationRecord {
   readonly origin: string
   readonly changedAt?: number
   readonly lastActivityAt: number
+  /** The same once more, to list everybody's conversations by: PostgreSQL would read an index over `lastActivityAt` alone also for one
+   *  user's, past all others' (58 ms for a page of 20 out of 200,000, in place of 5 ms). */
+  readonly activity: number
   readonly parent?: SharedPast
   /** Which conversations own the past that this one shares, oldest first: the messages up to `seq` that no earlier one owns. */
   readonly lineage?: readonly SharedPast[]
@@ -30,31 +33,38 @@ export interface StateRecord {
   readonly json: string
 }
 
-/** One for each conversation that ever had a turn. The lease runs out `leaseMs` after the document was last written. */
-export interface TurnRecord {
-  readonly status: 'active' | 'idle'
+/** One for each conversation, made together with it. The lease runs out `leaseMs` after the document was last written. */
+export type TurnRecord = IdleTurn | ActiveTurn
+
+export interface IdleTurn {
+  readonly status: 'idle'
+  /** Of the last turn; 0: there was none. */
+  readonly token: number
+}
+
+export interface ActiveTurn {
+  readonly status: 'active'
   readonly token: number
   readonly replyId: string
   readonly processId: string
-  /** Made for one call of beginTurn; tells its own turn from another one when the outcome of the commit was unknown. */
+  /** Made for one call of beginTurn; tells its own turn from another one when the outcome of a write was unknown. */
   readonly nonce: string
   readonly leaseMs: number
   readonly renewals: number
+  /** Which call began it, if that call may be repeated. */
+  readonly call?: string
+  /** Where the message that is answered is found: its `seq`, or, until it is appended, its key. */
+  readonly replyTo?: number
+  readonly key?: string
+  readonly model?: string
   readonly cancelRequested?: true
 }
 
-/** One for each reply whose stream is still kept. */
+/** One for each reply whose stream is still kept: what there is to sweep, and which call led to which reply. */
 export interface ReplyRecord {
   readonly conversationId: string
-  readonly replyTo: number
-  readonly token: number
-  readonly key?: string
-  readonly model?: string
-  readonly status: 'active' | ReplyStatus
-  readonly finishedAt?: number
-  readonly messageSeq?: number
-  /** `nonce` of the turn, if its holder ended it. */
-  readonly endedBy?: string
+  readonly call?: string
+  readonly startedAt: number
 }
 
 export interface MessageRecord {
@@ -71,9 +81,17 @@ export interface ChangeRecord {
   readonly kind: 'edited' | 'redacted'
 }
 
-export type ReplyEntry =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'end'; readonly status: ReplyStatus; readonly messageSeq: number }
+export type ReplyEntry = { readonly kind: 'text'; readonly text: string } | ReplyEnd
+
+/** Ends a reply, and holds all that the assistant's message needs besides the text: whoever finds it can append the message,
+ *  with the same key and content as its maker would have. */
+export interface ReplyEnd {
+  readonly kind: 'end'
+  readonly reply: Reply
+  /** Parts before and after the text. */
+  readonly before: readonly Part[]
+  readonly after: readonly Part[]
+}
 
 export interface Shapes {
   readonly conversations: Collection<ConversationRecord>
@@ -88,12 +106,12 @@ export interface Shapes {
 export function shapesOf(scope: Scope): Shapes {
   return {
     conversations: scope.collection<ConversationRecord>('conversations', {
-      indexes: [{ on: ['userId', 'lastActivityAt'] }, { on: 'lastActivityAt' }],
+      indexes: [{ on: ['userId', 'lastActivityAt'] }, { on: 'activity' }],
     }),
     states: scope.collection<StateRecord>('conversation-states'),
     turns: scope.collection<TurnRecord>('turns', { indexes: [{ on: 'status' }] }),
     replyRecords: scope.collection<ReplyRecord>('replies', {
-      indexes: [{ on: ['conversationId', 'replyTo'] }, { on: 'finishedAt' }],
+      indexes: [{ on: ['conversationId', 'call'] }, { on: 'startedAt' }],
     }),
     messages: scope.log<MessageRecord>('messages'),
     changes: scope.log<ChangeRecord>('message-changes'),

@@ -4,8 +4,8 @@ import type { Message, NewMessage, Part, ReplyFailure, ReplyStatus, Usage } from
 export type BeginTurn = BeginTurnOptions &
   (
     | {
-        /** Appended in the same commit that begins the turn: if another turn is active, nothing is appended. A repeated call
-         *  with the same key on the last message finds the reply that the first one began. */
+        /** Appended as soon as the turn is this call's: if another turn is active, nothing is appended. A repeated call with the
+         *  same key on the last message finds the reply that the first one began. */
         readonly messages: readonly NewMessage[]
         readonly replyTo?: undefined
       }
@@ -72,8 +72,9 @@ export interface Turn extends AsyncDisposable {
   flushed(): Promise<void>
   /** @throws ABORTED TURN_LOST if the turn was taken over; FAILED_PRECONDITION CONVERSATION_DELETED */
   renew(): Promise<void>
-  /** Ends the reply: its last text, its end, the assistant's message and the release of the turn in one commit. Repeating it
-   *  returns the same message. @throws ABORTED TURN_LOST if the turn was taken over; FAILED_PRECONDITION CONVERSATION_DELETED */
+  /** Ends the reply. Its last text and its end go into its stream in one commit, which decides how it ended; the assistant's
+   *  message and the release of the turn follow, and are made up for by any process should this one die in between.
+   *  Repeating it returns the same message. @throws ABORTED TURN_LOST if the turn was taken over; FAILED_PRECONDITION CONVERSATION_DELETED */
   finish(ending: TurnEnding): Promise<Message>
 }
 

@@ -55,6 +55,7 @@ export function forkTests(stage: Stage): void {
     await store.append(fork.id, [user('three')])
     await store.delete(id)
     assert.deepEqual(textsOf(await store.messages(fork.id)), ['one', 'two', 'three'])
+    await assert.rejects(store.redact(fork.id, 1), { reason: 'MESSAGE_SHARED', message: /was deleted/ })
   })
 
   it('leaves shared messages to the conversation that owns them, and shows what that does', async () => {

@@ -167,7 +167,7 @@ export function replyTests(stage: Stage): void {
     assert.equal((await documents.log('replies').read(turn.replyId)).length, 1)
     const message = await turn.finish({ status: 'complete' })
     await store.sweep()
-    assert.equal((await documents.log('replies').read(turn.replyId)).length, 2)
+    assert((await documents.log('replies').read(turn.replyId)).length >= 2)
     assert.deepEqual(textsOf([message]), ['kept'])
   })
 

@@ -27,7 +27,7 @@ export function takeoverTests(stage: Stage): void {
       await turn.flushed()
       await taken(store, turn.replyId)
       const [, message] = await store.messages(id)
-      assert.deepEqual(message?.reply, { id: turn.replyId, status: 'interrupted', model: 'm' })
+      assert.deepEqual(message?.reply, { id: turn.replyId, replyTo: 1, status: 'interrupted', model: 'm' })
       assert.deepEqual(message.parts, words.length === 0 ? [] : [{ type: 'text', text: words.join('') }])
       const { text, status } = await follow(store, turn.replyId)
       assert.deepEqual([text, status], [words.join(''), 'interrupted'])
@@ -35,6 +35,74 @@ export function takeoverTests(stage: Stage): void {
       assert.equal((await takeTurn(store, id, { messages: [user('q2')] })).token, 2)
     })
   }
+
+  it('goes on from every state in which a process can die', async () => {
+    const { store, documents } = stage
+    const turns = documents.collection<Record<string, unknown>>('turns')
+    const messages = documents.log<unknown>('messages')
+    const replies = documents.log<unknown>('replies')
+    const holder = await stage.open({ cancelPollMs: 60_000 })
+    const start = async () => {
+      const id = await stage.conversation()
+      const turn = await takeTurn(holder, id, { messages: [user('q')], ...abandoned })
+      turn.write('half')
+      await turn.flushed()
+      const reply = { id: turn.replyId, replyTo: 1, status: 'complete' }
+      const data = { role: 'assistant', parts: [{ type: 'text', text: 'half' }], reply }
+      return {
+        id,
+        turn,
+        end: { kind: 'end', reply, before: [], after: [] },
+        message: { key: `reply:${turn.replyId}`, data },
+      }
+    }
+
+    const acquired = await stage.conversation('before')
+    const held = { status: 'active', token: 1, replyId: `${acquired}.2.1`, processId: 'dead', nonce: 'n', key: 'q1' }
+    await turns.put(acquired, { ...held, leaseMs: 100, renewals: 0 })
+    await until(async () => {
+      await store.recover()
+      return (await store.get(acquired)).activeReplyId === undefined
+    })
+    assert.deepEqual(textsOf(await store.messages(acquired)), ['before'])
+    const next = await takeTurn(store, acquired, { messages: [{ ...user('q'), key: 'q1' }] })
+    assert.deepEqual([next.token, next.replyTo], [2, 2])
+
+    const ended = await start()
+    await replies.append(ended.turn.replyId, [{ data: ended.end }])
+    const told = await start()
+    await replies.append(told.turn.replyId, [{ data: told.end }])
+    await messages.append(told.id, [told.message])
+    for (const { id, turn } of [ended, told]) {
+      await taken(store, turn.replyId)
+      await until(async () => {
+        await store.recover()
+        return (await store.get(id)).activeReplyId === undefined
+      })
+      const all = await store.messages(id)
+      assert.deepEqual(textsOf(all), ['q', 'half'])
+      assert.deepEqual(all[1]?.reply, { id: turn.replyId, replyTo: 1, status: 'complete' })
+      const { text, status } = await follow(store, turn.replyId)
+      assert.deepEqual([text, status], ['half', 'complete'])
+      assert.equal((await store.beginTurn(id, { messages: [user('q2')] })).started, true)
+    }
+  })
+
+  it('shows the end of a reply whose process died before it could append the message', async () => {
+    const { store, documents } = stage
+    const id = await stage.conversation()
+    const turn = await takeTurn(await stage.open({ cancelPollMs: 60_000 }), id, { messages: [user('q')] })
+    turn.write('text')
+    await turn.flushed()
+    const reply = { id: turn.replyId, replyTo: 1, status: 'complete' }
+    await documents
+      .log<unknown>('replies')
+      .append(turn.replyId, [{ data: { kind: 'end', reply, before: [], after: [] } }])
+    const { text, status } = await follow(store, turn.replyId)
+    assert.deepEqual([text, status], ['text', 'complete'])
+    assert.deepEqual(textsOf(await store.messages(id)), ['q', 'text'])
+    assert.equal((await store.replyState(turn.replyId)).status, 'complete')
+  })
 
   it('ends an abandoned turn as cancelled when that had been asked for', async () => {
     const { store } = stage

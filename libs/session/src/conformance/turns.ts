@@ -16,7 +16,7 @@ export function turnTests(stage: Stage): void {
     const usage = { inputTokens: 3, outputTokens: 2 }
     const message = await turn.finish({ status: 'complete', usage, finishReason: 'stop' })
     assert.deepEqual([message.seq, message.role, textsOf([message])], [2, 'assistant', ['Because.']])
-    const reply = { id: turn.replyId, status: 'complete', model: 'oracle', usage, finishReason: 'stop' }
+    const reply = { id: turn.replyId, replyTo: 1, status: 'complete', model: 'oracle', usage, finishReason: 'stop' }
     assert.deepEqual(message.reply, reply)
     assert.deepEqual(await store.message(id, 2), message)
     assert.deepEqual(await turn.finish({ status: 'complete' }), message)
