@@ -22,6 +22,8 @@ const deadHeartbeatMs = 30_000
 const watchMs = 2 * heartbeatMs + 1_000
 /** How long others are given to finish taking the folder; it takes them less than a millisecond. */
 const patienceMs = 10_000
+/** Stands for the token of an owner whose file holds none. */
+const unreadable = 'unreadable'
 
 interface Owner extends ProcessIdentity {
   /** Of this one taking of the lock. */
@@ -123,7 +125,9 @@ function removeRemains(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith('owner.json.')) continue
     const remains = read(join(folder, name))
-    if (remains !== undefined && livenessOf(remains) === 'gone') tryUnlink(join(folder, name))
+    // What cannot be read may be a candidate that its process has made and not written yet.
+    if (remains === undefined || remains.token === unreadable) continue
+    if (livenessOf(remains) === 'gone') tryUnlink(join(folder, name))
   }
 }
 
@@ -172,7 +176,7 @@ function read(file: string): Owner | undefined {
   } catch {
     // Not JSON: as below.
   }
-  return { pid: 0, hostname: thisProcess().hostname, token: 'unreadable', since: 'unknown' }
+  return { pid: 0, hostname: thisProcess().hostname, token: unreadable, since: 'unknown' }
 }
 
 function isOwner(value: unknown): value is Owner {

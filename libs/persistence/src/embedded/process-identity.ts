@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /** What tells one process from every other, also from a later one with the same id. What a system cannot tell is left out
@@ -35,15 +35,26 @@ export function livenessOf(other: ProcessIdentity): Liveness {
   if (other.hostname !== own.hostname && (!sameBoot || own.bootId === undefined)) return 'on another machine'
   if (!sameBoot && other.bootId !== undefined) return 'gone'
   if (other.pidNamespace !== undefined && other.pidNamespace !== own.pidNamespace) return 'elsewhere on this machine'
-  if (!exists(other.pid)) return 'gone'
+  if (!exists(other.pid) || isZombie(other.pid)) return 'gone'
   const startedAt = startTicks(other.pid)
   return other.startedAt !== undefined && startedAt !== undefined && other.startedAt !== startedAt ? 'gone' : 'running'
 }
 
 function startTicks(pid: number): string | undefined {
+  return statFields(pid)?.[19]
+}
+
+/** Dead, and not yet waited for by its parent, which in a container may be never. Its other threads are over as well: as long
+ *  as one of them writes, it is listed. */
+function isZombie(pid: number): boolean {
+  const threads = readOr(() => readdirSync(`/proc/${pid}/task`))
+  return statFields(pid)?.[0] === 'Z' && threads?.length === 1
+}
+
+/** From the third field on: the second, the name in parentheses, may hold spaces and parentheses. */
+function statFields(pid: number): string[] | undefined {
   const stat = readOr(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  // The second field, the name in parentheses, may hold spaces and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function exists(pid: number): boolean {
@@ -55,7 +66,7 @@ function exists(pid: number): boolean {
   }
 }
 
-function readOr(read: () => string): string | undefined {
+function readOr<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch {
