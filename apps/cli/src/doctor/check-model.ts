@@ -14,7 +14,7 @@ export async function checkModel(config: Config): Promise<Check> {
         status: 'ok',
         detail: 'recall: no language model, replies quote what the user said before',
         advice:
-          'for a language model set HOLDFAST_MODEL_BASE_URL (any OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1) and HOLDFAST_MODEL_NAME',
+          'for a language model set HOLDFAST_MODEL_BASE_URL (an OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1) and HOLDFAST_MODEL_NAME',
       }
     }
     const { ok, detail, error } = await model.check()
