@@ -95,7 +95,7 @@ export function checkMetadata(value: unknown, field: string): Record<string, str
     checkText(text, `${field}[${JSON.stringify(key)}]`, { min: 0, max: maxMetadata.value })
   }
   // fromEntries defines own properties, a key `__proto__` among them.
-  return Object.fromEntries(entries) as Record<string, string>
+  return Object.fromEntries(entries)
 }
 
 export function checkSeq(value: unknown, field: string): Message['seq'] {

@@ -157,12 +157,17 @@ class DataComparison {
     return this.#segments.length === 1 ? atTheEnd : `(${atTheEnd} or ${this.#arrayOnTheWay})`
   }
 
+  /** Equality names all three expressions, so that the rest of an index behind them is in order. */
   #plain(op: ComparisonOperator, value: string | number | boolean): string {
     const { rank, number, text } = this.#field
     const sql = operators[op]
-    if (typeof value === 'string') return `(${rank} = 3 and ${text} ${sql} ${this.#parameters.text(escapeText(value))})`
-    if (typeof value === 'boolean') return `(${rank} = 6 and ${number} ${sql} ${value ? 1 : 0})`
-    return `(${rank} = 2 and ${number} ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')})`
+    const noText = op === 'eq' ? ` and ${text} = ''` : ''
+    if (typeof value === 'string') {
+      const noNumber = op === 'eq' ? ` and ${number} = 0` : ''
+      return `(${rank} = 3${noNumber} and ${text} ${sql} ${this.#parameters.text(escapeText(value))})`
+    }
+    if (typeof value === 'boolean') return `(${rank} = 6 and ${number} ${sql} ${value ? 1 : 0}${noText})`
+    return `(${rank} = 2 and ${number} ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')}${noText})`
   }
 
   #isNull(): string {
