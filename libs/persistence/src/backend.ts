@@ -201,8 +201,9 @@ export interface LogOperations {
   /** Deletes all entries that no branch needs and leaves a tombstone. `false`: there was no such stream. */
   remove(log: string, stream: StreamKey): Promise<boolean>
   /** Replaces the data of one entry for good, keeping seq, key and at; the key still answers a repeated append of the
-   *  original data. `undefined`: no such entry in this stream itself (entries of a branch's past belong to its parent). */
-  amend(log: string, stream: StreamKey, seq: number, json: string): Promise<StoredEntry | undefined>
+   *  original data. `undefined`: no such entry in this stream itself (entries of a branch's past belong to its parent).
+   *  `forget`: nothing that the original data could be guessed from is kept; the key then answers any data. */
+  amend(log: string, stream: StreamKey, seq: number, json: string, forget?: boolean): Promise<StoredEntry | undefined>
 }
 
 export interface BlobRecord {

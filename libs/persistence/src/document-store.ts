@@ -136,7 +136,15 @@ export interface Log<T> {
   /** Deletes the stream and leaves a tombstone: a later append gets FAILED_PRECONDITION. `false`: there was none. */
   remove(stream: string): Promise<boolean>
   /** Replaces the data of an entry for good (edit, redaction). `undefined`: the stream has no such entry of its own. */
-  amend(stream: string, seq: number, data: T): Promise<Entry<T> | undefined>
+  amend(
+    stream: string,
+    seq: number,
+    data: T,
+    options?: {
+      /** Keeps no digest of the original data, so that it cannot be guessed; its key then answers an append of any data. */
+      readonly forget?: boolean
+    },
+  ): Promise<Entry<T> | undefined>
 }
 
 export interface Blob extends Omit<BlobRecord, 'createdAt'> {

@@ -135,12 +135,19 @@ export class StoredLog<T> implements Log<T> {
     return removed
   }
 
-  async amend(stream: string, seq: number, data: T): Promise<Entry<T> | undefined> {
+  async amend(
+    stream: string,
+    seq: number,
+    data: T,
+    options: { readonly forget?: boolean } = {},
+  ): Promise<Entry<T> | undefined> {
     const key = this.#key(stream)
     const at = checkInteger(seq, 'seq', 1)
     const json = encodeJson(data)
+    checkOptions(options, ['forget'])
+    const forget = checkBoolean(options.forget ?? false, 'forget')
     await this.#target.ready()
-    const amended = await this.#target.operations.amend(this.name, key, at, json)
+    const amended = await this.#target.operations.amend(this.name, key, at, json, forget)
     return amended === undefined ? undefined : { ...entryOf(amended), data }
   }
 

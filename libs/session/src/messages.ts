@@ -121,7 +121,12 @@ export class Messages {
         if (record === undefined) return messageOf(entry)
         const [event] = await tx.changes.append(id, [{ data: { seq, kind } }])
         if (event === undefined) throw new HoldfastError('INTERNAL', `The change of message ${seq} was not stored`)
-        const amended = await tx.messages.amend(id, seq, { ...record, editedAt: event.at.getTime() })
+        const amended = await tx.messages.amend(
+          id,
+          seq,
+          { ...record, editedAt: event.at.getTime() },
+          { forget: kind === 'redacted' },
+        )
         if (amended === undefined) throw noMessage(id, seq)
         return messageOf(amended)
       }),

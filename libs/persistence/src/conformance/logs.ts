@@ -364,6 +364,18 @@ export function testLogs(suite: Suite): void {
       assert.equal((await log.head('s')).next, 2)
     })
 
+    it('that forgets keeps nothing to compare with: its key answers any data', async () => {
+      const log = open()
+      await log.append('s', [{ key: 'k', data: { text: 'secret' } }])
+      await log.amend('s', 1, { text: 'edited' })
+      await log.amend('s', 1, { text: '' }, { forget: true })
+      for (const text of ['secret', 'a guess', '']) {
+        const [entry] = await log.append('s', [{ key: 'k', data: { text } }])
+        assert.deepEqual([entry?.seq, entry?.data], [1, { text: '' }])
+      }
+      assert.equal((await log.head('s')).next, 2)
+    })
+
     it('of an entry that is not there is undefined', async () => {
       const log = open()
       assert.equal(await log.amend('none', 1, 'x'), undefined)

@@ -119,12 +119,12 @@ export class MemoryLogs implements LogOperations {
     })
   }
 
-  amend(log: string, key: StreamKey, seq: number, json: string): Promise<StoredEntry | undefined> {
+  amend(log: string, key: StreamKey, seq: number, json: string, forget = false): Promise<StoredEntry | undefined> {
     return this.#run(() => {
       const stream = this.#live(log, key)
       const before = stream?.entries.get(seq)
       if (stream === undefined || before === undefined || seq < stream.first) return undefined
-      const after = amended(before, json)
+      const after = amended(before, json, forget)
       stream.add(after)
       this.#journal.record(() => stream.add(before))
       return storedOf(after)

@@ -96,12 +96,15 @@ export class Stream {
 
 /** Whether an append repeats the entry: the same value, whatever the order of keys. */
 export function repeats(entry: MemoryEntry, json: string): boolean {
+  if (entry.originalDigest === forgotten) return true
   if (entry.originalDigest !== undefined) return entry.originalDigest === digest(json)
   return entry.json === json || canonical(entry.json) === canonical(json)
 }
 
-export function amended(entry: MemoryEntry, json: string): MemoryEntry {
-  return { ...entry, json, originalDigest: entry.originalDigest ?? digest(entry.json) }
+const forgotten = ''
+
+export function amended(entry: MemoryEntry, json: string, forget: boolean): MemoryEntry {
+  return { ...entry, json, originalDigest: forget ? forgotten : (entry.originalDigest ?? digest(entry.json)) }
 }
 
 function canonical(json: string): string {

@@ -9,7 +9,8 @@ import { logTables, quoteIdentifier } from './names.js'
  *  - `removed_at`: the tombstone.
  *  - `unswept`: entries may still be stored that are not part of any stream, see log-sweep.ts.
  *
- *  `key` answers repeated appends, `digest` is the sha256 of the data before its first amendment, for the same purpose. */
+ *  `key` answers repeated appends, `digest` is the sha256 of the data before its first amendment, for the same purpose;
+ *  empty after an erasure, which leaves nothing that the data could be guessed from. */
 export function logDdl(name: string): string[] {
   const { entries, streams } = logTables(name)
   return [

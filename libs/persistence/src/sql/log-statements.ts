@@ -23,7 +23,7 @@ export interface LogStatements {
   readonly readBranchReverse: string
   /** tenant, stream → a row if it was made */
   readonly create: PreparedText
-  /** tenant, stream, seq, data → key, at */
+  /** tenant, stream, seq, data, whether to forget → key, at */
   readonly amend: PreparedText
 }
 
@@ -110,6 +110,7 @@ export function logStatements(log: string): LogStatements {
            select * from ${streams} x where x.tenant = c.tenant and x.stream = c.parent offset 0) p)
        select c.place, e.seq, e.at, e.data,
          case when e.digest is null then e.data = u.data::jsonb
+              when e.digest = ''::bytea then true
               else e.digest = sha256(convert_to(u.data::jsonb::text, 'UTF8')) end
        from chain c join u on u.place = c.place cross join lateral (
          select * from ${entries} x where x.tenant = c.tenant and x.stream = c.stream and x.key = u.key offset 0) e
@@ -126,7 +127,8 @@ export function logStatements(log: string): LogStatements {
     amend: prepared(
       'amend',
       `update ${entries} e
-       set data = $4::text::jsonb, digest = coalesce(e.digest, sha256(convert_to(e.data::text, 'UTF8')))
+       set data = $4::text::jsonb, digest = case when $5::boolean then ''::bytea
+         else coalesce(e.digest, sha256(convert_to(e.data::text, 'UTF8'))) end
        from ${streams} s
        where e.tenant = $1 and e.stream = $2 and e.seq = $3
          and s.tenant = $1 and s.stream = $2 and s.removed_at is null and s.first <= e.seq

@@ -91,8 +91,14 @@ export class SqlLogs implements LogOperations {
     return removeStream(this.#connection, log, key)
   }
 
-  async amend(log: string, key: StreamKey, seq: number, json: string): Promise<StoredEntry | undefined> {
-    const values = [key.tenant, key.stream, seq, escapeForJsonb(json)]
+  async amend(
+    log: string,
+    key: StreamKey,
+    seq: number,
+    json: string,
+    forget = false,
+  ): Promise<StoredEntry | undefined> {
+    const values = [key.tenant, key.stream, seq, escapeForJsonb(json), forget]
     const [row] = await this.#connection.query({ ...this.#of(log).amend, values })
     return row === undefined ? undefined : { seq, ...keyOf(row[0]), at: Number(row[1]), json }
   }
