@@ -14,8 +14,6 @@ export interface CoalescerOptions<Call, Result> {
   readonly maxCalls?: number
   /** Most bytes in a batch (a single larger call still goes, alone); default 4 MiB. */
   readonly maxBytes?: number
-  /** Round trips under way at once; default 1. */
-  readonly maxConcurrent?: number
 }
 
 interface Waiting<Call, Result> {
@@ -41,7 +39,7 @@ const failsTogether: ReadonlySet<string> = new Set([
 export class Coalescer<Call, Result> {
   readonly #options: CoalescerOptions<Call, Result>
   #queue: Waiting<Call, Result>[] = []
-  #underWay = 0
+  #isUnderWay = false
   #scheduled = false
   readonly #idle: (() => void)[] = []
 
@@ -58,7 +56,7 @@ export class Coalescer<Call, Result> {
 
   /** Resolves when nothing waits and nothing is under way. */
   async drain(): Promise<void> {
-    while (this.#queue.length > 0 || this.#underWay > 0) {
+    while (this.#queue.length > 0 || this.#isUnderWay) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
@@ -66,7 +64,7 @@ export class Coalescer<Call, Result> {
   /** nextTick runs after all pending promise reactions: callers that were just answered and call again at once join the next
    *  batch, where sending without it would alternate between batches of 1 and of all the others. */
   #schedule(): void {
-    if (this.#scheduled || this.#underWay >= (this.#options.maxConcurrent ?? 1)) return
+    if (this.#scheduled || this.#isUnderWay || this.#queue.length === 0) return
     this.#scheduled = true
     process.nextTick(() => {
       this.#scheduled = false
@@ -75,15 +73,12 @@ export class Coalescer<Call, Result> {
   }
 
   #start(): void {
-    while (this.#queue.length > 0 && this.#underWay < (this.#options.maxConcurrent ?? 1)) {
-      const batch = this.#take()
-      this.#underWay += 1
-      void this.#runBatch(batch).finally(() => {
-        this.#underWay -= 1
-        this.#schedule()
-        if (this.#queue.length === 0 && this.#underWay === 0) for (const wake of this.#idle.splice(0)) wake()
-      })
-    }
+    this.#isUnderWay = true
+    void this.#runBatch(this.#take()).finally(() => {
+      this.#isUnderWay = false
+      this.#schedule()
+      if (this.#queue.length === 0) for (const wake of this.#idle.splice(0)) wake()
+    })
   }
 
   #take(): Waiting<Call, Result>[] {

@@ -43,13 +43,12 @@ export class CoalescedDocuments implements DocumentAccess {
   readonly #remove: Coalescer<DeleteRow, number | undefined>
   readonly #modify: Coalescer<ModifyCall, Modified | 'raced'>
 
-  constructor(collection: string, operations: DocumentOperations, maxConcurrent = 1) {
+  constructor(collection: string, operations: DocumentOperations) {
     const gatekeeper = oncePerKey
-    this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys), maxConcurrent })
+    this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys) })
     this.#upsert = new Coalescer<InsertRow, Written>({
       run: (rows) => upsertFolded(collection, operations, rows),
       weigh,
-      maxConcurrent,
     })
     this.#insert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => operations.insert(collection, rows),

@@ -42,8 +42,7 @@ class Engine {
   documents(collection: string): CoalescedDocuments {
     const known = this.#documents.get(collection)
     if (known !== undefined) return known
-    // A server works on two batches at once, one waiting for the disk; the embedded database on one.
-    const lanes = new CoalescedDocuments(collection, this.backend.documents, this.backend.kind === 'postgres' ? 2 : 1)
+    const lanes = new CoalescedDocuments(collection, this.backend.documents)
     this.#documents.set(collection, lanes)
     return lanes
   }

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { SqlCell, SqlRow, Statement } from '../sql/driver.js'
 import { type CellParser, cellParser } from './cells.js'
+import { giveBuffer, takeBuffer } from './message-buffers.js'
 import { type MessageOptions, queryMessage, statementMessage } from './statement-message.js'
 
 /** One statement at a `pg` client, in place of pg's own Query: parameters go in binary where that is cheaper, one write for
@@ -10,13 +11,13 @@ export class StatementRun implements pg.Submittable {
   /** Whether any of it was given to the socket. */
   sent = false
   columns: readonly CellParser[] | undefined
-  readonly #message: Buffer
+  readonly #message: Buffer<ArrayBuffer>
   readonly #settle: (error: unknown, rows: SqlRow[]) => void
   readonly #rows: SqlRow[] = []
   #unreadable: { readonly error: unknown } | undefined
 
   private constructor(
-    message: Buffer,
+    message: Buffer<ArrayBuffer>,
     columns: readonly CellParser[] | undefined,
     settle: (error: unknown, rows: SqlRow[]) => void,
   ) {
@@ -31,7 +32,7 @@ export class StatementRun implements pg.Submittable {
     columns: readonly CellParser[] | undefined,
     settle: (error: unknown, rows: SqlRow[]) => void,
   ): StatementRun {
-    return new StatementRun(statementMessage(statement, options), columns, settle)
+    return new StatementRun(statementMessage(statement, options, takeBuffer), columns, settle)
   }
 
   static ofScript(text: string, settle: (error: unknown, rows: SqlRow[]) => void): StatementRun {
@@ -41,7 +42,11 @@ export class StatementRun implements pg.Submittable {
   submit(connection: pg.Connection): Error | null {
     if (!connection.stream.writable) return new Error('The connection was closed')
     this.sent = true
-    connection.stream.write(this.#message)
+    const message = this.#message
+    connection.stream.write(message, (error) => {
+      // After a failure something of the socket may still hold it.
+      if (!error) giveBuffer(message)
+    })
     return null
   }
 

@@ -15,7 +15,7 @@ import type { Predicate } from '../query/predicate.js'
 import { ensureCollection } from './collection-ddl.js'
 import { countStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements } from './document-statements.js'
-import type { SqlCell, SqlConnection, SqlRow } from './driver.js'
+import type { SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
 import type { Schema } from './schema.js'
@@ -63,7 +63,7 @@ export class SqlDocuments implements DocumentOperations {
         textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
       ],
     })
-    return matchUp(rows, answered).map((result, index) => {
+    return matchUp(sorted, answered, written).map((result, index) => {
       if (result === undefined) throw new HoldfastError('INTERNAL', `The put of ${rows[index]?.id} was not answered`)
       return result
     })
@@ -80,7 +80,7 @@ export class SqlDocuments implements DocumentOperations {
         textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
       ],
     })
-    return matchUp(rows, answered)
+    return matchUp(sorted, answered, written)
   }
 
   async replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]> {
@@ -95,7 +95,7 @@ export class SqlDocuments implements DocumentOperations {
         textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
       ],
     })
-    return matchUp(rows, answered)
+    return matchUp(sorted, answered, written)
   }
 
   async remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]> {
@@ -108,8 +108,7 @@ export class SqlDocuments implements DocumentOperations {
         int8Array(sorted.map(({ row }) => row.ifVersion ?? null)),
       ],
     })
-    const versions = new Map(answered.map(([tenant, id, version]) => [rowName(tenant, id), Number(version)]))
-    return rows.map((row) => versions.get(nameOf(row)))
+    return matchUp(sorted, answered, (_, [version]) => Number(version))
   }
 
   async fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
@@ -154,23 +153,43 @@ export class SqlDocuments implements DocumentOperations {
   }
 }
 
-const nameOf = ({ tenant, id }: Key): string => rowName(tenant, id)
-
-function rowName(tenant: SqlCell | undefined, id: SqlCell | undefined): string {
-  return `${String(tenant)}\0${String(id)}`
+/** The rows in an order that all processes share, and where each stood. */
+function inKeyOrder<Row extends Key>(rows: readonly Row[]): Sorted<Row>[] {
+  const sorted = rows.map((row, index) => ({ row, index }))
+  return sorted.length === 1 ? sorted : sorted.sort((a, b) => compareKeys(a.row, b.row))
 }
 
-function inKeyOrder<Row extends Key>(rows: readonly Row[]): { readonly row: Row; readonly name: string }[] {
-  const named = rows.map((row) => ({ row, name: nameOf(row) }))
-  if (named.length > 1) named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  return named
+interface Sorted<Row> {
+  readonly row: Row
+  readonly index: number
 }
 
-/** Rows of a batch come back as tenant, id, version, created, updated, in any order. */
-function matchUp(rows: readonly Key[], answered: readonly SqlRow[]): (Written | undefined)[] {
-  const results = new Map<string, Written>()
-  for (const [tenant, id, ...rest] of answered) results.set(rowName(tenant, id), written(String(id), rest))
-  return rows.map((row) => results.get(nameOf(row)))
+function compareKeys(a: Key, b: Key): number {
+  if (a.tenant !== b.tenant) return a.tenant < b.tenant ? -1 : 1
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+/** Answers come as tenant, id and the rest, for some of the rows. They have always been seen in the order that was sent, which
+ *  costs nothing to check and is not relied on. */
+function matchUp<Row extends Key, R>(
+  sorted: readonly Sorted<Row>[],
+  answered: readonly SqlRow[],
+  read: (id: string, rest: SqlRow) => R,
+): (R | undefined)[] {
+  const results: (R | undefined)[] = sorted.map(() => undefined)
+  let next = 0
+  for (const [tenant, id, ...rest] of answered) {
+    const isOf = ({ row }: Sorted<Row>) => row.id === id && row.tenant === tenant
+    let at = next
+    while (at < sorted.length && !isOf(sorted[at] as Sorted<Row>)) at += 1
+    if (at === sorted.length) at = sorted.findIndex(isOf)
+    const found = sorted[at]
+    if (found === undefined)
+      throw new HoldfastError('INTERNAL', `The database answered for ${String(id)}, which nobody asked for`)
+    results[found.index] = read(found.row.id, rest)
+    next = at + 1
+  }
+  return results
 }
 
 function written(id: string, row: SqlRow | undefined): Written {
