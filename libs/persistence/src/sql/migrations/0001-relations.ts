@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /** What collections and logs exist, and how their indexes were declared when they were last made. */
 export const relations: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /** The bytes of a blob lie in chunks under the upload that brought them; the blob's row makes them visible, whole. Chunks without
  *  such a row are of an upload under way, or of one that was killed: `created_at` tells which. Stored as they are (external), because
