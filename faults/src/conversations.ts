@@ -46,6 +46,7 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
     const acknowledged = new Map<string, Map<string, Acknowledged>>(ids.map((id) => [id, new Map()]))
     let stopping = false
     let retries = 0
+    let answers = 0
     const writing = Array.from({ length: writers }, async (_, writer) => {
       for (let n = 0; !stopping; n += 1) {
         const conversationId = ids[(writer + n) % ids.length] ?? ''
@@ -59,11 +60,12 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
               parts: [{ content: { $case: 'text', value: text } }],
             })
             acknowledged.get(conversationId)?.set(key, { seq: message?.seq ?? 0, text })
+            answers += 1
             break
           } catch (error) {
             if (!isPassing(error)) throw error
             retries += 1
-            await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 20))
+            await pause(20 + Math.random() * 30)
           }
         }
       }
@@ -72,12 +74,15 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
     let restartMs = 0
     const killing = (async () => {
       for (let kill = 1; kill <= kills; kill += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 50 + random() * 450))
+        // In the middle of the writing, not before the writers are back.
+        await until(() => answers >= writers * 4)
+        await pause(random() * 300)
         await server.kill()
+        answers = 0
         restartMs = Math.max(restartMs, await server.start())
         if (kill % 10 === 0) report(`${store}: ${kill} of ${kills} kills`)
       }
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await until(() => answers >= writers)
       stopping = true
     })()
     await Promise.all([killing, failure])
@@ -92,6 +97,18 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
     return { acknowledged: total, ...counts, kills, retries, restart_ms_max: Math.round(restartMs) }
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 60_000
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('The writers did not come back within a minute')
+    await pause(2)
   }
 }
 
