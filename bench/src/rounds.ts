@@ -41,8 +41,9 @@ export async function compare(
   options: { readonly concurrency: number; readonly rounds: number; readonly ms: number },
 ): Promise<Comparison> {
   const { concurrency, rounds, ms } = options
-  await measure(baseline, concurrency, ms / 2)
-  await measure(subject, concurrency, ms / 2)
+  // Until the compiler has seen enough of both; the longer code path needs longer.
+  await measure(baseline, concurrency, ms * 2)
+  await measure(subject, concurrency, ms * 2)
   const subjects: number[] = []
   const baselines: number[] = []
   for (let round = 0; round < rounds; round += 1) {

@@ -15,6 +15,8 @@ export interface LogChange extends StreamKey {
 export interface LogNotifier {
   /** Call it after the change is durable. */
   notify(change: LogChange): void
+  /** Whether anybody would hear of a change to this log. */
+  isWatched(log: string): boolean
 }
 
 export interface LogHubOptions {
@@ -51,6 +53,10 @@ export class LogHub implements LogNotifier {
   /** Tails under way. */
   get tails(): number {
     return this.#all().length
+  }
+
+  isWatched(log: string): boolean {
+    return this.#watches.has(log)
   }
 
   notify({ log, head, entries, removed, ...key }: LogChange): void {

@@ -190,7 +190,8 @@ class TransactionScope implements Scope {
       name,
       tenant: this.tenantId,
       operations: this.#tx.logs,
-      hub: { notify: (change) => void this.#changes.push(change) },
+      // Who watches is asked after the commit.
+      hub: { notify: (change) => void this.#changes.push(change), isWatched: () => true },
       ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
     })
   }

@@ -38,13 +38,12 @@ export class Messages {
 
   /** The entries that make the messages, with a key for each, so that an append whose outcome is unknown can be repeated. */
   async prepare(messages: readonly CheckedMessage[]): Promise<EntryToAppend[]> {
-    const parts = await Promise.all(
-      messages.map((message, index) => this.#withSizes(message.parts, `messages[${index}].parts`)),
-    )
-    return messages.map(({ key, role, parts: given }, index) => ({
-      key: key ?? randomUUID(),
-      data: { role, parts: parts[index] ?? given },
-    }))
+    const entries: EntryToAppend[] = []
+    for (const [index, { key, role, parts: given }] of messages.entries()) {
+      const parts = given.some(namesBlob) ? await this.#withSizes(given, `messages[${index}].parts`) : given
+      entries.push({ key: key ?? randomUUID(), data: { role, parts } })
+    }
+    return entries
   }
 
   touched(id: string, messages: readonly Message[]): void {
@@ -142,7 +141,7 @@ export class Messages {
     const { blobs } = this.#context.store
     return Promise.all(
       parts.map(async (part, index) => {
-        if (!('hash' in part)) return part
+        if (!namesBlob(part)) return part
         const blob = await blobs.stat(part.hash)
         if (blob === undefined)
           throw invalidField(`${field}[${index}].hash`, 'names no stored blob: put the bytes first')
@@ -161,6 +160,10 @@ export async function appendTo(shapes: Shapes, id: string, entries: readonly Ent
     if (isRemoved(error)) throw conversationDeleted(id, error)
     throw error
   }
+}
+
+function namesBlob(part: Part): part is Part & { readonly hash: string } {
+  return 'hash' in part
 }
 
 async function isThere(context: StoreContext, id: string): Promise<boolean> {
