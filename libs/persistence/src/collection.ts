@@ -281,8 +281,7 @@ function updated(json: string, update: ParsedUpdate): string | undefined {
   return next === JSON.stringify(before) ? undefined : next
 }
 
-function withData<T>(written: Written, data: T): Document<T> {
-  const { id, version, createdAt, updatedAt } = written
+function withData<T>({ id, version, createdAt, updatedAt }: Written, data: T): Document<T> {
   return { id, version, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), data }
 }
 

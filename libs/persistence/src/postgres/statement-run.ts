@@ -54,15 +54,15 @@ export class StatementRun implements pg.Submittable {
     this.columns = message.fields.map((field) => cellParser(field.dataTypeID))
   }
 
-  handleDataRow(message: { readonly fields: readonly (string | null)[] }): void {
+  handleDataRow(message: { readonly fields: (string | null)[] }): void {
     if (this.#unreadable !== undefined) return
-    const { fields } = message
     const columns = this.columns ?? []
-    const row: SqlCell[] = Array.from({ length: fields.length })
+    // The texts are read in place: nobody else sees the message.
+    const row: SqlCell[] = message.fields
     try {
-      for (let i = 0; i < fields.length; i++) {
-        const text = fields[i]
-        row[i] = text === null || text === undefined ? null : (columns[i]?.(text) ?? text)
+      for (let i = 0; i < row.length; i++) {
+        const text = row[i]
+        if (typeof text === 'string') row[i] = columns[i]?.(text) ?? text
       }
     } catch (error) {
       this.#unreadable = { error }

@@ -123,11 +123,10 @@ export class SqlDocuments implements DocumentOperations {
       values: [textArray(keys.map(({ tenant }) => tenant)), textArray(keys.map(({ id }) => id))],
     })
     const found = keys.map((): StoredDocument | undefined => undefined)
-    for (const [version, createdAt, updatedAt, json, place] of rows) {
-      const index = Number(place) - 1
+    for (const row of rows) {
+      const index = Number(row[4]) - 1
       const id = keys[index]?.id
-      if (id !== undefined)
-        found[index] = stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, json ?? null])
+      if (id !== undefined) found[index] = stored(id, row)
     }
     return found
   }
@@ -198,5 +197,11 @@ function written(id: string, row: SqlRow | undefined): Written {
 }
 
 function stored(id: string, row: SqlRow): StoredDocument {
-  return { ...written(id, row), json: unescapeFromJsonb(String(row[3])) }
+  return {
+    id,
+    version: Number(row[0]),
+    createdAt: Number(row[1]),
+    updatedAt: Number(row[2]),
+    json: unescapeFromJsonb(String(row[3])),
+  }
 }
