@@ -46,6 +46,11 @@ export interface IndexDefinition {
   readonly unique: boolean
 }
 
+/** What is declared of a collection, by all callers of this process together. */
+export interface CollectionSpec {
+  readonly indexes: readonly IndexDefinition[]
+}
+
 export interface Key {
   readonly tenant: string
   readonly id: string
@@ -107,7 +112,7 @@ export interface SortPosition {
 /** Every method answers in the order of its input; `undefined` means: no such document, or the condition did not hold. */
 export interface DocumentOperations {
   /** Makes the collection's table and indexes if they are not there. Safe when many processes do it at once. */
-  ensure(collection: string, indexes: readonly IndexDefinition[]): Promise<void>
+  ensure(collection: string, spec: CollectionSpec): Promise<void>
   upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]>
   /** `undefined`: the id is taken. */
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]>

@@ -1,4 +1,4 @@
-import { HoldfastError, invalidField } from '@holdfast/errors'
+import { asHoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend } from './backend.js'
 import type { DocumentStore } from './document-store.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
@@ -61,9 +61,7 @@ export function getDocumentStore(): Promise<DocumentStore> {
     (store) => forgetWhenClosed(store),
     (error: unknown) => {
       processWide = undefined
-      throw error instanceof HoldfastError
-        ? error
-        : new HoldfastError('INTERNAL', 'The store could not be opened', { cause: error })
+      throw asHoldfastError(error, 'The opening of the store')
     },
   )
   return processWide

@@ -1,11 +1,12 @@
-import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Backend, IndexDefinition } from './backend.js'
+import { HoldfastError } from '@holdfast/errors'
+import type { Backend, CollectionSpec } from './backend.js'
+import { mergeSpecs, parseCollectionOptions } from './collection-options.js'
 import type { CollectionOptions } from './document-store.js'
-import { checkOptions } from './options.js'
-import { parseDataPath } from './query/field-path.js'
+
+const noSpec: CollectionSpec = { indexes: [] }
 
 interface Relation {
-  indexes: IndexDefinition[]
+  spec: CollectionSpec
   made: boolean
   underWay: Promise<void> | undefined
 }
@@ -19,16 +20,15 @@ export class Relations {
     this.#backend = backend
   }
 
-  /** Notes the declared indexes; @returns what to await before the first statement. */
+  /** Notes what is declared; @returns what to await before the first statement. */
   collection(name: string, options: CollectionOptions = {}): () => Promise<void> {
     const relation = this.#of(`collection:${name}`)
-    checkOptions(options, ['indexes'])
-    for (const index of parseIndexes(options.indexes)) {
-      if (relation.indexes.some((known) => JSON.stringify(known) === JSON.stringify(index))) continue
-      relation.indexes.push(index)
+    const merged = mergeSpecs(relation.spec, parseCollectionOptions(options))
+    if (merged !== relation.spec) {
+      relation.spec = merged
       relation.made = false
     }
-    return () => this.#make(relation, () => this.#backend.documents.ensure(name, [...relation.indexes]))
+    return () => this.#make(relation, () => this.#backend.documents.ensure(name, relation.spec))
   }
 
   log(name: string): () => Promise<void> {
@@ -37,7 +37,7 @@ export class Relations {
   }
 
   /** The same inside a transaction, where tables cannot be made: notes what is missing and stops the transaction, which runs
-   *  again once `makeMissing` has made it. */
+   *  again once that has been made. */
   insideTransaction(
     missing: (() => Promise<void>)[],
     ready: () => Promise<void>,
@@ -53,17 +53,17 @@ export class Relations {
   #of(name: string): Relation {
     const known = this.#relations.get(name)
     if (known !== undefined) return known
-    const relation: Relation = { indexes: [], made: false, underWay: undefined }
+    const relation: Relation = { spec: noSpec, made: false, underWay: undefined }
     this.#relations.set(name, relation)
     return relation
   }
 
   async #make(relation: Relation, ensure: () => Promise<void>): Promise<void> {
     while (!relation.made) {
-      const declared = relation.indexes.length
+      const declared = relation.spec
       relation.underWay ??= ensure()
         .then(() => {
-          relation.made = relation.indexes.length === declared
+          relation.made = relation.spec === declared
         })
         .finally(() => {
           relation.underWay = undefined
@@ -76,21 +76,5 @@ export class Relations {
 export function relationMissing(): HoldfastError {
   return new HoldfastError('ABORTED', 'Tables have to be made before the transaction: it runs again by itself', {
     reason: 'RELATION_MISSING',
-  })
-}
-
-function parseIndexes(indexes: CollectionOptions['indexes'] = []): IndexDefinition[] {
-  if (!Array.isArray(indexes)) throw invalidField('indexes', 'must be an array')
-  return indexes.map((specification: { on: unknown; unique?: unknown }, index) => {
-    checkOptions(specification, ['on', 'unique'])
-    const { on, unique = false } = specification
-    const paths = Array.isArray(on) ? (on as unknown[]) : [on]
-    if (paths.length === 0) throw invalidField(`indexes[${index}].on`, 'must name a field')
-    if (typeof unique !== 'boolean') throw invalidField(`indexes[${index}].unique`, 'must be a boolean')
-    const fields = paths.map((path) => {
-      if (typeof path !== 'string') throw invalidField(`indexes[${index}].on`, 'must be a field path or several')
-      return parseDataPath(path, `indexes[${index}].on`)
-    })
-    return { on: fields, unique }
   })
 }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type {
+  CollectionSpec,
   DeleteRow,
   DocumentOperations,
   DocumentQuery,
@@ -53,7 +54,7 @@ export class MemoryDocuments implements DocumentOperations {
     return new MemoryDocuments(run, this.#journal, this.#clock, this.#tables)
   }
 
-  ensure(collection: string, indexes: readonly IndexDefinition[]): Promise<void> {
+  ensure(collection: string, { indexes }: CollectionSpec): Promise<void> {
     return this.#run(() => {
       const table = this.#table(collection)
       for (const { on, unique } of indexes) if (unique) this.#ensureUnique(table, on)

@@ -11,7 +11,7 @@ const readAll = { limit: 1_000, reverse: false }
 async function openWithClock(): Promise<{ backend: Backend; clock: { now: number } }> {
   const clock = { now: 1_000 }
   const backend = createMemoryBackend({ clock: () => clock.now })
-  await backend.documents.ensure('c', [])
+  await backend.documents.ensure('c', { indexes: [] })
   await backend.logs.ensure('l')
   return { backend, clock }
 }
@@ -72,7 +72,7 @@ describe('documents in memory', () => {
 
   it('take no row of a batch that breaks a unique index', async () => {
     const { backend } = await openWithClock()
-    await backend.documents.ensure('c', [{ on: [['a'], ['b', 'c']], unique: true }])
+    await backend.documents.ensure('c', { indexes: [{ on: [['a'], ['b', 'c']], unique: true }] })
     const row = (id: string, data: unknown) => ({ tenant, id, json: JSON.stringify(data), bump: 1 })
     await backend.documents.upsert('c', [row('1', { a: 1, b: { c: 'x' } })])
     await assert.rejects(backend.documents.upsert('c', [row('2', { a: 2 }), row('3', { a: 1, b: { c: 'x' } })]), {
@@ -92,9 +92,9 @@ describe('documents in memory', () => {
       ['1', '2'].map((id) => ({ tenant, id, json: '{"a":1}' })),
     )
     const index = { on: [['a']], unique: true }
-    await assert.rejects(backend.documents.ensure('c', [index]), { reason: 'UNIQUE_VIOLATION' })
+    await assert.rejects(backend.documents.ensure('c', { indexes: [index] }), { reason: 'UNIQUE_VIOLATION' })
     await backend.documents.remove('c', [{ tenant, id: '2' }])
-    await backend.documents.ensure('c', [index])
+    await backend.documents.ensure('c', { indexes: [index] })
   })
 })
 
@@ -184,7 +184,7 @@ describe('logs in memory', () => {
 describe('a transaction in memory', () => {
   it('takes back everything when its work fails', async () => {
     const { backend } = await openWithClock()
-    await backend.documents.ensure('c', [{ on: [['u']], unique: true }])
+    await backend.documents.ensure('c', { indexes: [{ on: [['u']], unique: true }] })
     await backend.documents.upsert('c', [
       { tenant, id: 'kept', json: '{"u":1}', bump: 1 },
       { tenant, id: 'gone', json: '{"u":2}', bump: 1 },

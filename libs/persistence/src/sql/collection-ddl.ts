@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { IndexDefinition } from '../backend.js'
+import type { CollectionSpec, IndexDefinition } from '../backend.js'
 import { dataField, literalPath } from './field-sql.js'
 import { collectionTable, quoteIdentifier } from './names.js'
 import type { Schema } from './schema.js'
 
 /** Table and indexes of a collection. Indexes that are no longer declared stay: dropping is the operator's decision. */
-export async function ensureCollection(
-  schema: Schema,
-  collection: string,
-  indexes: readonly IndexDefinition[],
-): Promise<void> {
+export async function ensureCollection(schema: Schema, collection: string, { indexes }: CollectionSpec): Promise<void> {
   if (indexes.length === 0 && schema.knows('collection', collection)) return
   const statements = [tableDdl(collection), ...indexes.map((index) => indexDdl(collection, index))]
   const definition = JSON.stringify(indexes.map(({ on, unique }) => ({ on, unique })))

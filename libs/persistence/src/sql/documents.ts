@@ -3,7 +3,7 @@ import type {
   DeleteRow,
   DocumentOperations,
   DocumentQuery,
-  IndexDefinition,
+  CollectionSpec,
   InsertRow,
   Key,
   ReplaceRow,
@@ -26,23 +26,23 @@ export class SqlDocuments implements DocumentOperations {
   readonly #connection: SqlConnection
   readonly #schema: Schema
   readonly #statements = new Map<string, DocumentStatements>()
-  /** Paths that declared indexes are on, by collection: queries write these as constants. */
-  readonly #indexed: Map<string, readonly IndexDefinition[]>
+  /** By collection. Queries write the paths of its indexes as constants. */
+  readonly #specs: Map<string, CollectionSpec>
 
-  constructor(connection: SqlConnection, schema: Schema, indexed: Map<string, readonly IndexDefinition[]> = new Map()) {
+  constructor(connection: SqlConnection, schema: Schema, specs: Map<string, CollectionSpec> = new Map()) {
     this.#connection = connection
     this.#schema = schema
-    this.#indexed = indexed
+    this.#specs = specs
   }
 
   /** The same operations on another connection: a transaction's. */
   on(connection: SqlConnection): SqlDocuments {
-    return new SqlDocuments(connection, this.#schema, this.#indexed)
+    return new SqlDocuments(connection, this.#schema, this.#specs)
   }
 
-  async ensure(collection: string, indexes: readonly IndexDefinition[]): Promise<void> {
-    await ensureCollection(this.#schema, collection, indexes)
-    this.#indexed.set(collection, indexes)
+  async ensure(collection: string, spec: CollectionSpec): Promise<void> {
+    await ensureCollection(this.#schema, collection, spec)
+    this.#specs.set(collection, spec)
   }
 
   async upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]> {
@@ -132,13 +132,13 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
-    const statement = queryStatement(collection, this.#indexed.get(collection) ?? [], query)
+    const statement = queryStatement(collection, this.#specs.get(collection)?.indexes ?? [], query)
     const rows = await this.#connection.query(statement)
     return rows.map(([id, ...rest]) => stored(String(id), rest))
   }
 
   async count(collection: string, tenant: string, where: Predicate): Promise<number> {
-    const statement = countStatement(collection, this.#indexed.get(collection) ?? [], tenant, where)
+    const statement = countStatement(collection, this.#specs.get(collection)?.indexes ?? [], tenant, where)
     const [row] = await this.#connection.query(statement)
     return Number(row?.[0] ?? 0)
   }

@@ -24,7 +24,7 @@ describe('declared indexes on PostgreSQL', () => {
     driver = await openPostgresDriver(database.url)
     const backend = openSqlBackend(driver)
     await backend.migrate()
-    await backend.documents.ensure('people', indexes)
+    await backend.documents.ensure('people', { indexes })
     for (let start = 0; start < rows; start += 2000) {
       const batch = Array.from({ length: 2000 }, (_, index) => {
         const n = start + index
