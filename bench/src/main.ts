@@ -15,7 +15,7 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
   chat: () => import('./chat.js'),
-  persistence: () => import('./persistence.js'),
+  persistence: () => import('./persistence/index.js'),
 }
 
 const { values, positionals } = parseArgs({
