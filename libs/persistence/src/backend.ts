@@ -1,3 +1,4 @@
+import type { IndexReport } from './index-report.js'
 import type { Predicate, SortKey } from './query/predicate.js'
 
 /** The seam between the store and what keeps its data. Everything above it (validation, coalescing, update operators,
@@ -15,6 +16,7 @@ export interface Backend extends Operations {
   /** Runs `work` once, atomically and isolated (as if alone). A conflict with another transaction throws `ABORTED` with
    *  reason `TRANSACTION_CONFLICT`, after which nothing of it remains and the caller may run it again. */
   transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R>
+  readonly indexes: IndexOperations
   health(): Promise<BackendHealth>
   /** Brings the schema up to date; safe when many processes do it at once. Opening a store has done it already. */
   migrate(): Promise<MigrationReport>
@@ -26,6 +28,7 @@ export interface Operations {
   readonly documents: DocumentOperations
   readonly logs: LogOperations
   readonly blobs: BlobOperations
+  readonly outcomes: OutcomeOperations
   /** The database's clock, milliseconds since 1970. */
   now(): Promise<number>
 }
@@ -36,6 +39,16 @@ export interface BackendHealth {
   readonly latencyMs: number
 }
 
+/** What is known about declared indexes; see store.indexes. */
+export interface IndexOperations {
+  /** Of one collection, or of all that the database has. */
+  report(collection?: string): Promise<IndexReport>
+  /** Resolves when no index is being built by this process. @throws what a build failed with */
+  built(): Promise<void>
+  /** @throws NOT_FOUND, FAILED_PRECONDITION if it is declared */
+  drop(name: string): Promise<void>
+}
+
 export interface MigrationReport {
   readonly version: number
   readonly applied: readonly string[]
@@ -44,11 +57,33 @@ export interface MigrationReport {
 export interface IndexDefinition {
   readonly on: readonly (readonly string[])[]
   readonly unique: boolean
+  /** A text index, for `$text`. The language is one of PostgreSQL's (query/text-search.ts). */
+  readonly text?: { readonly language: string }
+  /** An index on the elements of the arrays at its only path, and on values that are no arrays. */
+  readonly array?: true
+  /** Only documents that match are in the index (and, if it is unique, must differ). Paths and values are of the kinds that
+   *  sql/indexes/partial.ts can write as an index predicate. */
+  readonly where?: Predicate
+  /** Of each path; absent: all ascending, which serves all descending as well. */
+  readonly directions?: readonly (1 | -1)[]
 }
 
 /** What is declared of a collection, by all callers of this process together. */
 export interface CollectionSpec {
   readonly indexes: readonly IndexDefinition[]
+  /** How long documents live from their last write on, unless the write says otherwise; absent: until they are deleted. */
+  readonly ttlMs?: number
+  /** Documents may have a lifetime. */
+  readonly expires?: boolean
+  /** Deleting leaves a tombstone. */
+  readonly softDelete?: SoftDelete
+}
+
+export interface SoftDelete {
+  /** How long the data of a deleted document is kept for `restore`, in milliseconds. */
+  readonly retainMs: number
+  /** How long the tombstone itself stays; null: for good. */
+  readonly tombstonesMs: number | null
 }
 
 export interface Key {
@@ -62,20 +97,27 @@ export interface StoredDocument {
   /** Milliseconds since 1970, decided by the database. */
   readonly createdAt: number
   readonly updatedAt: number
+  /** When it ends by itself, in the same terms; absent: never. */
+  readonly expiresAt?: number
   readonly json: string
 }
 
 /** What a write left behind: the document without its text, which the caller has. */
 export type Written = Omit<StoredDocument, 'json'>
 
-export interface UpsertRow extends Key {
+/** How long a document lives from a write on, in milliseconds; absent or null: until it is deleted. */
+export interface WithLifetime {
+  readonly ttlMs?: number | null | undefined
+}
+
+export interface UpsertRow extends Key, WithLifetime {
   readonly json: string
   /** By how much the version grows: the number of puts that the caller folded into this one; 1 for a single put.
    *  A new document starts at this number. */
   readonly bump: number
 }
 
-export interface InsertRow extends Key {
+export interface InsertRow extends Key, WithLifetime {
   readonly json: string
   /** The version to start with: the number of updates folded into this insert; default 1. */
   readonly bump?: number
@@ -83,10 +125,17 @@ export interface InsertRow extends Key {
 
 export interface ReplaceRow extends Key {
   readonly json: string
+  /** What becomes of its lifetime; absent: it goes on as it is. */
+  readonly lifetime?: Lifetime | undefined
   readonly ifVersion: number
   /** By how much the version grows: the number of updates folded into this one. */
   readonly bump: number
 }
+
+/** `set`: from now on this long, null for ever. `renew`: this long from now on, unless it lives for ever. */
+export type Lifetime =
+  | { readonly kind: 'set'; readonly ttlMs: number | null }
+  | { readonly kind: 'renew'; readonly ttlMs: number }
 
 export interface DeleteRow extends Key {
   readonly ifVersion?: number
@@ -113,14 +162,19 @@ export interface SortPosition {
 export interface DocumentOperations {
   /** Makes the collection's table and indexes if they are not there. Safe when many processes do it at once. */
   ensure(collection: string, spec: CollectionSpec): Promise<void>
-  upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]>
-  /** `undefined`: the id is taken. */
+  /** `undefined`: a tombstone stands there. An expired document counts as none, but the version grows on from it. */
+  upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]>
+  /** `undefined`: the id is taken, or a tombstone stands there. */
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]>
   /** `undefined`: no document of that id has that version. */
   replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]>
   /** The version that was deleted; `undefined`: no document of that id (and version). */
   remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]>
   fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]>
+  /** Takes soft deletes back, with a version more. `undefined`: there is no tombstone that still has its data. */
+  restore(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]>
+  /** Whether tombstones stand there. */
+  removed(collection: string, keys: readonly Key[]): Promise<boolean[]>
   query(collection: string, query: DocumentQuery): Promise<StoredDocument[]>
   count(collection: string, tenant: string, where: Predicate): Promise<number>
 }
@@ -209,6 +263,18 @@ export interface LogOperations {
    *  original data. `undefined`: no such entry in this stream itself (entries of a branch's past belong to its parent).
    *  `forget`: nothing that the original data could be guessed from is kept; the key then answers any data. */
   amend(log: string, stream: StreamKey, seq: number, json: string, forget?: boolean): Promise<StoredEntry | undefined>
+}
+
+/** What transactions with an idempotency key answered. */
+export interface OutcomeOperations {
+  /** `undefined`: no transaction of that key was committed (within its own transaction: or recorded). */
+  find(tenant: string, key: string): Promise<{ readonly json: string | undefined } | undefined>
+  /** Inside a transaction, which conflicts with any other that records the same key. May be called again to replace it. */
+  record(tenant: string, key: string, json: string | undefined): Promise<void>
+  /** Deletes at most `limit` records that are older, the oldest first. @returns how many went */
+  sweep(olderThanMs: number, limit: number): Promise<number>
+  /** Deletes all records of a tenant. @returns how many went */
+  erase(tenant: string): Promise<number>
 }
 
 export interface BlobRecord {

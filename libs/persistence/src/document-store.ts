@@ -170,8 +170,15 @@ export interface Scope {
 }
 
 export interface TransactionOptions {
-  /** How often the work is run when it conflicts with others; default 10. Then ABORTED. */
+  /** How often the work is run when it conflicts with others; default 10. Then ABORTED with the number of runs. */
   readonly maxAttempts?: number
+  /** No further run begins after so many milliseconds, default 30,000; then ABORTED, or UNKNOWN if the outcome of a commit could
+   *  not be found out until then. */
+  readonly timeoutMs?: number
+  /** Idempotency key, 1 to 512 characters: the work takes effect at most once for it, whoever repeats the call and whenever. Its result,
+   *  which has to be JSON (and comes back as JSON does: dates as strings), is stored with what it wrote; a repeated call answers
+   *  that and does not run. A connection lost at COMMIT is resolved by it. */
+  readonly key?: string
 }
 
 export interface TenantStore extends Scope, AsyncDisposable {

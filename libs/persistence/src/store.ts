@@ -2,7 +2,7 @@ import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend, MigrationReport, Operations } from './backend.js'
 import { StoredBlobs } from './blobs.js'
 import { StoredCollection } from './collection.js'
-import { retryConflicts } from './conflict-retry.js'
+import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { CoalescedDocuments, DirectDocuments } from './document-access.js'
 import type {
   Blobs,
@@ -15,12 +15,14 @@ import type {
   TenantStore,
   TransactionOptions,
 } from './document-store.js'
+import { runKeyed } from './keyed-transaction.js'
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
 import { StoredLog } from './log.js'
+import { OpenTransactions } from './open-transactions.js'
 import { relationMissing, Relations } from './relations.js'
 import { checkOptions } from './options.js'
-import { checkName, checkTenantId } from './sql/names.js'
+import { checkId, checkName, checkTenantId } from './sql/names.js'
 
 const defaultTenant = 'default'
 
@@ -29,6 +31,7 @@ class Engine {
   readonly backend: Backend
   readonly relations: Relations
   readonly hub: LogHub
+  readonly openTransactions: OpenTransactions | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
   #closing: Promise<void> | undefined
@@ -37,6 +40,7 @@ class Engine {
     this.backend = backend
     this.relations = new Relations(backend)
     this.hub = new LogHub(backend)
+    this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
 
   documents(collection: string): CoalescedDocuments {
@@ -53,6 +57,16 @@ class Engine {
     const lanes = new LogLanes(log, this.backend.logs, this.hub)
     this.#logs.set(log, lanes)
     return lanes
+  }
+
+  /** `ready` of a relation for callers outside of transactions, on databases with a single session. */
+  outside(ready: () => Promise<void>): () => Promise<void> {
+    const { openTransactions } = this
+    if (openTransactions === undefined) return ready
+    return () => {
+      openTransactions.assertOutside()
+      return ready()
+    }
   }
 
   assertOpen(): void {
@@ -92,7 +106,7 @@ class StoreScope implements TenantStore {
       tenant: this.tenantId,
       access: this.engine.documents(name),
       operations: backend.documents,
-      ready: relations.collection(name, options),
+      ready: this.engine.outside(relations.collection(name, options)),
       atomically: (work) => retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
     })
   }
@@ -105,32 +119,43 @@ class StoreScope implements TenantStore {
       operations: this.engine.backend.logs,
       lanes: this.engine.logs(name),
       hub: this.engine.hub,
-      ready: this.engine.relations.log(name),
+      ready: this.engine.outside(this.engine.relations.log(name)),
     })
   }
 
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     this.engine.assertOpen()
     if (typeof work !== 'function') throw invalidField('work', 'must be a function')
-    checkOptions(options, ['maxAttempts'])
-    const { maxAttempts = 10 } = options
-    if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
-      throw invalidField('maxAttempts', 'must be a positive integer')
+    checkOptions(options, ['maxAttempts', 'timeoutMs', 'key'])
+    const { maxAttempts = defaultMaxAttempts, timeoutMs = defaultTimeoutMs, key } = options
+    for (const [field, value] of Object.entries({ maxAttempts, timeoutMs })) {
+      if (!Number.isSafeInteger(value) || value < 1) throw invalidField(field, 'must be a positive integer')
     }
-    const { backend, hub } = this.engine
+    if (key !== undefined) checkId(key, 'key')
+    const { backend, hub, openTransactions } = this.engine
+    openTransactions?.assertOutside()
     for (;;) {
       const missing: (() => Promise<void>)[] = []
       const changes: LogChange[] = []
       try {
-        const result = await retryConflicts(() => {
-          changes.length = 0
-          return backend.transaction(async (tx) => {
-            const done = await work(new TransactionScope(this.engine, this.tenantId, tx, missing, changes))
-            // The work may have swallowed the error; what it wanted to write is missing all the same.
-            if (missing.length > 0) throw relationMissing()
-            return done
-          })
-        }, options)
+        const within = async (tx: Operations): Promise<R> => {
+          const scope = new TransactionScope(this.engine, this.tenantId, tx, missing, changes)
+          const done = await (openTransactions === undefined ? work(scope) : openTransactions.run(() => work(scope)))
+          // The work may have swallowed the error; what it wanted to write is missing all the same.
+          if (missing.length > 0) throw relationMissing()
+          return done
+        }
+        const attempt = <Result>(whole: (tx: Operations) => Promise<Result>): Promise<Result> =>
+          retryConflicts(
+            () => {
+              changes.length = 0
+              return backend.transaction(whole)
+            },
+            { maxAttempts, timeoutMs },
+          )
+        const result = await (key === undefined
+          ? attempt(within)
+          : runKeyed({ tenant: this.tenantId, key, timeoutMs, work: within, attempt }))
         for (const change of changes) hub.notify(change)
         return result
       } catch (error) {

@@ -4,6 +4,7 @@ import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
+import { MemoryOutcomes } from './transaction-outcomes.js'
 import { Gate } from '../gate.js'
 
 export interface MemoryBackendOptions {
@@ -22,6 +23,7 @@ class MemoryBackend implements Backend {
   readonly documents: MemoryDocuments
   readonly logs: MemoryLogs
   readonly blobs: MemoryBlobs
+  readonly outcomes: MemoryOutcomes
   readonly #clock: () => number
   readonly #gate = new Gate(10_000)
   readonly #journal = new Journal()
@@ -33,6 +35,7 @@ class MemoryBackend implements Backend {
     this.documents = new MemoryDocuments(run, this.#journal, clock)
     this.logs = new MemoryLogs(run, this.#journal, clock)
     this.blobs = new MemoryBlobs(run, this.#journal, clock)
+    this.outcomes = new MemoryOutcomes(run, this.#journal, clock)
   }
 
   now(): Promise<number> {
@@ -77,6 +80,7 @@ class MemoryBackend implements Backend {
       documents: this.documents.on(run),
       logs: this.logs.on(run),
       blobs: this.blobs.on(run),
+      outcomes: this.outcomes.on(run),
       now: () => run(this.#clock),
     }
   }

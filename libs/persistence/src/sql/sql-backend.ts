@@ -4,6 +4,7 @@ import { SqlDocuments } from './documents.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
 import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
+import { SqlOutcomes } from './transaction-outcomes.js'
 
 export function openSqlBackend(driver: SqlDriver): Backend {
   return new SqlBackend(driver)
@@ -15,6 +16,7 @@ class SqlBackend implements Backend {
   readonly documents: SqlDocuments
   readonly logs: SqlLogs
   readonly blobs: SqlBlobs
+  readonly outcomes: SqlOutcomes
   readonly #driver: SqlDriver
   readonly #schema: Schema
 
@@ -26,6 +28,7 @@ class SqlBackend implements Backend {
     this.documents = new SqlDocuments(driver, this.#schema)
     this.logs = new SqlLogs(driver, this.#schema)
     this.blobs = new SqlBlobs(driver)
+    this.outcomes = new SqlOutcomes(driver)
   }
 
   now(): Promise<number> {
@@ -38,6 +41,7 @@ class SqlBackend implements Backend {
         documents: this.documents.on(connection),
         logs: this.logs.on(connection),
         blobs: this.blobs.on(connection),
+        outcomes: this.outcomes.on(connection),
         now: () => databaseNow(connection),
       }),
     )

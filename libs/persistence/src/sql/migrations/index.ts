@@ -1,6 +1,7 @@
 import { relations } from './0001-relations.js'
 import { blobs } from './0002-blobs.js'
+import { transactions } from './0003-transactions.js'
 import type { Migration } from './migration.js'
 
 /** The fixed part of the schema. Tables of collections and logs are made when they are first used, see schema.ts. */
-export const migrations: readonly Migration[] = [relations, blobs]
+export const migrations: readonly Migration[] = [relations, blobs, transactions]
