@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, chown, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,18 +19,59 @@ export interface Cluster {
 }
 
 /** Makes one in a new temporary folder, of which the server's account is the owner. */
-export async function makeCluster(): Promise<Cluster> {
+export async function makeCluster(source?: 'any' | 'debian'): Promise<Cluster> {
   const account = unprivilegedAccount()
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-pg-'))
+  const folder = await makeFolder(account)
   try {
-    if (account !== undefined) await chown(folder, account.uid, account.gid)
-    const { initdb, postgres } = await findPostgres(folder, account)
+    const { initdb, postgres } = await findPostgres(folder, account, source)
     const password = randomBytes(16).toString('hex')
     await initialise(initdb, folder, password, account)
     return { folder, password, executable: postgres, account }
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
+  }
+}
+
+/** A standby of a running primary, from a base backup of its folder. `copy` runs while the primary keeps what the copy needs
+ *  and answers the backup label.
+ *  https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP */
+export async function makeStandby(
+  primary: Cluster,
+  primaryPort: number,
+  backup: (copy: () => Promise<void>) => Promise<string>,
+): Promise<Cluster> {
+  const folder = await makeFolder(primary.account)
+  try {
+    const data = join(folder, 'data')
+    const label = await backup(() =>
+      cp(join(primary.folder, 'data'), data, {
+        recursive: true,
+        filter: (source) => !/\/(?:postmaster\.(?:pid|opts)|pg_replslot\/.*|pg_stat_tmp\/.*)$/.test(source),
+      }),
+    )
+    await writeFile(join(data, 'backup_label'), label)
+    await writeFile(join(data, 'standby.signal'), '')
+    const conninfo = `host=127.0.0.1 port=${primaryPort} user=postgres password=${primary.password} sslmode=disable`
+    await appendFile(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`)
+    await chmod(data, 0o700)
+    if (primary.account !== undefined) await own(folder, primary.account)
+    return { ...primary, folder }
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function makeFolder(account: Account | undefined): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-pg-'))
+  if (account !== undefined) await chown(folder, account.uid, account.gid)
+  return folder
+}
+
+async function own(folder: string, account: Account): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true })) {
+    await chown(join(folder, entry), account.uid, account.gid)
   }
 }
 

@@ -1,4 +1,5 @@
 export { type TestDatabase, postgresForTests } from './postgres-for-tests.js'
+export { debianVersions } from './postgres-binaries.js'
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js'
 export { HoldfastProcess } from './holdfast-process.js'
 export { type PacedModel, startPacedModel } from './paced-model.js'

