@@ -1,5 +1,6 @@
 import type { IndexReport } from './index-report.js'
 import type { Predicate, SortKey } from './query/predicate.js'
+import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
 
 /** The seam between the store and what keeps its data. Everything above it (validation, coalescing, update operators,
  *  cursors, tails) is written once; everything below it (memory, SQL on an embedded or a remote server) only has to
@@ -18,6 +19,8 @@ export interface Backend extends Operations {
   transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R>
   readonly indexes: IndexOperations
   health(): Promise<BackendHealth>
+  /** What passed since it was opened. */
+  statistics(): BackendStatistics
   /** Brings the schema up to date; safe when many processes do it at once. Opening a store has done it already. */
   migrate(): Promise<MigrationReport>
   /** Waits for what is under way, then lets go of everything. Idempotent. */
@@ -47,6 +50,13 @@ export interface IndexOperations {
   built(): Promise<void>
   /** @throws NOT_FOUND, FAILED_PRECONDITION if it is declared */
   drop(name: string): Promise<void>
+}
+
+export interface BackendStatistics {
+  /** The most costly first; none for a store in memory. */
+  readonly statements: readonly StatementStatistics[]
+  /** Of a server. */
+  readonly connections?: ConnectionStatistics
 }
 
 export interface MigrationReport {
@@ -151,6 +161,35 @@ export interface DocumentQuery {
   readonly limit?: number
 }
 
+export interface ClaimQuery {
+  readonly tenant: string
+  readonly where: Predicate
+  readonly sort: readonly SortKey[]
+  readonly limit: number
+  readonly leaseMs: number
+  /** By how much the version of each grows: 0 where a `replace` follows as part of the claim. */
+  readonly bump: number
+}
+
+export interface LeasedDocument extends StoredDocument {
+  readonly token: string
+  /** Milliseconds since 1970, by the database's clock. */
+  readonly leaseUntil: number
+}
+
+export interface SettleRow extends Key {
+  readonly token: string
+  /** From now on; 0 ends the lease, absent changes nothing. */
+  readonly leaseMs?: number | undefined
+}
+
+export interface SettledLease {
+  /** The document's, which a settlement does not change. */
+  readonly version: number
+  /** 0: ended. */
+  readonly leaseUntil: number
+}
+
 /** Where one sort key of a document stands: MongoDB's rank of the type, then the value. See query/sort-position.ts. */
 export interface SortPosition {
   readonly rank: number
@@ -177,6 +216,11 @@ export interface DocumentOperations {
   removed(collection: string, keys: readonly Key[]): Promise<boolean[]>
   query(collection: string, query: DocumentQuery): Promise<StoredDocument[]>
   count(collection: string, tenant: string, where: Predicate): Promise<number>
+  /** Leases up to `limit` documents that match and on which no lease stands, each to this call alone, in the order of the sort. Some
+   *  that others are writing at this moment may be passed over. */
+  claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]>
+  /** Renews, ends or looks at leases. `undefined`: the lease is lost (ended, taken over, or its document is gone). */
+  settle(collection: string, rows: readonly SettleRow[]): Promise<(SettledLease | undefined)[]>
 }
 
 export interface StreamKey {

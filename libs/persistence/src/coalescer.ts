@@ -1,5 +1,6 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import { retryConflicts } from './conflict-retry.js'
+import { type Caller, currentCaller, onBehalfOf } from './telemetry/callers.js'
 
 export interface CoalescerOptions<Call, Result> {
   /** Answers the calls in their order, as one round trip; a HoldfastError among the answers fails its call alone. A thrown
@@ -18,6 +19,7 @@ export interface CoalescerOptions<Call, Result> {
 
 interface Waiting<Call, Result> {
   readonly call: Call
+  readonly caller: Caller
   readonly resolve: (result: Result) => void
   readonly reject: (error: HoldfastError) => void
 }
@@ -49,7 +51,7 @@ export class Coalescer<Call, Result> {
 
   submit(call: Call): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ call, resolve, reject })
+      this.#queue.push({ call, caller: currentCaller(), resolve, reject })
       this.#schedule()
     })
   }
@@ -107,7 +109,10 @@ export class Coalescer<Call, Result> {
 
   async #runBatch(batch: readonly Waiting<Call, Result>[]): Promise<void> {
     try {
-      const results = await retryConflicts(() => this.#options.run(batch.map(({ call }) => call)))
+      const results = await onBehalfOf(
+        batch.map(({ caller }) => caller),
+        () => retryConflicts(() => this.#options.run(batch.map(({ call }) => call))),
+      )
       for (const [index, { resolve, reject }] of batch.entries()) {
         const result = results[index] as Result | HoldfastError
         if (result instanceof HoldfastError) reject(result)

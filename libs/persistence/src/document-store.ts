@@ -1,4 +1,4 @@
-import type { BackendHealth, BlobRecord, MigrationReport, StreamHead } from './backend.js'
+import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, StreamHead } from './backend.js'
 
 /** A stored value with what the database knows about it. */
 export interface Document<T> {
@@ -7,6 +7,8 @@ export interface Document<T> {
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
+  /** When it ends by itself; absent: never. */
+  readonly expiresAt?: Date
   readonly data: T
 }
 
@@ -193,10 +195,16 @@ export interface DocumentStore extends TenantStore {
   /** The database's clock. */
   now(): Promise<Date>
   health(): Promise<StoreHealth>
+  /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */
+  stats(): StoreStatistics
   migrate(): Promise<MigrationReport>
   close(): Promise<void>
 }
 
 export interface StoreHealth extends BackendHealth {
+  readonly kind: 'memory' | 'embedded' | 'postgres'
+}
+
+export interface StoreStatistics extends BackendStatistics {
   readonly kind: 'memory' | 'embedded' | 'postgres'
 }

@@ -17,6 +17,7 @@ export type {
   Scope,
   Sort,
   StoreHealth,
+  StoreStatistics,
   TenantStore,
   TransactionOptions,
   Update,
@@ -24,3 +25,5 @@ export type {
 } from './document-store.js'
 export type { MigrationReport, StreamHead } from './backend.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
+export type { SlowCall } from './telemetry/observed-driver.js'
+export type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'

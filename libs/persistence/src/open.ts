@@ -4,6 +4,7 @@ import type { DocumentStore } from './document-store.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
 import { openSqlBackend } from './sql/sql-backend.js'
 import { Store } from './store.js'
+import type { ObserveOptions, SlowCall } from './telemetry/observed-driver.js'
 
 export interface OpenOptions {
   /** Connections to a PostgreSQL server at most; default 10. */
@@ -12,6 +13,10 @@ export interface OpenOptions {
   readonly connectTimeoutMs?: number
   /** Time limit for one statement, in milliseconds; default 30,000. */
   readonly statementTimeoutMs?: number
+  /** A statement that takes longer is told to `onSlowCall`, in milliseconds; default 1,000. */
+  readonly slowCallMs?: number
+  /** Gets the statement's text and cost, never its values. */
+  readonly onSlowCall?: (call: SlowCall) => void
 }
 
 /** The folder of the embedded database when nothing else is said. */
@@ -43,13 +48,23 @@ async function openBackend(url: string, options: OpenOptions): Promise<Backend> 
     const folder = url.slice('embedded:'.length)
     if (folder === '') throw invalidField('url', 'must name a folder after embedded:')
     const { openEmbeddedDriver } = await import('./embedded/driver.js')
-    return openSqlBackend(await openEmbeddedDriver(folder))
+    return openSqlBackend(await openEmbeddedDriver(folder), options)
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     const { openPostgresDriver } = await import('./postgres/driver.js')
-    return openSqlBackend(await openPostgresDriver(url, options))
+    return openSqlBackend(await openPostgresDriver(url, options), { ...options, server: serverOf(url) })
   }
   throw invalidField('url', 'must start with postgres://, embedded: or be memory:')
+}
+
+/** Without user and password. */
+function serverOf(url: string): NonNullable<ObserveOptions['server']> {
+  const { hostname, port, pathname } = new URL(url)
+  return {
+    address: hostname,
+    port: port === '' ? 5432 : Number(port),
+    database: decodeURIComponent(pathname.slice(1)),
+  }
 }
 
 let processWide: Promise<DocumentStore> | undefined

@@ -12,6 +12,7 @@ import type {
   Log,
   Scope,
   StoreHealth,
+  StoreStatistics,
   TenantStore,
   TransactionOptions,
 } from './document-store.js'
@@ -238,6 +239,10 @@ export class Store extends StoreScope implements DocumentStore {
 
   async now(): Promise<Date> {
     return new Date(await this.engine.backend.now())
+  }
+
+  stats(): StoreStatistics {
+    return { kind: this.kind, ...this.engine.backend.statistics() }
   }
 
   async health(): Promise<StoreHealth> {

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { Backend, BackendHealth, MigrationReport, Operations } from '../backend.js'
+import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
 import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
 import { Journal, type Run } from './journal.js'
@@ -57,6 +57,10 @@ class MemoryBackend implements Backend {
         this.#journal.forget()
       }
     })
+  }
+
+  statistics(): BackendStatistics {
+    return { statements: [] }
   }
 
   async health(): Promise<BackendHealth> {

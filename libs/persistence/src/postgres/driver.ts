@@ -1,9 +1,10 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
+import type { ConnectionStatistics } from '../telemetry/statistics.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
 import { ConnectionLost, type PostgresConnection } from './connection.js'
 import { ConnectionPool } from './pool.js'
-import { commit, rollback, runTransaction } from './transaction.js'
+import { beginSnapshot, commit, rollback, runTransaction } from './transaction.js'
 
 export interface PostgresDriverOptions {
   /** Connections at the same time; default 10. */
@@ -38,6 +39,9 @@ export async function openPostgresDriver(url: string, options: PostgresDriverOpt
   pool.release(await pool.acquire())
   return driver
 }
+
+/** A day: nothing that should have ended goes on for ever. */
+const maintenanceTimeoutMs = 86_400_000
 
 class PostgresDriver implements SqlDriver {
   readonly kind = 'postgres'
@@ -79,6 +83,35 @@ class PostgresDriver implements SqlDriver {
     )
   }
 
+  async copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      await this.#once((connection) => connection.copyIn(text, chunks))
+    } catch (error) {
+      throw error instanceof ConnectionLost ? lostError(error, !error.sent) : error
+    }
+  }
+
+  async snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    return this.#once((connection) =>
+      runTransaction(
+        async (statement) => {
+          try {
+            return await connection.run(statement)
+          } catch (error) {
+            if (statement === rollback) connection.destroy()
+            throw error instanceof ConnectionLost ? lostError(error, true) : error
+          }
+        },
+        async (snapshot) => {
+          // Whoever takes the export may be slow.
+          await snapshot.query({ text: `select set_config('idle_in_transaction_session_timeout', '0', true)`, values: [] })
+          return work(snapshot)
+        },
+        beginSnapshot,
+      ),
+    )
+  }
+
   async script(text: string): Promise<void> {
     await this.#once(async (connection) => {
       const timeoutMs = this.#scriptTimeoutMs
@@ -92,12 +125,36 @@ class PostgresDriver implements SqlDriver {
     })
   }
 
+  async maintain(text: string, signal?: AbortSignal): Promise<void> {
+    const connection = await this.#pool.openAside(maintenanceTimeoutMs)
+    try {
+      const [row] = await connection.run({ text: 'select pg_backend_pid()', values: [], readOnly: true })
+      signal?.throwIfAborted()
+      const cancel = (): void =>
+        void this.query({ text: 'select pg_cancel_backend($1::int)', values: [Number(row?.[0])] }).catch(() => {})
+      signal?.addEventListener('abort', cancel, { once: true })
+      try {
+        await connection.script(text, maintenanceTimeoutMs)
+      } finally {
+        signal?.removeEventListener('abort', cancel)
+      }
+    } catch (error) {
+      throw error instanceof ConnectionLost ? lostError(error, !error.sent) : error
+    } finally {
+      if (connection.usable) await connection.end()
+    }
+  }
+
   async health(): Promise<BackendHealth> {
     const started = performance.now()
     const [row] = await this.query({ name: 'holdfast_version', text: 'select version()', values: [], readOnly: true })
     const version = String(row?.[0])
     // `PostgreSQL 18.4 on x86_64-linux…`, `CockroachDB CCL v24.1.0 (x86_64…`
     return { server: version.split(/ on | \(/)[0] ?? version, latencyMs: performance.now() - started }
+  }
+
+  connections(): ConnectionStatistics {
+    return this.#pool.statistics
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
+import type { ConnectionStatistics } from '../telemetry/statistics.js'
 import { type ConnectionSettings, PostgresConnection } from './connection.js'
 
 export interface PoolSettings extends ConnectionSettings {
@@ -26,6 +27,11 @@ export class ConnectionPool {
 
   constructor(settings: PoolSettings) {
     this.#settings = settings
+  }
+
+  get statistics(): ConnectionStatistics {
+    const { maxConnections: max } = this.#settings
+    return { max, used: this.#busy, idle: this.#idle.length, waiting: this.#waiting.length }
   }
 
   acquire(): Promise<PostgresConnection> {
@@ -83,6 +89,11 @@ export class ConnectionPool {
       this.#finishClosing()
     }
     return this.#closing
+  }
+
+  /** A connection besides those of the pool, for a statement that would keep one of them for hours. The caller ends it. */
+  openAside(statementTimeoutMs: number): Promise<PostgresConnection> {
+    return PostgresConnection.open({ ...this.#settings, statementTimeoutMs })
   }
 
   /** `busy` counts it already. */

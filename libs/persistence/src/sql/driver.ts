@@ -1,4 +1,5 @@
 import type { BackendHealth } from '../backend.js'
+import type { ConnectionStatistics } from '../telemetry/statistics.js'
 
 /** What the SQL backend needs of a server that speaks PostgreSQL. One adapter each for `pg` and PGlite; nothing outside
  *  their folders names a concrete one. */
@@ -7,9 +8,17 @@ export interface SqlDriver extends SqlConnection {
   readonly sharedWithOthers: boolean
   /** Runs `work` between BEGIN ISOLATION LEVEL SERIALIZABLE and COMMIT on one connection, once; rolls back when it throws. */
   transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
+  /** Runs `work` on one state of the database, which later commits do not change, and writes nothing; absent where that would keep
+   *  everyone else waiting. */
+  snapshot?<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
   /** Several statements without parameters, separated by semicolons (migrations), in one transaction. */
   script(text: string): Promise<void>
+  /** One statement without parameters that may take hours, or that cannot be inside a transaction (`create index
+   *  concurrently`): outside of transactions and, on a server, on a connection of its own. The signal cancels it. */
+  maintain(text: string, signal?: AbortSignal): Promise<void>
   health(): Promise<BackendHealth>
+  /** Of the pool, if there is one. */
+  connections?(): ConnectionStatistics | undefined
   close(): Promise<void>
 }
 
@@ -17,6 +26,9 @@ export interface SqlConnection {
   /** One statement, autocommitted outside a transaction. Failures are HoldfastErrors (see sqlstate.ts): `UNAVAILABLE` if
    *  the statement was not executed or only read, `UNKNOWN` if it wrote and the connection was lost before the answer. */
   query(statement: Statement): Promise<SqlRow[]>
+  /** `COPY … FROM STDIN` with what `chunks` bring, taken no faster than the server takes it; autocommitted, all or nothing. Absent inside
+   *  a transaction. Failures are those of `query`; what `chunks` throws is thrown, and nothing is written. */
+  copyIn?(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
 }
 
 export interface Statement {

@@ -1,4 +1,6 @@
-import type { Backend, BackendHealth, MigrationReport, Operations } from '../backend.js'
+import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
+import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
+import type { Statistics } from '../telemetry/statistics.js'
 import { SqlBlobs } from './blobs.js'
 import { SqlDocuments } from './documents.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
@@ -6,8 +8,9 @@ import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
 
-export function openSqlBackend(driver: SqlDriver): Backend {
-  return new SqlBackend(driver)
+export function openSqlBackend(driver: SqlDriver, options?: ObserveOptions): Backend {
+  const observed = new ObservedDriver(driver, options)
+  return new SqlBackend(observed, observed.statistics)
 }
 
 class SqlBackend implements Backend {
@@ -18,10 +21,12 @@ class SqlBackend implements Backend {
   readonly blobs: SqlBlobs
   readonly outcomes: SqlOutcomes
   readonly #driver: SqlDriver
+  readonly #statistics: Statistics
   readonly #schema: Schema
 
-  constructor(driver: SqlDriver) {
+  constructor(driver: SqlDriver, statistics: Statistics) {
     this.#driver = driver
+    this.#statistics = statistics
     this.#schema = new Schema(driver)
     this.kind = driver.kind
     this.sharedWithOthers = driver.sharedWithOthers
@@ -45,6 +50,12 @@ class SqlBackend implements Backend {
         now: () => databaseNow(connection),
       }),
     )
+  }
+
+  statistics(): BackendStatistics {
+    const connections = this.#driver.connections?.()
+    const statements = this.#statistics.read()
+    return connections === undefined ? { statements } : { statements, connections }
   }
 
   health(): Promise<BackendHealth> {
