@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentOperations, Key, StoredDocument, Written } from './backend.js'
-import type { DocumentAccess } from './document-access.js'
+import { type DocumentAccess, removedDocument } from './document-access.js'
 import type { Collection, Document, Filter, Find, FindOptions, Update, WriteOptions } from './document-store.js'
 import { CollectionFind } from './find.js'
 import { decodeJson, encodeJson } from './json.js'
@@ -108,7 +108,11 @@ export class StoredCollection<T> implements Collection<T> {
     const ifVersion = checkVersion(options.ifVersion)
     await this.#target.ready()
     const { access } = this.#target
-    if (ifVersion === undefined) return withData(await access.upsert(key, json), data)
+    if (ifVersion === undefined) {
+      const put = await access.upsert(key, json)
+      if (put === undefined) throw removedDocument(this.name, id)
+      return withData(put, data)
+    }
     const written = await (ifVersion === 0
       ? access.insert({ ...key, json })
       : access.replace({ ...key, json, ifVersion }))
@@ -281,8 +285,9 @@ function updated(json: string, update: ParsedUpdate): string | undefined {
   return next === JSON.stringify(before) ? undefined : next
 }
 
-function withData<T>({ id, version, createdAt, updatedAt }: Written, data: T): Document<T> {
-  return { id, version, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), data }
+function withData<T>({ id, version, createdAt, updatedAt, expiresAt }: Written, data: T): Document<T> {
+  const document = { id, version, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), data }
+  return expiresAt === undefined ? document : { ...document, expiresAt: new Date(expiresAt) }
 }
 
 function decode<T>(stored: StoredDocument): Document<T> {

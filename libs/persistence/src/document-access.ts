@@ -4,6 +4,7 @@ import type {
   DocumentOperations,
   InsertRow,
   Key,
+  Lifetime,
   ReplaceRow,
   StoredDocument,
   UpsertRow,
@@ -15,12 +16,14 @@ import { wait } from './conflict-retry.js'
 /** One document at a time, as a collection calls it. The store answers through coalescing lanes, a transaction directly. */
 export interface DocumentAccess {
   fetch(key: Key): Promise<StoredDocument | undefined>
-  upsert(key: Key, json: string): Promise<Written>
+  /** `undefined`: a tombstone stands there. */
+  upsert(key: Key, json: string, ttlMs?: number | null): Promise<Written | undefined>
   insert(row: InsertRow): Promise<Written | undefined>
   replace(row: Omit<ReplaceRow, 'bump'>): Promise<Written | undefined>
   remove(row: DeleteRow): Promise<number | undefined>
-  /** Reads a document, computes its next text from it and writes that, atomically: again if another writer came between. */
-  modify(key: Key, change: Change): Promise<Modified>
+  /** Reads a document, computes its next text from it and writes that, atomically: again if another writer came between.
+   *  @throws FAILED_PRECONDITION if it would make a document where a tombstone stands */
+  modify(key: Key, change: Change, lifetime?: Lifetime): Promise<Modified>
 }
 
 /** The document's next text, or `undefined` to leave it as it is. Called again with newer text after a race; a thrown
@@ -37,7 +40,7 @@ const maxRaces = 20
 
 export class CoalescedDocuments implements DocumentAccess {
   readonly #fetch: Coalescer<Key, StoredDocument | undefined>
-  readonly #upsert: Coalescer<InsertRow, Written>
+  readonly #upsert: Coalescer<InsertRow, Written | undefined>
   readonly #insert: Coalescer<InsertRow, Written | undefined>
   readonly #replace: Coalescer<ReplaceRow, Written | undefined>
   readonly #remove: Coalescer<DeleteRow, number | undefined>
@@ -46,7 +49,7 @@ export class CoalescedDocuments implements DocumentAccess {
   constructor(collection: string, operations: DocumentOperations) {
     const gatekeeper = oncePerKey
     this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys) })
-    this.#upsert = new Coalescer<InsertRow, Written>({
+    this.#upsert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => upsertFolded(collection, operations, rows),
       weigh,
     })
@@ -71,8 +74,8 @@ export class CoalescedDocuments implements DocumentAccess {
     return this.#fetch.submit(key)
   }
 
-  upsert(key: Key, json: string): Promise<Written> {
-    return this.#upsert.submit({ tenant: key.tenant, id: key.id, json })
+  upsert(key: Key, json: string, ttlMs?: number | null): Promise<Written | undefined> {
+    return this.#upsert.submit({ tenant: key.tenant, id: key.id, json, ttlMs })
   }
 
   insert(row: InsertRow): Promise<Written | undefined> {
@@ -87,9 +90,9 @@ export class CoalescedDocuments implements DocumentAccess {
     return this.#remove.submit(row)
   }
 
-  async modify(key: Key, change: Change): Promise<Modified> {
+  async modify(key: Key, change: Change, lifetime?: Lifetime): Promise<Modified> {
     for (let race = 1; race <= maxRaces; race += 1) {
-      const result = await this.#modify.submit({ key, change })
+      const result = await this.#modify.submit({ key, change, lifetime })
       if (result !== 'raced') return result
       await wait(Math.random() * Math.min(100, 2 ** race))
     }
@@ -116,12 +119,9 @@ export class DirectDocuments implements DocumentAccess {
     return (await this.#operations.fetch(this.#collection, [key]))[0]
   }
 
-  async upsert(key: Key, json: string): Promise<Written> {
-    const [written] = await this.#operations.upsert(this.#collection, [
-      { tenant: key.tenant, id: key.id, json, bump: 1 },
-    ])
-    if (written === undefined) throw new HoldfastError('INTERNAL', `The write of ${key.id} was not answered`)
-    return written
+  async upsert(key: Key, json: string, ttlMs?: number | null): Promise<Written | undefined> {
+    const row = { tenant: key.tenant, id: key.id, json, ttlMs, bump: 1 }
+    return (await this.#operations.upsert(this.#collection, [row]))[0]
   }
 
   async insert(row: InsertRow): Promise<Written | undefined> {
@@ -136,15 +136,18 @@ export class DirectDocuments implements DocumentAccess {
     return (await this.#operations.remove(this.#collection, [row]))[0]
   }
 
-  async modify(key: Key, change: Change): Promise<Modified> {
+  async modify(key: Key, change: Change, lifetime?: Lifetime): Promise<Modified> {
     const current = await this.fetch(key)
     const json = change(current)
     if (json === undefined) return { document: current, changed: false }
     const written =
       current === undefined
-        ? await this.insert({ ...key, json })
-        : await this.replace({ ...key, json, ifVersion: current.version })
-    if (written === undefined) throw contended(key)
+        ? await this.insert({ ...key, json, ttlMs: lifetime?.ttlMs })
+        : await this.replace({ ...key, json, lifetime, ifVersion: current.version })
+    if (written === undefined) {
+      const [isRemoved] = await this.#operations.removed(this.#collection, [key])
+      throw isRemoved === true ? removedDocument(this.#collection, key.id) : contended(key)
+    }
     return { document: { ...written, json }, changed: true }
   }
 }
@@ -152,6 +155,15 @@ export class DirectDocuments implements DocumentAccess {
 interface ModifyCall {
   readonly key: Key
   readonly change: Change
+  readonly lifetime: Lifetime | undefined
+}
+
+export function removedDocument(collection: string, id: string): HoldfastError {
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    `Document ${id} of ${collection} was deleted and stays so: restore it, or use another id`,
+    { reason: 'DOCUMENT_REMOVED' },
+  )
 }
 
 function contended(key: Key): HoldfastError {
@@ -198,7 +210,7 @@ async function upsertFolded(
   collection: string,
   operations: DocumentOperations,
   calls: readonly InsertRow[],
-): Promise<Written[]> {
+): Promise<(Written | undefined)[]> {
   const [first] = calls
   if (calls.length === 1 && first !== undefined) return operations.upsert(collection, [{ ...first, bump: 1 }])
   const folded = new Map<string, { row: UpsertRow; index: number; count: number }>()
@@ -216,7 +228,7 @@ async function upsertFolded(
   return order.map(({ name, place }) => {
     const fold = folded.get(name)
     const last = written[fold?.index ?? -1]
-    if (fold === undefined || last === undefined) throw new HoldfastError('INTERNAL', 'A put was not answered')
+    if (fold === undefined || last === undefined) return undefined
     return { ...last, version: last.version - (fold.count - place) }
   })
 }
@@ -225,7 +237,14 @@ interface Fold {
   readonly key: Key
   readonly read: StoredDocument | undefined
   now: StoredDocument | undefined
+  lifetime: Lifetime | undefined
   bump: number
+}
+
+/** What two updates one after the other make of a lifetime. */
+function followedBy(first: Lifetime | undefined, second: Lifetime | undefined): Lifetime | undefined {
+  if (second === undefined || first === undefined || second.kind === 'set') return second ?? first
+  return first.kind === 'set' && first.ttlMs !== null ? { kind: 'set', ttlMs: second.ttlMs } : first
 }
 
 interface Answer {
@@ -233,6 +252,8 @@ interface Answer {
   /** The call's own change, or one before it in the batch that it was computed from, still has to be written; if that fails,
    *  the answer (an error too) speaks of a state that never was. */
   readonly sawUnwritten: boolean
+  /** The number of changes of the document in this batch, up to this one. */
+  readonly place: number
   readonly result: Modified | HoldfastError
 }
 
@@ -249,29 +270,33 @@ async function modifyFolded(
     calls.map(({ key }) => key),
   )
   const states = new Map<string, Fold>()
-  const answers = calls.map(({ key, change }, index): Answer => {
+  const answers = calls.map(({ key, change, lifetime }, index): Answer => {
     const name = nameOf(key)
-    const state = states.get(name) ?? { key, read: found[index], now: found[index], bump: 0 }
+    const state = states.get(name) ?? { key, read: found[index], now: found[index], lifetime: undefined, bump: 0 }
     states.set(name, state)
     const sawUnwritten = state.bump > 0
     try {
       const json = change(state.now)
-      if (json === undefined) return { name, sawUnwritten, result: { document: state.now, changed: false } }
+      if (json === undefined)
+        return { name, sawUnwritten, place: state.bump, result: { document: state.now, changed: false } }
       state.bump += 1
+      state.lifetime = followedBy(state.lifetime, lifetime)
       const at = state.now ?? { id: key.id, version: 0, createdAt: 0, updatedAt: 0 }
       state.now = { ...at, version: at.version + 1, json }
-      return { name, sawUnwritten: true, result: { document: state.now, changed: true } }
+      return { name, sawUnwritten: true, place: state.bump, result: { document: state.now, changed: true } }
     } catch (error) {
-      if (error instanceof HoldfastError) return { name, sawUnwritten, result: error }
+      if (error instanceof HoldfastError) return { name, sawUnwritten, place: state.bump, result: error }
       throw error
     }
   })
   const changed = [...states.values()].filter(({ bump }) => bump > 0)
-  const replaced = changed.flatMap(({ key, read, now, bump }) =>
-    read === undefined || now === undefined ? [] : [{ ...key, json: now.json, ifVersion: read.version, bump }],
+  const replaced = changed.flatMap(({ key, read, now, bump, lifetime }) =>
+    read === undefined || now === undefined
+      ? []
+      : [{ ...key, json: now.json, ifVersion: read.version, bump, lifetime }],
   )
-  const inserted = changed.flatMap(({ key, read, now }) =>
-    read === undefined && now !== undefined ? [{ ...key, json: now.json, bump: now.version }] : [],
+  const inserted = changed.flatMap(({ key, read, now, bump, lifetime }) =>
+    read === undefined && now !== undefined ? [{ ...key, json: now.json, bump, ttlMs: lifetime?.ttlMs }] : [],
   )
   const [afterReplace, afterInsert] = await Promise.all([
     replaced.length > 0 ? operations.replace(collection, replaced) : [],
@@ -280,12 +305,18 @@ async function modifyFolded(
   const outcomes = new Map<string, Written | undefined>()
   for (const [index, row] of replaced.entries()) outcomes.set(nameOf(row), afterReplace[index])
   for (const [index, row] of inserted.entries()) outcomes.set(nameOf(row), afterInsert[index])
-  return answers.map(({ name, sawUnwritten, result }) => {
+  const refused = inserted.filter((_, index) => afterInsert[index] === undefined)
+  const isRemoved = refused.length > 0 ? await operations.removed(collection, refused) : []
+  const removed = new Set(refused.filter((_, index) => isRemoved[index]).map(nameOf))
+  return answers.map(({ name, sawUnwritten, place, result }, index) => {
     if (!sawUnwritten) return result
     const written = outcomes.get(name)
-    if (written === undefined) return 'raced'
+    if (written === undefined) {
+      return removed.has(name) ? removedDocument(collection, calls[index]?.key.id ?? '') : 'raced'
+    }
     if (result instanceof HoldfastError || result.document === undefined) return result
-    const { createdAt, updatedAt } = written
-    return { ...result, document: { ...result.document, createdAt, updatedAt } }
+    const { json } = result.document
+    const version = written.version - ((states.get(name)?.bump ?? 0) - place)
+    return { ...result, document: { ...written, version, json } }
   })
 }

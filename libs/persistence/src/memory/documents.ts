@@ -18,8 +18,16 @@ import type { Predicate, QueriedDocument } from '../query/predicate.js'
 import { compareDocumentPositions, documentPosition, positionOf } from '../query/sort-position.js'
 import type { Journal, Run } from './journal.js'
 
+/** Which rows are documents: see sql/visibility.ts. */
 interface Row extends StoredDocument {
   readonly tenant: string
+  /** The tombstone of a soft delete, since when. */
+  readonly removedAt?: number
+  /** A tombstone without its data. */
+  readonly purged?: boolean
+  /** Of a claim. */
+  readonly leaseUntil?: number
+  readonly leaseToken?: string
   /** The parsed text; made when a query first needs it. */
   data?: unknown
 }
@@ -34,6 +42,7 @@ interface UniqueIndex {
 interface Table {
   readonly tenants: Map<string, Map<string, Row>>
   readonly uniqueIndexes: Map<string, UniqueIndex>
+  spec: CollectionSpec
 }
 
 export class MemoryDocuments implements DocumentOperations {
@@ -54,49 +63,61 @@ export class MemoryDocuments implements DocumentOperations {
     return new MemoryDocuments(run, this.#journal, this.#clock, this.#tables)
   }
 
-  ensure(collection: string, { indexes }: CollectionSpec): Promise<void> {
+  ensure(collection: string, spec: CollectionSpec): Promise<void> {
     return this.#run(() => {
       const table = this.#table(collection)
-      for (const { on, unique } of indexes) if (unique) this.#ensureUnique(table, on)
+      table.spec = spec
+      for (const { on, unique } of spec.indexes) if (unique) this.#ensureUnique(table, on)
     })
   }
 
-  upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]> {
-    return this.#run(() => {
-      const now = this.#clock()
-      return rows.map(({ tenant, id, json, bump }) => {
-        const before = this.#find(collection, { tenant, id })
-        const createdAt = before?.createdAt ?? now
-        return this.#put(collection, {
-          tenant,
-          id,
-          json,
-          version: (before?.version ?? 0) + bump,
-          createdAt,
-          updatedAt: now,
-        })
-      })
-    })
+  upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]> {
+    return this.#run(() =>
+      rows.map((row) => {
+        const there = this.#find(collection, row)
+        return there?.removedAt === undefined ? this.#write(collection, row, there) : undefined
+      }),
+    )
   }
 
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
-    return this.#run(() => {
-      const now = this.#clock()
-      return rows.map(({ tenant, id, json, bump = 1 }) => {
-        if (this.#find(collection, { tenant, id }) !== undefined) return undefined
-        return this.#put(collection, { tenant, id, json, version: bump, createdAt: now, updatedAt: now })
-      })
+    return this.#run(() =>
+      rows.map((row) => {
+        const there = this.#find(collection, row)
+        const isTaken = there !== undefined && (there.removedAt !== undefined || !this.#isExpired(there))
+        return isTaken ? undefined : this.#write(collection, row, there)
+      }),
+    )
+  }
+
+  /** The document anew, in the place of what is there: an expired one leaves nothing but its version. */
+  #write(collection: string, { tenant, id, json, bump = 1, ttlMs }: InsertRow, there: Row | undefined): Written {
+    const now = this.#clock()
+    const before = there !== undefined && !this.#isExpired(there) ? there : undefined
+    return this.#put(collection, {
+      tenant,
+      id,
+      json,
+      version: (there?.version ?? 0) + bump,
+      createdAt: before?.createdAt ?? now,
+      updatedAt: now,
+      ...expiryOf(ttlMs == null ? undefined : now + ttlMs),
+      ...leaseOf(before),
     })
   }
 
   replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]> {
     return this.#run(() => {
       const now = this.#clock()
-      return rows.map(({ tenant, id, json, ifVersion, bump }) => {
-        const before = this.#find(collection, { tenant, id })
+      return rows.map(({ tenant, id, json, ifVersion, bump, lifetime }) => {
+        const before = this.#visible(collection, { tenant, id })
         if (before?.version !== ifVersion) return undefined
+        const { expiresAt } = before
+        const isRenewed = lifetime?.kind === 'set' || (lifetime?.kind === 'renew' && expiresAt !== undefined)
+        const end = isRenewed ? (lifetime.ttlMs === null ? undefined : now + lifetime.ttlMs) : expiresAt
         const { createdAt, version } = before
-        return this.#put(collection, { tenant, id, json, version: version + bump, createdAt, updatedAt: now })
+        const changed = { tenant, id, json, version: version + bump, createdAt, updatedAt: now }
+        return this.#put(collection, { ...changed, ...expiryOf(end), ...leaseOf(before) })
       })
     })
   }
@@ -104,21 +125,43 @@ export class MemoryDocuments implements DocumentOperations {
   remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]> {
     return this.#run(() =>
       rows.map(({ tenant, id, ifVersion }) => {
-        const before = this.#find(collection, { tenant, id })
+        const table = this.#table(collection)
+        const before = this.#visible(collection, { tenant, id })
         if (before === undefined || (ifVersion !== undefined && before.version !== ifVersion)) return undefined
-        this.#change(this.#table(collection), before, undefined)
+        const { softDelete } = table.spec
+        this.#change(table, before, softDelete && tombstoneOf(before, this.#clock(), softDelete.retainMs))
         return before.version
       }),
     )
   }
 
+  restore(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
+    return this.#run(() => {
+      const now = this.#clock()
+      const retainMs = this.#table(collection).spec.softDelete?.retainMs ?? 0
+      return keys.map((key) => {
+        const before = this.#find(collection, key)
+        if (before?.removedAt === undefined || before.purged === true || this.#isExpired(before)) return undefined
+        if (before.removedAt + retainMs <= now) return undefined
+        const { tenant, id, version, createdAt, json, expiresAt } = before
+        const row = { tenant, id, version: version + 1, createdAt, updatedAt: now, json, ...expiryOf(expiresAt) }
+        this.#put(collection, row)
+        return storedOf(row)
+      })
+    })
+  }
+
   fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
     return this.#run(() =>
       keys.map((key) => {
-        const row = this.#find(collection, key)
+        const row = this.#visible(collection, key)
         return row === undefined ? undefined : storedOf(row)
       }),
     )
+  }
+
+  removed(collection: string, keys: readonly Key[]): Promise<boolean[]> {
+    return this.#run(() => keys.map((key) => this.#find(collection, key)?.removedAt !== undefined))
   }
 
   query(collection: string, { tenant, where, sort, after, limit }: DocumentQuery): Promise<StoredDocument[]> {
@@ -138,13 +181,13 @@ export class MemoryDocuments implements DocumentOperations {
 
   #matching(collection: string, tenant: string, where: Predicate): Row[] {
     const rows = this.#table(collection).tenants.get(tenant)?.values() ?? []
-    return [...rows].filter((row) => matches(where, queried(row)))
+    return [...rows].filter((row) => this.#isVisible(row) && matches(where, queried(row)))
   }
 
   #table(collection: string): Table {
     const known = this.#tables.get(collection)
     if (known !== undefined) return known
-    const table: Table = { tenants: new Map(), uniqueIndexes: new Map() }
+    const table: Table = { tenants: new Map(), uniqueIndexes: new Map(), spec: { indexes: [] } }
     this.#tables.set(collection, table)
     return table
   }
@@ -153,16 +196,31 @@ export class MemoryDocuments implements DocumentOperations {
     return this.#table(collection).tenants.get(tenant)?.get(id)
   }
 
+  #visible(collection: string, key: Key): Row | undefined {
+    const row = this.#find(collection, key)
+    return row !== undefined && this.#isVisible(row) ? row : undefined
+  }
+
+  #isVisible(row: Row): boolean {
+    return row.removedAt === undefined && !this.#isExpired(row)
+  }
+
+  #isExpired({ expiresAt }: Row): boolean {
+    return expiresAt !== undefined && expiresAt <= this.#clock()
+  }
+
   #put(collection: string, row: Row): Written {
     const table = this.#table(collection)
     const before = table.tenants.get(row.tenant)?.get(row.id)
     for (const index of table.uniqueIndexes.values()) {
       const owner = index.owners.get(ownedBy(index, row))
-      if (owner !== undefined && owner !== before) throw uniqueViolation(index, row)
+      if (owner === undefined || owner === before) continue
+      if (!this.#isExpired(owner)) throw uniqueViolation(index, row)
+      this.#change(table, owner, undefined)
     }
     this.#change(table, before, row)
-    const { id, version, createdAt, updatedAt } = row
-    return { id, version, createdAt, updatedAt }
+    const { id, version, createdAt, updatedAt, expiresAt } = row
+    return { id, version, createdAt, updatedAt, ...expiryOf(expiresAt) }
   }
 
   #change(table: Table, before: Row | undefined, after: Row | undefined): void {
@@ -176,6 +234,7 @@ export class MemoryDocuments implements DocumentOperations {
     const index: UniqueIndex = { name, on, owners: new Map() }
     for (const rows of table.tenants.values()) {
       for (const row of rows.values()) {
+        if (!this.#isVisible(row)) continue
         const owned = ownedBy(index, row)
         if (index.owners.has(owned)) throw uniqueViolation(index, row)
         index.owners.set(owned, row)
@@ -189,14 +248,21 @@ export class MemoryDocuments implements DocumentOperations {
 function exchange(table: Table, before: Row | undefined, after: Row | undefined): void {
   if (before !== undefined) {
     table.tenants.get(before.tenant)?.delete(before.id)
-    for (const index of table.uniqueIndexes.values()) index.owners.delete(ownedBy(index, before))
+    for (const index of table.uniqueIndexes.values()) disown(index, before)
   }
   if (after !== undefined) {
     const rows = table.tenants.get(after.tenant) ?? new Map<string, Row>()
     rows.set(after.id, after)
     table.tenants.set(after.tenant, rows)
+    // A tombstone's values are free for others.
+    if (after.removedAt !== undefined) return
     for (const index of table.uniqueIndexes.values()) index.owners.set(ownedBy(index, after), after)
   }
+}
+
+function disown(index: UniqueIndex, row: Row): void {
+  const owned = ownedBy(index, row)
+  if (index.owners.get(owned) === row) index.owners.delete(owned)
 }
 
 /** By sort position, as the SQL indexes: missing equals null, and all objects are alike, as are all arrays. */
@@ -218,6 +284,21 @@ function queried(row: Row): QueriedDocument {
   return { ...row, data: row.data }
 }
 
-function storedOf({ id, version, createdAt, updatedAt, json }: Row): StoredDocument {
-  return { id, version, createdAt, updatedAt, json }
+function storedOf({ id, version, createdAt, updatedAt, expiresAt, json }: Row): StoredDocument {
+  return { id, version, createdAt, updatedAt, ...expiryOf(expiresAt), json }
+}
+
+function expiryOf(expiresAt: number | undefined): { readonly expiresAt?: number } {
+  return expiresAt === undefined ? {} : { expiresAt }
+}
+
+function leaseOf(row: Row | undefined): Pick<Row, 'leaseUntil' | 'leaseToken'> {
+  if (row?.leaseUntil === undefined || row.leaseToken === undefined) return {}
+  return { leaseUntil: row.leaseUntil, leaseToken: row.leaseToken }
+}
+
+function tombstoneOf(row: Row, now: number, retainMs: number): Row {
+  const { tenant, id, version, createdAt, updatedAt, expiresAt, json } = row
+  const bare = { tenant, id, version, createdAt, updatedAt, ...expiryOf(expiresAt), removedAt: now }
+  return retainMs > 0 ? { ...bare, json } : { ...bare, json: 'null', purged: true }
 }

@@ -1,40 +1,67 @@
 import { createHash } from 'node:crypto'
 import type { DocumentQuery, IndexDefinition, SortPosition } from '../backend.js'
 import type { FieldPath, Predicate, SortKey } from '../query/predicate.js'
+import { textIndexOf, textSearchOf } from '../query/text-search.js'
 import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
 import { filterAlternatives, filterSql } from './filter-sql.js'
 import { escapeText } from './json-text.js'
 import { collectionTable } from './names.js'
 import { Parameters } from './parameters.js'
+import { textScoreSql } from './text-search.js'
+import { visible } from './visibility.js'
 
-/** Rows: id, version, created, updated, data. */
+/** Rows: id, version, created, updated, data, expires; and the text score, if the sort asks for it. */
 export function queryStatement(
   collection: string,
   indexes: readonly IndexDefinition[],
   query: DocumentQuery,
 ): Statement {
+  const { parameters, selects, orderBy, limit } = queryParts(collection, indexes, query)
+  const [only = ''] = selects
+  const text =
+    selects.length === 1
+      ? only
+      : `select * from ((${selects.join(') union all (')})) t order by ${orderBy} ${limit}`
+  return named(text, parameters)
+}
+
+export interface QueryParts {
+  readonly parameters: Parameters
+  /** Disjoint, each ordered and limited for itself. */
+  readonly selects: readonly string[]
+  readonly orderBy: string
+  /** `limit $3`, or nothing. */
+  readonly limit: string
+}
+
+/** @param condition one more that the row `t` has to meet */
+export function queryParts(
+  collection: string,
+  indexes: readonly IndexDefinition[],
+  query: DocumentQuery,
+  condition?: string,
+): QueryParts {
   const parameters = new Parameters()
   const pathText = pathTextFor(indexes, parameters)
-  const order = orderOf(query.sort, pathText)
-  const conditions = [`t.tenant = ${parameters.text(query.tenant)}`]
+  const score = scoreOf(indexes, query, parameters)
+  const order = orderOf(query.sort, pathText, score)
+  const conditions = [`t.tenant = ${parameters.text(query.tenant)}`, visible('t')]
+  if (condition !== undefined) conditions.push(condition)
   if (query.after !== undefined) conditions.push(behind(order, query.after, parameters))
   const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`)).join(', ')
-  const select = (condition: string) =>
-    `select t.id, t.version, t.created_at, t.updated_at, t.data from ${collectionTable(collection)} t
-     where ${[...conditions, condition].join(' and ')} order by ${orderBy}`
-  if (query.limit === undefined) return named(select(filterSql(query.where, parameters, pathText)), parameters)
+  const select = (matching: string) =>
+    `select t.id, t.version, t.created_at, t.updated_at, t.data, t.expires_at${score === undefined ? '' : `, ${score}`} from ${collectionTable(collection)} t
+     where ${[...conditions, matching].join(' and ')} order by ${orderBy}`
+  if (query.limit === undefined) {
+    return { parameters, selects: [select(filterSql(query.where, parameters, pathText, indexes))], orderBy, limit: '' }
+  }
   const limit = `limit ${parameters.add(query.limit, 'bigint')}`
   const leading = new Set(indexes.map(({ on }) => JSON.stringify(on[0])))
-  const alternatives = filterAlternatives(query.where, parameters, pathText, (segments) =>
+  const selects = filterAlternatives(query.where, parameters, pathText, (segments) =>
     leading.has(JSON.stringify(segments)),
-  ).map((condition) => `${select(condition)} ${limit}`)
-  const [only = ''] = alternatives
-  const text =
-    alternatives.length === 1
-      ? only
-      : `select * from ((${alternatives.join(') union all (')})) t order by ${orderBy} ${limit}`
-  return named(text, parameters)
+  ).map((alternative) => `${select(alternative)} ${limit}`)
+  return { parameters, selects, orderBy, limit }
 }
 
 export function countStatement(
@@ -45,8 +72,21 @@ export function countStatement(
 ): Statement {
   const parameters = new Parameters()
   const inTenant = `t.tenant = ${parameters.text(tenant)}`
-  const condition = filterSql(where, parameters, pathTextFor(indexes, parameters))
-  return named(`select count(*) from ${collectionTable(collection)} t where ${inTenant} and ${condition}`, parameters)
+  const condition = filterSql(where, parameters, pathTextFor(indexes, parameters), indexes)
+  return named(
+    `select count(*) from ${collectionTable(collection)} t where ${inTenant} and ${visible('t')} and ${condition}`,
+    parameters,
+  )
+}
+
+function scoreOf(
+  indexes: readonly IndexDefinition[],
+  { where, sort }: DocumentQuery,
+  parameters: Parameters,
+): string | undefined {
+  const search = textSearchOf(where)
+  if (search === undefined || !sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')) return undefined
+  return textScoreSql(search, textIndexOf(indexes), parameters)
 }
 
 /** Filter and sort shapes are few in a program; a name for each keeps its plan. A program that makes up ever new shapes would
@@ -54,7 +94,7 @@ export function countStatement(
 const maxNamedShapes = 200
 const namedShapes = new Map<string, string>()
 
-function named(text: string, parameters: Parameters): Statement {
+export function named(text: string, parameters: Parameters): Statement {
   const statement = { text, values: parameters.values, readOnly: true }
   let name = namedShapes.get(text)
   if (name === undefined && namedShapes.size < maxNamedShapes) {
@@ -77,10 +117,10 @@ interface Ordering {
 }
 
 /** The sort keys, then the id in the direction of the last key, so that one index scan serves them all. */
-function orderOf(sort: readonly SortKey[], pathText: PathText): Ordering[] {
+function orderOf(sort: readonly SortKey[], pathText: PathText, score: string | undefined): Ordering[] {
   const keys = sort.map(({ path, direction }): Ordering => {
     const towards = direction === 1 ? 'asc' : 'desc'
-    if (path.of === 'meta') return { path, expressions: [metaColumn(path.name)], direction: towards }
+    if (path.of === 'meta') return { path, expressions: [metaColumn(path.name, score)], direction: towards }
     const { rank, number, text } = dataField(path.segments, pathText)
     return { path, expressions: [rank, number, text], direction: towards }
   })
@@ -117,6 +157,7 @@ function positionSql(path: FieldPath, { rank, number, text }: SortPosition, para
     return [parameters.add(rank, 'int'), bound, parameters.text(escapeText(text))]
   }
   if (path.name === 'id') return [parameters.text(text)]
+  if (path.name === 'textScore') return [parameters.add(number, 'float8')]
   if (path.name === 'version') return [parameters.add(number, 'bigint')]
   return [`to_timestamp(${parameters.add(number, 'float8')} / 1000)`]
 }

@@ -14,7 +14,7 @@ import type {
 import type { Predicate } from '../query/predicate.js'
 import { ensureCollection } from './collection-ddl.js'
 import { countStatement, queryStatement } from './document-query.js'
-import { documentStatements, type DocumentStatements } from './document-statements.js'
+import { documentStatements, type DocumentStatements, type PreparedText } from './document-statements.js'
 import type { SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
@@ -45,70 +45,108 @@ export class SqlDocuments implements DocumentOperations {
     this.#specs.set(collection, spec)
   }
 
-  async upsert(collection: string, rows: readonly UpsertRow[]): Promise<Written[]> {
+  async upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]> {
     const statements = this.#of(collection)
     const [only] = rows
     if (rows.length === 1 && only !== undefined) {
       const values = [only.tenant, only.id, only.bump, escapeForJsonb(only.json)]
-      const [row] = await this.#connection.query({ ...statements.upsertOne, values })
-      return [written(only.id, row)]
+      const { ttlMs } = only
+      const [row] = await this.#connection.query(
+        ttlMs == null
+          ? { ...statements.upsertOne, values }
+          : { ...statements.upsertOneLiving, values: [...values, ttlMs] },
+      )
+      return [row === undefined ? undefined : written(only.id, row)]
     }
-    const sorted = inKeyOrder(rows)
-    const answered = await this.#connection.query({
-      ...statements.upsertMany,
-      values: [
-        textArray(sorted.map(({ row }) => row.tenant)),
-        textArray(sorted.map(({ row }) => row.id)),
-        int8Array(sorted.map(({ row }) => row.bump)),
-        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
-      ],
-    })
-    return matchUp(sorted, answered, written).map((result, index) => {
-      if (result === undefined) throw new HoldfastError('INTERNAL', `The put of ${rows[index]?.id} was not answered`)
-      return result
-    })
+    const { upsertMany, upsertManyLiving } = statements
+    return this.#insertRows(rows, upsertMany, upsertManyLiving)
   }
 
-  async insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
+  insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
+    const { insertMany, insertManyLiving } = this.#of(collection)
+    return this.#insertRows(rows, insertMany, insertManyLiving)
+  }
+
+  async #insertRows(
+    rows: readonly InsertRow[],
+    statement: PreparedText,
+    livingStatement: PreparedText,
+  ): Promise<(Written | undefined)[]> {
     const sorted = inKeyOrder(rows)
-    const answered = await this.#connection.query({
-      ...this.#of(collection).insertMany,
-      values: [
-        textArray(sorted.map(({ row }) => row.tenant)),
-        textArray(sorted.map(({ row }) => row.id)),
-        int8Array(sorted.map(({ row }) => row.bump ?? 1)),
-        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
-      ],
-    })
+    const values = [
+      textArray(sorted.map(({ row }) => row.tenant)),
+      textArray(sorted.map(({ row }) => row.id)),
+      int8Array(sorted.map(({ row }) => row.bump ?? 1)),
+      textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
+    ]
+    const isLiving = rows.some(({ ttlMs }) => ttlMs != null)
+    const ttls = () => int8Array(sorted.map(({ row }) => row.ttlMs ?? null))
+    const answered = await this.#connection.query(
+      isLiving ? { ...livingStatement, values: [...values, ttls()] } : { ...statement, values },
+    )
     return matchUp(sorted, answered, written)
   }
 
   async replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]> {
+    const { replaceMany, replaceManyLiving } = this.#of(collection)
     const sorted = inKeyOrder(rows)
-    const answered = await this.#connection.query({
-      ...this.#of(collection).replaceMany,
-      values: [
-        textArray(sorted.map(({ row }) => row.tenant)),
-        textArray(sorted.map(({ row }) => row.id)),
-        int8Array(sorted.map(({ row }) => row.ifVersion)),
-        int8Array(sorted.map(({ row }) => row.bump)),
-        textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
-      ],
-    })
+    const values = [
+      textArray(sorted.map(({ row }) => row.tenant)),
+      textArray(sorted.map(({ row }) => row.id)),
+      int8Array(sorted.map(({ row }) => row.ifVersion)),
+      int8Array(sorted.map(({ row }) => row.bump)),
+      textArray(sorted.map(({ row }) => escapeForJsonb(row.json))),
+    ]
+    const isLiving = rows.some(({ lifetime }) => lifetime !== undefined)
+    const lifetimes = () => [
+      int8Array(sorted.map(({ row }) => row.lifetime?.ttlMs ?? null)),
+      textArray(sorted.map(({ row }) => row.lifetime?.kind ?? null)),
+    ]
+    const answered = await this.#connection.query(
+      isLiving ? { ...replaceManyLiving, values: [...values, ...lifetimes()] } : { ...replaceMany, values },
+    )
     return matchUp(sorted, answered, written)
   }
 
   async remove(collection: string, rows: readonly DeleteRow[]): Promise<(number | undefined)[]> {
+    const { removeMany, entombMany } = this.#of(collection)
+    const softDelete = this.#specs.get(collection)?.softDelete
     const sorted = inKeyOrder(rows)
+    const values = [
+      textArray(sorted.map(({ row }) => row.tenant)),
+      textArray(sorted.map(({ row }) => row.id)),
+      int8Array(sorted.map(({ row }) => row.ifVersion ?? null)),
+    ]
+    const answered = await this.#connection.query(
+      softDelete === undefined
+        ? { ...removeMany, values }
+        : { ...entombMany, values: [...values, softDelete.retainMs > 0] },
+    )
+    return matchUp(sorted, answered, (_, [version]) => Number(version))
+  }
+
+  async restore(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
+    const sorted = inKeyOrder(keys)
     const answered = await this.#connection.query({
-      ...this.#of(collection).removeMany,
+      ...this.#of(collection).restoreMany,
       values: [
         textArray(sorted.map(({ row }) => row.tenant)),
         textArray(sorted.map(({ row }) => row.id)),
-        int8Array(sorted.map(({ row }) => row.ifVersion ?? null)),
+        this.#specs.get(collection)?.softDelete?.retainMs ?? 0,
       ],
     })
-    return matchUp(sorted, answered, (_, [version]) => Number(version))
+    return matchUp(sorted, answered, (id, [version, createdAt, updatedAt, expiresAt, data]) =>
+      stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, data ?? null, expiresAt ?? null]),
+    )
+  }
+
+  async removed(collection: string, keys: readonly Key[]): Promise<boolean[]> {
+    const rows = await this.#connection.query({
+      ...this.#of(collection).removedMany,
+      values: [textArray(keys.map(({ tenant }) => tenant)), textArray(keys.map(({ id }) => id))],
+    })
+    const places = new Set(rows.map(([place]) => Number(place) - 1))
+    return keys.map((_, index) => places.has(index))
   }
 
   async fetch(collection: string, keys: readonly Key[]): Promise<(StoredDocument | undefined)[]> {
@@ -124,7 +162,7 @@ export class SqlDocuments implements DocumentOperations {
     })
     const found = keys.map((): StoredDocument | undefined => undefined)
     for (const row of rows) {
-      const index = Number(row[4]) - 1
+      const index = Number(row[5]) - 1
       const id = keys[index]?.id
       if (id !== undefined) found[index] = stored(id, row)
     }
@@ -191,17 +229,18 @@ function matchUp<Row extends Key, R>(
   return results
 }
 
-function written(id: string, row: SqlRow | undefined): Written {
-  if (row === undefined) throw new HoldfastError('INTERNAL', `The write of ${id} was not answered`)
-  return { id, version: Number(row[0]), createdAt: Number(row[1]), updatedAt: Number(row[2]) }
+function written(id: string, row: SqlRow): Written {
+  const bare = { id, version: Number(row[0]), createdAt: Number(row[1]), updatedAt: Number(row[2]) }
+  return row[3] == null ? bare : { ...bare, expiresAt: Number(row[3]) }
 }
 
 function stored(id: string, row: SqlRow): StoredDocument {
-  return {
+  const bare = {
     id,
     version: Number(row[0]),
     createdAt: Number(row[1]),
     updatedAt: Number(row[2]),
     json: unescapeFromJsonb(String(row[3])),
   }
+  return row[4] == null ? bare : { ...bare, expiresAt: Number(row[4]) }
 }

@@ -20,6 +20,8 @@ const bootstrap = `
 /** What "if not exists" answers when two processes create the same thing at the same moment. */
 const bootstrapRaces = new Set(['UNIQUE_VIOLATION', 'DUPLICATE_OBJECT', 'TRANSACTION_CONFLICT'])
 
+export type Statements = readonly string[] | ((before: string | undefined) => readonly string[])
+
 export type RelationKind = 'collection' | 'log'
 
 /** Keeps the database's tables in step with what the code declares. */
@@ -76,14 +78,14 @@ export class Schema {
     return { version: newest, applied: names }
   }
 
-  /** Whether the relation has been made, with whatever definition. */
-  knows(kind: RelationKind, name: string): boolean {
-    return this.#known.has(`${kind}:${name}`)
+  /** How the relation was declared when it was last made, as far as this process knows; `undefined`: not made. */
+  definition(kind: RelationKind, name: string): string | undefined {
+    return this.#known.get(`${kind}:${name}`)
   }
 
-  /** Makes a collection's or log's tables and indexes by `statements` (each safe to repeat) unless that was done before with the
-   *  same definition. */
-  async ensure(kind: RelationKind, name: string, definition: string, statements: readonly string[]): Promise<void> {
+  /** Makes a collection's or log's tables and indexes by `statements` (each safe to repeat; they may depend on the definition that
+   *  stands in the database) unless that was done before with the same definition. */
+  async ensure(kind: RelationKind, name: string, definition: string, statements: Statements): Promise<void> {
     const relation = `${kind}:${name}`
     if (this.#known.get(relation) === definition) return
     const key = `${relation}:${definition}`
@@ -95,14 +97,16 @@ export class Schema {
     this.#known.set(relation, definition)
   }
 
-  async #make(kind: RelationKind, name: string, definition: string, statements: readonly string[]): Promise<void> {
+  async #make(kind: RelationKind, name: string, definition: string, statements: Statements): Promise<void> {
     await this.#exclusively(async (connection) => {
       const [row] = await connection.query({
         text: 'select definition from holdfast.relations where kind = $1 and name = $2',
         values: [kind, name],
       })
-      if (row?.[0] === definition) return
-      for (const statement of statements) await connection.query({ text: statement, values: [] })
+      const before = row === undefined ? undefined : String(row[0])
+      if (before === definition) return
+      const needed = typeof statements === 'function' ? statements(before) : statements
+      for (const statement of needed) await connection.query({ text: statement, values: [] })
       await connection.query({
         text: `insert into holdfast.relations (kind, name, definition) values ($1, $2, $3)
                on conflict (kind, name) do update set definition = excluded.definition`,
@@ -123,7 +127,7 @@ export class Schema {
           })
           return work(connection)
         }),
-      { maxAttempts: 100 },
+      { maxAttempts: 100, timeoutMs: 600_000 },
     )
   }
 
