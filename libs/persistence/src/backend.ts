@@ -1,3 +1,4 @@
+import type { FeedOperations, FeedSpec } from './feed/feed-operations.js'
 import type { IndexReport } from './index-report.js'
 import type { Predicate, SortKey } from './query/predicate.js'
 import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
@@ -18,6 +19,9 @@ export interface Backend extends Operations {
    *  reason `TRANSACTION_CONFLICT`, after which nothing of it remains and the caller may run it again. */
   transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R>
   readonly indexes: IndexOperations
+  readonly feeds: FeedOperations
+  /** A replica that lacks nothing older than that, if there is one. `distrust` it when it fails. */
+  replica?(maxStalenessMs: number): Promise<ReplicaReads | undefined>
   health(): Promise<BackendHealth>
   /** What passed since it was opened. */
   statistics(): BackendStatistics
@@ -50,6 +54,11 @@ export interface IndexOperations {
   built(): Promise<void>
   /** @throws NOT_FOUND, FAILED_PRECONDITION if it is declared */
   drop(name: string): Promise<void>
+}
+
+export interface ReplicaReads {
+  readonly operations: Pick<Operations, 'documents'>
+  distrust(): void
 }
 
 export interface BackendStatistics {
@@ -87,6 +96,8 @@ export interface CollectionSpec {
   readonly expires?: boolean
   /** Deleting leaves a tombstone. */
   readonly softDelete?: SoftDelete
+  /** Every change is recorded in the commit of its write. */
+  readonly feed?: FeedSpec
 }
 
 export interface SoftDelete {
@@ -205,6 +216,9 @@ export interface DocumentOperations {
   upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]>
   /** `undefined`: the id is taken, or a tombstone stands there. */
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]>
+  /** Inserts many documents of any ids, all or none, the fastest way there is; `false`: there is none here. Absent: the same.
+   *  @throws ALREADY_EXISTS (reason UNIQUE_VIOLATION) if an id is taken or stands there twice */
+  copy?(collection: string, rows: readonly InsertRow[]): Promise<boolean>
   /** `undefined`: no document of that id has that version. */
   replace(collection: string, rows: readonly ReplaceRow[]): Promise<(Written | undefined)[]>
   /** The version that was deleted; `undefined`: no document of that id (and version). */

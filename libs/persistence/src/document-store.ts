@@ -1,4 +1,7 @@
+import type { Indexes } from './index-report.js'
 import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, StreamHead } from './backend.js'
+import type { BulkOperation, BulkOptions, BulkReport } from './transfer/bulk.js'
+import type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 
 /** A stored value with what the database knows about it. */
 export interface Document<T> {
@@ -21,7 +24,7 @@ export type Update = { readonly [operator: string]: { readonly [path: string]: u
 
 export type Sort = { readonly [path: string]: 1 | -1 }
 
-export interface FindOptions {
+export interface FindOptions extends ReadFrom {
   /** Default: by `_id`. The id is always the last key, so that the order is total. */
   readonly sort?: Sort
   /** At most this many documents; default: all. */
@@ -42,18 +45,53 @@ export interface Find<T> extends AsyncIterable<Document<T>> {
   page(): Promise<Page<T>>
 }
 
+export interface ReadFrom {
+  /** The answer may lack what was written in the last so many milliseconds (positive), so that a replica may give it
+   *  (`replicaUrls`). Default: the primary answers, with all that was written before. Not inside a transaction. */
+  readonly maxStalenessMs?: number
+}
+
+export interface LifetimeOptions {
+  /** How long the document lives from this write on, in milliseconds by the database's clock; null: until it is deleted. Default: the
+   *  collection's `ttlMs`; an update keeps a document that lives for ever, and where the collection has no `ttlMs` also the others, as
+   *  they are. An expired document is as if it were not there, at once and everywhere; its row is deleted later, in the background. */
+  readonly ttlMs?: number | null
+}
+
 export interface WriteOptions {
   /** Write only if the document has this version; otherwise ABORTED. 0: only if there is none. */
   readonly ifVersion?: number
 }
 
+/** See docs/guides/indexes.md. */
 export interface IndexSpecification {
-  /** Field path or paths, in order. */
+  /** Field path or paths, in order: at most 8. */
   readonly on: string | readonly string[]
+  /** No two documents of a tenant may have the same values. Missing equals null. */
   readonly unique?: boolean
+  /** Only documents that match are in the index, and have to differ if it is unique. It serves filters that say the same or less. Comparisons
+   *  with constants (no objects, arrays or expressions), `$in`, `$exists`, `$not`, `$and`, `$or` and `$nor`. */
+  readonly where?: Filter
+  /** For `$text`: the words of all these fields. The language decides about stems and stop words; default `english`. */
+  readonly text?: boolean | { readonly language?: string }
+  /** For `{ tags: 'x' }` where `tags` holds arrays: every element is in the index, and a value that is no array by itself. One field.
+   *  It serves equality and `$in`, not ranges and not order. */
+  readonly array?: boolean
+  /** Of each field, for sorts that run both ways (`{ team: 1, at: -1 }`): an index without it is read forwards and backwards. */
+  readonly direction?: 1 | -1 | readonly (1 | -1)[]
 }
 
 export interface CollectionOptions {
+  /** How long documents live from their last write on, in milliseconds; default: until they are deleted. Documents written before this
+   *  was declared live on until the next put. */
+  readonly ttlMs?: number
+  /** Deleting leaves a tombstone, which refuses later writes of the id with FAILED_PRECONDITION (reason DOCUMENT_REMOVED): nobody who comes
+   *  late brings the document back. `restore` takes the deletion back within `retainMs` (default 30 days; 0: the data goes at once);
+   *  then the data is erased. The tombstone, a small row, stays for `tombstonesMs`; default null: for good. */
+  readonly softDelete?: boolean | { readonly retainMs?: number; readonly tombstonesMs?: number | null }
+  /** Records each change, for `watch` and `consumer`; default false. Once a collection has a feed it stays on, for programs that do not
+   *  declare it too; those that were using the collection when it was first turned on notice with their next start. */
+  readonly feed?: boolean | FeedOptions
   readonly indexes?: readonly IndexSpecification[]
 }
 
@@ -61,28 +99,82 @@ export interface CollectionOptions {
 export interface Collection<T> {
   readonly name: string
   /** @throws ALREADY_EXISTS if the id is taken */
-  insertOne(data: T, options?: { readonly id?: string }): Promise<Document<T>>
+  insertOne(data: T, options?: LifetimeOptions & { readonly id?: string }): Promise<Document<T>>
   /** All or none. @throws ALREADY_EXISTS if one of the ids is taken */
-  insertMany(items: readonly { readonly id?: string; readonly data: T }[]): Promise<Document<T>[]>
-  get(id: string): Promise<Document<T> | undefined>
+  insertMany(
+    items: readonly { readonly id?: string; readonly data: T }[],
+    options?: LifetimeOptions,
+  ): Promise<Document<T>[]>
+  get(id: string, options?: ReadFrom): Promise<Document<T> | undefined>
   /** In the order of the ids. */
-  getMany(ids: readonly string[]): Promise<(Document<T> | undefined)[]>
+  getMany(ids: readonly string[], options?: ReadFrom): Promise<(Document<T> | undefined)[]>
   find(filter?: Filter, options?: FindOptions): Find<T>
-  findOne(filter: Filter, options?: Pick<FindOptions, 'sort'>): Promise<Document<T> | undefined>
-  count(filter?: Filter): Promise<number>
+  findOne(filter: Filter, options?: Pick<FindOptions, 'sort' | 'maxStalenessMs'>): Promise<Document<T> | undefined>
+  count(filter?: Filter, options?: ReadFrom): Promise<number>
   /** Writes the document whether it is there or not. @throws ABORTED if `ifVersion` does not hold */
-  put(id: string, data: T, options?: WriteOptions): Promise<Document<T>>
+  put(id: string, data: T, options?: WriteOptions & LifetimeOptions): Promise<Document<T>>
   /** Updates the first document that matches and returns it as it is afterwards; `undefined`: none matched.
    *  Atomic: concurrent updates of one document all take effect. @throws ABORTED if `ifVersion` does not hold */
   updateOne(
     filter: string | Filter,
     update: Update,
-    options?: WriteOptions & { readonly upsert?: boolean },
+    options?: WriteOptions & LifetimeOptions & { readonly upsert?: boolean },
   ): Promise<Document<T> | undefined>
-  updateMany(filter: Filter, update: Update): Promise<{ readonly matched: number; readonly modified: number }>
+  updateMany(
+    filter: Filter,
+    update: Update,
+    options?: LifetimeOptions,
+  ): Promise<{ readonly matched: number; readonly modified: number }>
   /** @returns whether a document was deleted. @throws ABORTED if `ifVersion` does not hold */
   deleteOne(filter: string | Filter, options?: WriteOptions): Promise<boolean>
   deleteMany(filter: Filter): Promise<{ readonly deleted: number }>
+  /** Takes the deletion of a document back, where the collection has `softDelete`: as it was, with a version more. `undefined`: it was
+   *  not deleted, or its data is erased already, or its lifetime has run out. @throws ALREADY_EXISTS if a unique value went to another */
+  restore(id: string): Promise<Document<T> | undefined>
+  /** Hands one matching document on which no lease stands to this caller alone, the first by `sort` (default: by id), and leases it;
+   *  `undefined`: none is there. Its version grows. A claim whose outcome is UNKNOWN may be repeated: what the first one leased can be
+   *  claimed again when that lease has run out. @throws FAILED_PRECONDITION inside a transaction */
+  claim(filter: Filter, options?: ClaimOptions): Promise<ClaimedDocument<T> | undefined>
+  /** Several writes in one call, each with its own outcome: a failure is in the report and not thrown. Not a transaction. */
+  bulk(operations: readonly BulkOperation<T>[], options?: BulkOptions): Promise<BulkReport<T>>
+  /** Puts in any number of documents, the fastest way there is (COPY on PostgreSQL), in batches of some megabytes, each whole or not there.
+   *  @throws ALREADY_EXISTS if an id is taken and `onConflict` is `fail`; `metadata.loaded` then says how many items went in before */
+  load(items: Iterable<LoadItem<T>> | AsyncIterable<LoadItem<T>>, options?: LoadOptions): Promise<LoadReport>
+}
+
+export interface ClaimOptions {
+  /** What the claim writes to the document: fields by their paths (`{ state: 'running' }`), or an update with operators
+   *  (`{ $set: …, $inc: { attempts: 1 } }`). */
+  readonly set?: Update | Readonly<Record<string, unknown>>
+  readonly sort?: Sort
+  /** How long the lease lasts without being renewed, in milliseconds by the database's clock; default 30,000, at most 30 days. */
+  readonly leaseMs?: number
+}
+
+export interface ClaimedDocument<T> extends Document<T> {
+  readonly lease: Lease<T>
+}
+
+/** The right to work on a document, until it is released or deleted, or runs out and somebody else claims the document. From then on
+ *  every call throws ABORTED with reason LEASE_LOST; a lease that ran out is not lost while nobody else has claimed.
+ *  Other writes (put, updateOne, deleteOne) do not look at leases: `ifVersion` with the claimed version fences them, also inside a
+ *  transaction, because every claim makes the version grow. */
+export interface Lease<T> {
+  /** No two claims have the same on one document. */
+  readonly token: string
+  /** As of the claim or the last renewal, by the database's clock. */
+  readonly expiresAt: Date
+  /** @param leaseMs from now on; default: as claimed. @returns the new end */
+  renew(leaseMs?: number): Promise<Date>
+  /** Ends the lease; the document can be claimed again at once, if it still matches. @returns what `set` made of it */
+  release(options?: LeaseRelease): Promise<Document<T> | undefined>
+  /** Deletes the document: the work is done. */
+  delete(): Promise<void>
+}
+
+export interface LeaseRelease {
+  /** Written with the end of the lease, as in `claim`: `{ state: 'done' }`. */
+  readonly set?: ClaimOptions['set']
 }
 
 export interface Entry<T> {
@@ -194,6 +286,8 @@ export interface DocumentStore extends TenantStore {
   tenant(id: string): TenantStore
   /** The database's clock. */
   now(): Promise<Date>
+  /** What is declared, what is there, what is missing. */
+  readonly indexes: Indexes
   health(): Promise<StoreHealth>
   /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */
   stats(): StoreStatistics

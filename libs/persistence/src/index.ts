@@ -2,6 +2,8 @@ export type {
   AppendOptions,
   Blob,
   Blobs,
+  ClaimedDocument,
+  ClaimOptions,
   Collection,
   CollectionOptions,
   Document,
@@ -11,8 +13,11 @@ export type {
   Find,
   FindOptions,
   IndexSpecification,
+  Lease,
+  LeaseRelease,
   Log,
   Page,
+  ReadFrom,
   ReadOptions,
   Scope,
   Sort,
@@ -23,6 +28,9 @@ export type {
   Update,
   WriteOptions,
 } from './document-store.js'
+export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk.js'
+export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
+export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
 export type { MigrationReport, StreamHead } from './backend.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
 export type { SlowCall } from './telemetry/observed-driver.js'

@@ -3,6 +3,7 @@ import type { Backend, MigrationReport, Operations } from './backend.js'
 import { StoredBlobs } from './blobs.js'
 import { StoredCollection } from './collection.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
+import { ClaimLanes } from './claim/claim-lanes.js'
 import { CoalescedDocuments, DirectDocuments } from './document-access.js'
 import type {
   Blobs,
@@ -17,10 +18,12 @@ import type {
   TransactionOptions,
 } from './document-store.js'
 import { runKeyed } from './keyed-transaction.js'
+import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
 import { StoredLog } from './log.js'
 import { OpenTransactions } from './open-transactions.js'
+import { staleReads } from './replicas/stale-reads.js'
 import { relationMissing, Relations } from './relations.js'
 import { checkOptions } from './options.js'
 import { checkId, checkName, checkTenantId } from './sql/names.js'
@@ -35,6 +38,7 @@ class Engine {
   readonly openTransactions: OpenTransactions | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
+  readonly #claims = new Map<string, ClaimLanes>()
   #closing: Promise<void> | undefined
 
   constructor(backend: Backend) {
@@ -49,6 +53,14 @@ class Engine {
     if (known !== undefined) return known
     const lanes = new CoalescedDocuments(collection, this.backend.documents)
     this.#documents.set(collection, lanes)
+    return lanes
+  }
+
+  claims(collection: string): ClaimLanes {
+    const known = this.#claims.get(collection)
+    if (known !== undefined) return known
+    const lanes = new ClaimLanes(collection)
+    this.#claims.set(collection, lanes)
     return lanes
   }
 
@@ -81,7 +93,7 @@ class Engine {
       this.hub.close()
       // Calls of this moment are still on their way to their lanes.
       await new Promise((resolve) => setImmediate(resolve))
-      await Promise.all([...this.#documents.values(), ...this.#logs.values()].map((lanes) => lanes.drain()))
+      await Promise.all([...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()))
       await this.backend.close()
     })()
     return this.#closing
@@ -106,8 +118,11 @@ class StoreScope implements TenantStore {
       name: checkName(name, 'collection'),
       tenant: this.tenantId,
       access: this.engine.documents(name),
+      claims: this.engine.claims(name),
       operations: backend.documents,
       ready: this.engine.outside(relations.collection(name, options)),
+      life: relations.life(name),
+      stale: (maxStalenessMs) => staleReads(backend, maxStalenessMs),
       atomically: (work) => retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
     })
   }
@@ -205,6 +220,7 @@ class TransactionScope implements Scope {
       access: new DirectDocuments(name, this.#tx.documents),
       operations: this.#tx.documents,
       ready: relations.insideTransaction(this.#missing, ready, `collection:${name}`),
+      life: relations.life(name),
       atomically: (work) => work(this.#tx.documents),
     })
   }
@@ -243,6 +259,10 @@ export class Store extends StoreScope implements DocumentStore {
 
   stats(): StoreStatistics {
     return { kind: this.kind, ...this.engine.backend.statistics() }
+  }
+
+  get indexes(): Indexes {
+    return this.engine.backend.indexes
   }
 
   async health(): Promise<StoreHealth> {

@@ -87,11 +87,29 @@ class EmbeddedDriver implements SqlDriver {
     )
   }
 
+  async copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    if (this.#closed !== undefined) throw closed()
+    this.#upkeep.wrote()
+    const data: Uint8Array[] = []
+    for await (const chunk of chunks) data.push(chunk)
+    const { scriptTimeoutMs } = this.#options
+    await this.#withSession((session) => this.#gate.pass(() => session.copyIn(text, data, scriptTimeoutMs)), false)
+  }
+
+  snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    return work(this)
+  }
+
   async script(text: string): Promise<void> {
     if (this.#closed !== undefined) throw closed()
     this.#upkeep.wrote()
     const { scriptTimeoutMs } = this.#options
     await this.#withSession((session) => this.#gate.pass(() => session.script(text, scriptTimeoutMs)), false)
+  }
+
+  async maintain(text: string): Promise<void> {
+    if (this.#closed !== undefined) throw closed()
+    await this.#query({ text, values: [] }, this.#options.scriptTimeoutMs)
   }
 
   async health(): Promise<BackendHealth> {

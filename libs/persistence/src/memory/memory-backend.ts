@@ -2,6 +2,8 @@ import { HoldfastError } from '@holdfast/errors'
 import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
 import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
+import { MemoryIndexes } from './indexes.js'
+import { MemoryFeeds } from './feed.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
 import { MemoryOutcomes } from './transaction-outcomes.js'
@@ -24,6 +26,8 @@ class MemoryBackend implements Backend {
   readonly logs: MemoryLogs
   readonly blobs: MemoryBlobs
   readonly outcomes: MemoryOutcomes
+  readonly indexes: MemoryIndexes = new MemoryIndexes()
+  readonly feeds: MemoryFeeds
   readonly #clock: () => number
   readonly #gate = new Gate(10_000)
   readonly #journal = new Journal()
@@ -32,7 +36,8 @@ class MemoryBackend implements Backend {
   constructor(clock: () => number) {
     this.#clock = clock
     const run: Run = (work) => this.#runAlone(work)
-    this.documents = new MemoryDocuments(run, this.#journal, clock)
+    this.feeds = new MemoryFeeds(run, this.#journal, clock)
+    this.documents = new MemoryDocuments(run, this.#journal, clock, this.feeds)
     this.logs = new MemoryLogs(run, this.#journal, clock)
     this.blobs = new MemoryBlobs(run, this.#journal, clock)
     this.outcomes = new MemoryOutcomes(run, this.#journal, clock)
@@ -55,6 +60,7 @@ class MemoryBackend implements Backend {
         throw error
       } finally {
         this.#journal.forget()
+        this.feeds.announce()
       }
     })
   }
@@ -99,6 +105,7 @@ class MemoryBackend implements Backend {
         throw error
       } finally {
         this.#journal.forget()
+        this.feeds.announce()
       }
     })
   }

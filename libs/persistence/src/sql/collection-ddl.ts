@@ -1,18 +1,56 @@
-import { createHash } from 'node:crypto'
 import type { CollectionSpec, IndexDefinition } from '../backend.js'
-import { dataField, literalPath } from './field-sql.js'
-import { collectionTable, quoteIdentifier } from './names.js'
+import { commentSql, createIndexSql } from './indexes/index-sql.js'
+import { collectionTable } from './names.js'
 import type { Schema } from './schema.js'
 
 /** Table and indexes of a collection. Indexes that are no longer declared stay: dropping is the operator's decision. */
 export async function ensureCollection(schema: Schema, collection: string, { indexes }: CollectionSpec): Promise<void> {
-  if (indexes.length === 0 && schema.knows('collection', collection)) return
-  const statements = [tableDdl(collection), ...indexes.map((index) => indexDdl(collection, index))]
-  const definition = JSON.stringify(indexes.map(({ on, unique }) => ({ on, unique })))
-  await schema.ensure('collection', collection, definition, statements)
+  const known = schema.definition('collection', collection)
+  if (indexes.length === 0 && isOfThisLayout(known)) return
+  // A table that is new is empty: its indexes are made with it.
+  const statements = (before: string | undefined) => [
+    tableDdl(collection),
+    ...(before === undefined || isOfThisLayout(before) ? [] : layoutDdl(collection)),
+    ...(before === undefined ? indexes : []).flatMap((index) => [
+      createIndexSql(collection, index),
+      commentSql(collection, index),
+    ]),
+  ]
+  // Whoever declares none leaves those of others declared.
+  const declared = indexes.length > 0 || known === undefined ? indexes : declaredIndexes(known)
+  await schema.ensure('collection', collection, JSON.stringify({ layout, indexes: declared }), statements)
+  await schema.indexes.ensure(collection, indexes)
 }
 
-/** Fill factor 90 leaves room for updates that touch no index to stay on their page (HOT). */
+/** The declaration that a definition in `holdfast.relations` holds. */
+export function declaredIndexes(definition: string): IndexDefinition[] {
+  const parsed: unknown = JSON.parse(definition)
+  // Of the first layout, which had nothing but the indexes.
+  if (Array.isArray(parsed)) return parsed as IndexDefinition[]
+  return (parsed as { readonly indexes: IndexDefinition[] }).indexes
+}
+
+/** Counts the changes of the columns below; part of the definition, so that tables of an earlier layout are brought up to date. */
+const layout = 2
+
+function isOfThisLayout(definition: string | undefined): boolean {
+  return definition?.startsWith(`{"layout":${layout},`) === true
+}
+
+/** What tables of an earlier layout have to be given. It rewrites no table, but locks it for a moment. */
+function layoutDdl(collection: string): string[] {
+  return [
+    `alter table ${collectionTable(collection)}
+      add column if not exists expires_at timestamptz(3),
+      add column if not exists removed_at timestamptz(3),
+      add column if not exists lease_until timestamptz(3),
+      add column if not exists lease_token text collate "C",
+      alter column data drop not null`,
+  ]
+}
+
+/** `expires_at` and `removed_at` decide whether the row is a document, see visibility.ts; `data` is NULL in a purged tombstone only.
+ *  `lease_until` and `lease_token` are those of a claim. Fill factor 90 leaves room for updates that touch no index to stay on their page (HOT). */
 function tableDdl(collection: string): string {
   return `create table if not exists ${collectionTable(collection)} (
     tenant text collate "C" not null,
@@ -20,31 +58,11 @@ function tableDdl(collection: string): string {
     version bigint not null,
     created_at timestamptz(3) not null,
     updated_at timestamptz(3) not null,
-    data jsonb not null,
+    data jsonb,
+    expires_at timestamptz(3),
+    removed_at timestamptz(3),
+    lease_until timestamptz(3),
+    lease_token text collate "C",
     primary key (tenant, id)
   ) with (fillfactor = 90)`
-}
-
-function indexDdl(collection: string, { on, unique }: IndexDefinition): string {
-  const expressions = on.flatMap((path) => {
-    const { rank, number, text } = dataField(path, literalPath)
-    return [rank, number, text].map(withoutAlias)
-  })
-  // A unique index must not hold the id; for sorting, the id at the end makes the order of the index the order of a find.
-  const columns = ['tenant', ...expressions, ...(unique ? [] : ['id'])]
-  const table = collectionTable(collection)
-  return `create ${unique ? 'unique ' : ''}index if not exists ${quoteIdentifier(indexName(collection, on, unique))}
-    on ${table} (${columns.join(', ')})`
-}
-
-/** Index expressions name columns without the query's alias. */
-function withoutAlias(expression: string): string {
-  return `(${expression.replaceAll('t.data', 'data')})`
-}
-
-function indexName(collection: string, on: IndexDefinition['on'], unique: boolean): string {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([on, unique]))
-    .digest('hex')
-  return `x_${collection.slice(0, 41)}_${digest.slice(0, 12)}`
 }

@@ -6,6 +6,8 @@ import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
 import { filterAlternatives, filterSql } from './filter-sql.js'
 import { escapeText } from './json-text.js'
+import { impliedConditions } from './indexes/implied-conditions.js'
+import { isOrdered } from './indexes/index-sql.js'
 import { collectionTable } from './names.js'
 import { Parameters } from './parameters.js'
 import { textScoreSql } from './text-search.js'
@@ -20,9 +22,7 @@ export function queryStatement(
   const { parameters, selects, orderBy, limit } = queryParts(collection, indexes, query)
   const [only = ''] = selects
   const text =
-    selects.length === 1
-      ? only
-      : `select * from ((${selects.join(') union all (')})) t order by ${orderBy} ${limit}`
+    selects.length === 1 ? only : `select * from ((${selects.join(') union all (')})) t order by ${orderBy} ${limit}`
   return named(text, parameters)
 }
 
@@ -48,6 +48,7 @@ export function queryParts(
   const order = orderOf(query.sort, pathText, score)
   const conditions = [`t.tenant = ${parameters.text(query.tenant)}`, visible('t')]
   if (condition !== undefined) conditions.push(condition)
+  conditions.push(...impliedConditions(indexes, query.where, query.tenant, parameters))
   if (query.after !== undefined) conditions.push(behind(order, query.after, parameters))
   const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`)).join(', ')
   const select = (matching: string) =>
@@ -57,7 +58,7 @@ export function queryParts(
     return { parameters, selects: [select(filterSql(query.where, parameters, pathText, indexes))], orderBy, limit: '' }
   }
   const limit = `limit ${parameters.add(query.limit, 'bigint')}`
-  const leading = new Set(indexes.map(({ on }) => JSON.stringify(on[0])))
+  const leading = new Set(indexes.filter(isOrdered).map(({ on }) => JSON.stringify(on[0])))
   const selects = filterAlternatives(query.where, parameters, pathText, (segments) =>
     leading.has(JSON.stringify(segments)),
   ).map((alternative) => `${select(alternative)} ${limit}`)
@@ -73,8 +74,9 @@ export function countStatement(
   const parameters = new Parameters()
   const inTenant = `t.tenant = ${parameters.text(tenant)}`
   const condition = filterSql(where, parameters, pathTextFor(indexes, parameters), indexes)
+  const conditions = [inTenant, visible('t'), ...impliedConditions(indexes, where, tenant, parameters), condition]
   return named(
-    `select count(*) from ${collectionTable(collection)} t where ${inTenant} and ${visible('t')} and ${condition}`,
+    `select count(*) from ${collectionTable(collection)} t where ${conditions.join(' and ')}`,
     parameters,
   )
 }
@@ -85,7 +87,8 @@ function scoreOf(
   parameters: Parameters,
 ): string | undefined {
   const search = textSearchOf(where)
-  if (search === undefined || !sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')) return undefined
+  if (search === undefined || !sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore'))
+    return undefined
   return textScoreSql(search, textIndexOf(indexes), parameters)
 }
 

@@ -1,18 +1,24 @@
 import { HoldfastError } from '@holdfast/errors'
 import type {
+  ClaimQuery,
   DeleteRow,
   DocumentOperations,
   DocumentQuery,
   CollectionSpec,
   InsertRow,
   Key,
+  LeasedDocument,
   ReplaceRow,
+  SettledLease,
+  SettleRow,
   StoredDocument,
   UpsertRow,
   Written,
 } from '../backend.js'
 import type { Predicate } from '../query/predicate.js'
+import { SqlClaims } from './claim.js'
 import { ensureCollection } from './collection-ddl.js'
+import { copyDocuments } from './copy-documents.js'
 import { countStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements, type PreparedText } from './document-statements.js'
 import type { SqlConnection, SqlRow } from './driver.js'
@@ -28,6 +34,7 @@ export class SqlDocuments implements DocumentOperations {
   readonly #statements = new Map<string, DocumentStatements>()
   /** By collection. Queries write the paths of its indexes as constants. */
   readonly #specs: Map<string, CollectionSpec>
+  #claims: SqlClaims | undefined
 
   constructor(connection: SqlConnection, schema: Schema, specs: Map<string, CollectionSpec> = new Map()) {
     this.#connection = connection
@@ -65,6 +72,10 @@ export class SqlDocuments implements DocumentOperations {
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
     const { insertMany, insertManyLiving } = this.#of(collection)
     return this.#insertRows(rows, insertMany, insertManyLiving)
+  }
+
+  copy(collection: string, rows: readonly InsertRow[]): Promise<boolean> {
+    return copyDocuments(this.#connection, collection, rows)
   }
 
   async #insertRows(
@@ -171,14 +182,31 @@ export class SqlDocuments implements DocumentOperations {
 
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
     const statement = queryStatement(collection, this.#specs.get(collection)?.indexes ?? [], query)
+    const startedAt = performance.now()
     const rows = await this.#connection.query(statement)
+    this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
     return rows.map(([id, ...rest]) => stored(String(id), rest))
   }
 
   async count(collection: string, tenant: string, where: Predicate): Promise<number> {
     const statement = countStatement(collection, this.#specs.get(collection)?.indexes ?? [], tenant, where)
+    const startedAt = performance.now()
     const [row] = await this.#connection.query(statement)
+    this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, where })
     return Number(row?.[0] ?? 0)
+  }
+
+  claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]> {
+    return this.#leases.claim(collection, query)
+  }
+
+  settle(collection: string, rows: readonly SettleRow[]): Promise<(SettledLease | undefined)[]> {
+    return this.#leases.settle(collection, rows)
+  }
+
+  get #leases(): SqlClaims {
+    this.#claims ??= new SqlClaims(this.#connection, this.#specs)
+    return this.#claims
   }
 
   #of(collection: string): DocumentStatements {

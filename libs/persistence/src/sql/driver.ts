@@ -1,4 +1,5 @@
 import type { BackendHealth } from '../backend.js'
+import type { ChangeKind } from '../feed/feed-operations.js'
 import type { ConnectionStatistics } from '../telemetry/statistics.js'
 
 /** What the SQL backend needs of a server that speaks PostgreSQL. One adapter each for `pg` and PGlite; nothing outside
@@ -8,9 +9,10 @@ export interface SqlDriver extends SqlConnection {
   readonly sharedWithOthers: boolean
   /** Runs `work` between BEGIN ISOLATION LEVEL SERIALIZABLE and COMMIT on one connection, once; rolls back when it throws. */
   transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
-  /** Runs `work` on one state of the database, which later commits do not change, and writes nothing; absent where that would keep
-   *  everyone else waiting. */
-  snapshot?<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
+  copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** Runs `work`, which only reads, on one state of the database that later commits do not change. On a database with a single
+   *  session, where that would keep everyone else waiting, each of its statements sees its own state. */
+  snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
   /** Several statements without parameters, separated by semicolons (migrations), in one transaction. */
   script(text: string): Promise<void>
   /** One statement without parameters that may take hours, or that cannot be inside a transaction (`create index
@@ -38,6 +40,17 @@ export interface Statement {
   readonly values: readonly SqlValue[]
   /** The statement writes nothing, so a lost connection may be answered by asking again. Default false. */
   readonly readOnly?: boolean
+  /** What becomes of the statement on a connection that records changes, see sql/feed.ts. Drivers take no notice of it. */
+  readonly records?: Recording
+}
+
+/** The statement is one INSERT, UPDATE or DELETE whose changes belong into the feed of a collection. Its RETURNING begins with
+ *  columns named `tenant, id, version`. */
+export interface Recording {
+  readonly collection: string
+  readonly op: ChangeKind
+  /** The tenant is `$1`, the id `$2`; RETURNING begins with the version. */
+  readonly keyed?: 'parameters'
 }
 
 /** Arrays of text bind as `text[]`, of numbers as `bigint[]`, of bytes as `bytea[]`, of booleans as `boolean[]` (made by sqlArray). */

@@ -2,6 +2,8 @@ import { HoldfastError } from '@holdfast/errors'
 import type { MigrationReport } from '../backend.js'
 import { retryConflicts, wait } from '../conflict-retry.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
+import { IndexBuilder } from './indexes/builder.js'
+import { QueryShapes } from './indexes/query-shapes.js'
 import { migrations } from './migrations/index.js'
 
 /** The schema and the two tables that the migrations themselves need. `holdfast.locks` is locked by row, because advisory
@@ -22,16 +24,21 @@ const bootstrapRaces = new Set(['UNIQUE_VIOLATION', 'DUPLICATE_OBJECT', 'TRANSAC
 
 export type Statements = readonly string[] | ((before: string | undefined) => readonly string[])
 
-export type RelationKind = 'collection' | 'log'
+export type RelationKind = 'collection' | 'log' | 'feed'
 
 /** Keeps the database's tables in step with what the code declares. */
 export class Schema {
+  /** Makes indexes on tables that have data already. */
+  readonly indexes: IndexBuilder
+  /** What the tables have been asked for. */
+  readonly shapes: QueryShapes = new QueryShapes()
   readonly #driver: SqlDriver
   readonly #known = new Map<string, string>()
   readonly #underWay = new Map<string, Promise<void>>()
 
   constructor(driver: SqlDriver) {
     this.#driver = driver
+    this.indexes = new IndexBuilder(driver, this)
   }
 
   /** Applies what is missing of the migrations, and learns which collections and logs exist. Safe from many processes at once. */
@@ -53,7 +60,7 @@ export class Schema {
     const names: string[] = []
     for (const migration of migrations) {
       if (applied.has(migration.version)) continue
-      const ran = await this.#exclusively(async (connection) => {
+      const ran = await this.exclusively(async (connection) => {
         const [done] = await connection.query({
           text: 'select 1 from holdfast.migrations where version = $1',
           values: [migration.version],
@@ -98,7 +105,7 @@ export class Schema {
   }
 
   async #make(kind: RelationKind, name: string, definition: string, statements: Statements): Promise<void> {
-    await this.#exclusively(async (connection) => {
+    await this.exclusively(async (connection) => {
       const [row] = await connection.query({
         text: 'select definition from holdfast.relations where kind = $1 and name = $2',
         values: [kind, name],
@@ -117,7 +124,7 @@ export class Schema {
 
   /** One process at a time: the first statement writes the lock row, so that whoever waited for it conflicts and starts again
    *  with a snapshot that sees what the other did. */
-  #exclusively<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+  exclusively<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
     return retryConflicts(
       () =>
         this.#driver.transaction(async (connection) => {

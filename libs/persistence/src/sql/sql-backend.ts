@@ -1,16 +1,24 @@
-import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
+import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations, ReplicaReads } from '../backend.js'
+import type { ReplicaSet } from '../replicas/replica-set.js'
 import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
 import type { Statistics } from '../telemetry/statistics.js'
 import { SqlBlobs } from './blobs.js'
 import { SqlDocuments } from './documents.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
+import { SqlFeeds } from './feed.js'
+import { SqlIndexes } from './indexes/sql-indexes.js'
 import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
 
-export function openSqlBackend(driver: SqlDriver, options?: ObserveOptions): Backend {
+export interface SqlBackendOptions extends ObserveOptions {
+  /** Of the server that `driver` speaks to. */
+  readonly replicas?: (primary: SqlDriver) => ReplicaSet
+}
+
+export function openSqlBackend(driver: SqlDriver, options: SqlBackendOptions = {}): Backend {
   const observed = new ObservedDriver(driver, options)
-  return new SqlBackend(observed, observed.statistics)
+  return new SqlBackend(observed, observed.statistics, options.replicas?.(observed))
 }
 
 class SqlBackend implements Backend {
@@ -20,36 +28,57 @@ class SqlBackend implements Backend {
   readonly logs: SqlLogs
   readonly blobs: SqlBlobs
   readonly outcomes: SqlOutcomes
+  readonly indexes: SqlIndexes
+  readonly feeds: SqlFeeds
   readonly #driver: SqlDriver
   readonly #statistics: Statistics
+  readonly #replicas: ReplicaSet | undefined
   readonly #schema: Schema
 
-  constructor(driver: SqlDriver, statistics: Statistics) {
+  constructor(driver: SqlDriver, statistics: Statistics, replicas?: ReplicaSet) {
     this.#driver = driver
     this.#statistics = statistics
+    this.#replicas = replicas
     this.#schema = new Schema(driver)
     this.kind = driver.kind
     this.sharedWithOthers = driver.sharedWithOthers
-    this.documents = new SqlDocuments(driver, this.#schema)
+    this.feeds = new SqlFeeds(driver, this.#schema)
+    this.documents = new SqlDocuments(this.feeds.recording(), this.#schema)
     this.logs = new SqlLogs(driver, this.#schema)
     this.blobs = new SqlBlobs(driver)
     this.outcomes = new SqlOutcomes(driver)
+    this.indexes = new SqlIndexes(driver, this.#schema)
   }
 
   now(): Promise<number> {
     return databaseNow(this.#driver)
   }
 
-  transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R> {
-    return this.#driver.transaction((connection) =>
-      work({
-        documents: this.documents.on(connection),
+  async replica(maxStalenessMs: number): Promise<ReplicaReads | undefined> {
+    const replica = await this.#replicas?.freshest(maxStalenessMs)
+    if (replica === undefined) return undefined
+    const documents = this.documents.on(await replica.connection())
+    return { operations: { documents }, distrust: () => replica.distrust() }
+  }
+
+  async transaction<R>(work: (tx: Operations) => Promise<R>): Promise<R> {
+    let recorded: Iterable<string> = []
+    const result = await this.#driver.transaction(async (connection) => {
+      const changes = this.feeds.gathering(connection)
+      const done = await work({
+        documents: this.documents.on(changes),
         logs: this.logs.on(connection),
         blobs: this.blobs.on(connection),
         outcomes: this.outcomes.on(connection),
         now: () => databaseNow(connection),
-      }),
-    )
+      })
+      // Nothing may come between this and COMMIT.
+      await changes.flush()
+      recorded = changes.collections
+      return done
+    })
+    this.feeds.recorded(recorded)
+    return result
   }
 
   statistics(): BackendStatistics {
@@ -62,12 +91,16 @@ class SqlBackend implements Backend {
     return this.#driver.health()
   }
 
-  migrate(): Promise<MigrationReport> {
+  async migrate(): Promise<MigrationReport> {
+    await this.#replicas?.checkPrimary()
     return this.#schema.migrate()
   }
 
-  close(): Promise<void> {
-    return this.#driver.close()
+  async close(): Promise<void> {
+    await this.#replicas?.close()
+    // What it would have kept can be seen again.
+    await this.indexes.close().catch(() => {})
+    await this.#driver.close()
   }
 }
 

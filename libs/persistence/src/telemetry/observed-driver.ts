@@ -70,6 +70,16 @@ export class ObservedDriver implements SqlDriver {
     )
   }
 
+  copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    return this.#driver.copyIn(text, chunks)
+  }
+
+  snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
+    return this.#driver.snapshot((connection) =>
+      work({ query: (statement) => this.#watch.statement(connection, statement) }),
+    )
+  }
+
   script(text: string): Promise<void> {
     return this.#driver.script(text)
   }
