@@ -1,24 +1,49 @@
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
+import type { ClaimLanes } from './claim/claim-lanes.js'
+import { claimDocument } from './claim/claim.js'
 import type { DocumentOperations, Key, StoredDocument, Written } from './backend.js'
 import { type DocumentAccess, removedDocument } from './document-access.js'
-import type { Collection, Document, Filter, Find, FindOptions, Update, WriteOptions } from './document-store.js'
+import type {
+  ClaimedDocument,
+  ClaimOptions,
+  Collection,
+  Document,
+  Filter,
+  Find,
+  FindOptions,
+  ReadFrom,
+  Update,
+  WriteOptions,
+} from './document-store.js'
+import type { CollectionLife } from './expiry/collection-life.js'
 import { CollectionFind } from './find.js'
 import { decodeJson, encodeJson } from './json.js'
 import { checkOptions } from './options.js'
+import type { StaleReads } from './replicas/stale-reads.js'
 import { parseFilter } from './query/filter.js'
 import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
 import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
 import { checkId } from './sql/names.js'
+import { type BulkOperation, type BulkOptions, type BulkReport, runBulk } from './transfer/bulk.js'
+import { loadDocuments, type LoadItem, type LoadOptions, type LoadReport } from './transfer/load.js'
 
 export interface CollectionTarget {
   readonly name: string
   readonly tenant: string
   readonly access: DocumentAccess
   readonly operations: DocumentOperations
+  /** Absent inside a transaction. */
+  readonly claims?: ClaimLanes
   /** Makes the table on first use; afterwards an already resolved promise. */
   readonly ready: () => Promise<void>
+  /** What data must fit before it is written. */
+  readonly schema?: DataSchema | undefined
+  /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
+  readonly rewrite?: RewriteTarget
+  /** Reads that a replica may answer; absent inside a transaction. */
+  readonly stale?: (maxStalenessMs: unknown) => StaleReads
   /** Runs work on this collection as one commit: a transaction, or the one that this collection belongs to. */
   readonly atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => Promise<R>
 }
@@ -34,13 +59,14 @@ export class StoredCollection<T> implements Collection<T> {
     this.#target = target
   }
 
-  async insertOne(data: T, options: { readonly id?: string } = {}): Promise<Document<T>> {
-    checkOptions(options, ['id'])
+  async insertOne(data: T, options: LifetimeOptions & { readonly id?: string } = {}): Promise<Document<T>> {
+    checkOptions(options, ['id', 'ttlMs'])
     const { id = randomUUID() } = options
-    const row = { ...this.#key(id), json: encodeJson(data) }
+    const ttlMs = this.#target.life.ofWrite(options.ttlMs)
+    const row = { ...this.#key(id), json: encodeJson(data), ttlMs }
     await this.#target.ready()
     const written = await this.#target.access.insert(row)
-    if (written === undefined) throw this.#taken(id)
+    if (written === undefined) throw await this.#taken(row)
     return withData(written, data)
   }
 
@@ -69,36 +95,49 @@ export class StoredCollection<T> implements Collection<T> {
     })
   }
 
-  async get(id: string): Promise<Document<T> | undefined> {
+  async get(id: string, options?: ReadFrom): Promise<Document<T> | undefined> {
+    if (options !== undefined) return (await this.getMany([id], options))[0]
     const key = this.#key(id)
     await this.#target.ready()
     const stored = await this.#target.access.fetch(key)
     return stored === undefined ? undefined : decode<T>(stored)
   }
 
-  async getMany(ids: readonly string[]): Promise<(Document<T> | undefined)[]> {
+  async getMany(ids: readonly string[], options: ReadFrom = {}): Promise<(Document<T> | undefined)[]> {
+    checkOptions(options, ['maxStalenessMs'])
     if (!Array.isArray(ids)) throw invalidField('ids', 'must be an array')
     const keys = ids.map((id, index) => this.#key(id, `ids[${index}]`))
     await this.#target.ready()
-    const stored = await Promise.all(keys.map((key) => this.#target.access.fetch(key)))
+    const reads = this.#staleReads(options)
+    const stored =
+      reads === undefined
+        ? await Promise.all(keys.map((key) => this.#target.access.fetch(key)))
+        : await reads.fetch(this.name, keys)
     return stored.map((document) => (document === undefined ? undefined : decode<T>(document)))
   }
 
   find(filter: Filter = {}, options: FindOptions = {}): Find<T> {
-    const { tenant, operations, ready } = this.#target
-    return new CollectionFind<T>({ collection: this.name, tenant, operations, ready }, filter, options, decode<T>)
+    const { tenant, ready } = this.#target
+    const { maxStalenessMs: _, ...rest } = options
+    const operations = this.#staleReads(options) ?? this.#target.operations
+    return new CollectionFind<T>({ collection: this.name, tenant, operations, ready }, filter, rest, decode<T>)
   }
 
-  async findOne(filter: Filter, options: Pick<FindOptions, 'sort'> = {}): Promise<Document<T> | undefined> {
-    checkOptions(options, ['sort'])
+  async findOne(
+    filter: Filter,
+    options: Pick<FindOptions, 'sort' | 'maxStalenessMs'> = {},
+  ): Promise<Document<T> | undefined> {
+    checkOptions(options, ['sort', 'maxStalenessMs'])
     for await (const document of this.find(filter, { ...options, limit: 1 })) return document
     return undefined
   }
 
-  async count(filter: Filter = {}): Promise<number> {
+  async count(filter: Filter = {}, options: ReadFrom = {}): Promise<number> {
     const where = parseFilter(filter)
+    checkOptions(options, ['maxStalenessMs'])
+    const reads = this.#staleReads(options) ?? this.#target.operations
     await this.#target.ready()
-    return this.#target.operations.count(this.name, this.#target.tenant, where)
+    return reads.count(this.name, this.#target.tenant, where)
   }
 
   async put(id: string, data: T, options: WriteOptions = {}): Promise<Document<T>> {
@@ -209,6 +248,19 @@ export class StoredCollection<T> implements Collection<T> {
     return { deleted }
   }
 
+  bulk(operations: readonly BulkOperation<T>[], options?: BulkOptions): Promise<BulkReport<T>> {
+    return runBulk(this, operations, options)
+  }
+
+  load(items: Iterable<LoadItem<T>> | AsyncIterable<LoadItem<T>>, options?: LoadOptions): Promise<LoadReport> {
+    return loadDocuments({ ...this.#target, encode: (data, at) => ({ json: encodeJson(data, at) }) }, items, options)
+  }
+
+  claim(filter: Filter, options: ClaimOptions = {}): Promise<ClaimedDocument<T> | undefined> {
+    const update = ({ json }: StoredDocument, set: ParsedUpdate): string => updated(json, set) ?? json
+    return claimDocument<T>({ ...this.#target, decode: decode<T>, update }, filter, options)
+  }
+
   /** Calls `act` once for every document that matches now, in batches by id; documents changed meanwhile are for `act` to judge. */
   async #eachMatch(
     where: Predicate,
@@ -243,6 +295,13 @@ export class StoredCollection<T> implements Collection<T> {
       if (clause.path.name === 'id' && typeof clause.value === 'string') return { where, id: clause.value }
     }
     return { where, id: undefined }
+  }
+
+  #staleReads({ maxStalenessMs }: ReadFrom): StaleReads | undefined {
+    if (maxStalenessMs === undefined) return undefined
+    const { stale } = this.#target
+    if (stale !== undefined) return stale(maxStalenessMs)
+    throw invalidField('maxStalenessMs', 'cannot be used inside a transaction, which reads one state of the primary')
   }
 
   #key(id: string, field = 'id'): Key {

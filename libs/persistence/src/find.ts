@@ -15,7 +15,7 @@ const defaultPageSize = 100
 export interface FindTarget {
   readonly collection: string
   readonly tenant: string
-  readonly operations: DocumentOperations
+  readonly operations: Pick<DocumentOperations, 'query'>
   readonly ready: () => Promise<void>
 }
 

@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly connectTimeoutMs?: number
   /** Time limit for one statement, in milliseconds; default 30,000. */
   readonly statementTimeoutMs?: number
+  /** Streaming replicas of the server: reads that say `maxStalenessMs` may go there. */
+  readonly replicaUrls?: readonly string[]
   /** A statement that takes longer is told to `onSlowCall`, in milliseconds; default 1,000. */
   readonly slowCallMs?: number
   /** Gets the statement's text and cost, never its values. */
@@ -52,7 +54,17 @@ async function openBackend(url: string, options: OpenOptions): Promise<Backend> 
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     const { openPostgresDriver } = await import('./postgres/driver.js')
-    return openSqlBackend(await openPostgresDriver(url, options), { ...options, server: serverOf(url) })
+    const { replicaUrls = [] } = options
+    if (!Array.isArray(replicaUrls)) throw invalidField('replicaUrls', 'must be an array')
+    const driver = await openPostgresDriver(url, options)
+    if (replicaUrls.length === 0) return openSqlBackend(driver, { ...options, server: serverOf(url) })
+    const { ReplicaSet } = await import('./replicas/replica-set.js')
+    const open = replicaUrls.map((replica) => () => openPostgresDriver(replica, options))
+    return openSqlBackend(driver, {
+      ...options,
+      server: serverOf(url),
+      replicas: (primary) => new ReplicaSet(primary, open),
+    })
   }
   throw invalidField('url', 'must start with postgres://, embedded: or be memory:')
 }
