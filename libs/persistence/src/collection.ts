@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { ClaimLanes } from './claim/claim-lanes.js'
 import { claimDocument } from './claim/claim.js'
-import type { DocumentOperations, Key, StoredDocument, Written } from './backend.js'
+import type { DocumentOperations, Key, Lifetime, StoredDocument, Written } from './backend.js'
 import { type DocumentAccess, removedDocument } from './document-access.js'
 import type {
   ClaimedDocument,
@@ -12,6 +12,7 @@ import type {
   Filter,
   Find,
   FindOptions,
+  LifetimeOptions,
   ReadFrom,
   Update,
   WriteOptions,
@@ -21,6 +22,11 @@ import { CollectionFind } from './find.js'
 import { decodeJson, encodeJson } from './json.js'
 import { checkOptions } from './options.js'
 import type { StaleReads } from './replicas/stale-reads.js'
+import { checkSchema, type SchemaCheck, type SchemaCheckOptions } from './schema/check-schema.js'
+import { DataSchema } from './schema/data-schema.js'
+import { refuseMarked } from './schema/mark.js'
+import { rewriteOutdated, type RewriteOptions, type RewriteReport, type RewriteTarget } from './schema/rewrite.js'
+import type { StandardSchema } from './schema/standard-schema.js'
 import { parseFilter } from './query/filter.js'
 import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
@@ -38,6 +44,9 @@ export interface CollectionTarget {
   readonly claims?: ClaimLanes
   /** Makes the table on first use; afterwards an already resolved promise. */
   readonly ready: () => Promise<void>
+  /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
+  readonly rewrite?: RewriteTarget
+  readonly life: CollectionLife
   /** What data must fit before it is written. */
   readonly schema?: DataSchema | undefined
   /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
@@ -70,11 +79,17 @@ export class StoredCollection<T> implements Collection<T> {
     return withData(written, data)
   }
 
-  async insertMany(items: readonly { readonly id?: string; readonly data: T }[]): Promise<Document<T>[]> {
+  async insertMany(
+    items: readonly { readonly id?: string; readonly data: T }[],
+    options: LifetimeOptions = {},
+  ): Promise<Document<T>[]> {
     if (!Array.isArray(items)) throw invalidField('items', 'must be an array')
+    checkOptions(options, ['ttlMs'])
+    const ttlMs = this.#target.life.ofWrite(options.ttlMs)
     const rows = items.map(({ id = randomUUID(), data }, index) => ({
       ...this.#key(id, `items[${index}].id`),
       json: encodeJson(data, `items[${index}].data`),
+      ttlMs,
     }))
     const ids = new Set(rows.map(({ id }) => id))
     if (ids.size < rows.length) throw invalidField('items', 'has an id twice')
@@ -87,7 +102,7 @@ export class StoredCollection<T> implements Collection<T> {
         for (const [index, row] of batch.entries()) {
           const result = written[index]
           const item = items[start + index]
-          if (result === undefined || item === undefined) throw this.#taken(row.id)
+          if (result === undefined || item === undefined) throw await this.#taken(row, operations)
           documents.push(withData(result, item.data))
         }
       }
@@ -140,21 +155,22 @@ export class StoredCollection<T> implements Collection<T> {
     return reads.count(this.name, this.#target.tenant, where)
   }
 
-  async put(id: string, data: T, options: WriteOptions = {}): Promise<Document<T>> {
+  async put(id: string, data: T, options: WriteOptions & LifetimeOptions = {}): Promise<Document<T>> {
     const key = this.#key(id)
     const json = encodeJson(data)
-    checkOptions(options, ['ifVersion'])
+    checkOptions(options, ['ifVersion', 'ttlMs'])
     const ifVersion = checkVersion(options.ifVersion)
+    const ttlMs = this.#target.life.ofWrite(options.ttlMs)
     await this.#target.ready()
     const { access } = this.#target
     if (ifVersion === undefined) {
-      const put = await access.upsert(key, json)
+      const put = await access.upsert(key, json, ttlMs)
       if (put === undefined) throw removedDocument(this.name, id)
       return withData(put, data)
     }
     const written = await (ifVersion === 0
-      ? access.insert({ ...key, json })
-      : access.replace({ ...key, json, ifVersion }))
+      ? access.insert({ ...key, json, ttlMs })
+      : access.replace({ ...key, json, ifVersion, lifetime: { kind: 'set', ttlMs: ttlMs ?? null } }))
     if (written === undefined) throw await this.#stale(key, ifVersion)
     return withData(written, data)
   }
@@ -162,11 +178,12 @@ export class StoredCollection<T> implements Collection<T> {
   async updateOne(
     filter: string | Filter,
     update: Update,
-    options: WriteOptions & { readonly upsert?: boolean } = {},
+    options: WriteOptions & LifetimeOptions & { readonly upsert?: boolean } = {},
   ): Promise<Document<T> | undefined> {
     const parsed = parseUpdate(update)
-    checkOptions(options, ['ifVersion', 'upsert'])
+    checkOptions(options, ['ifVersion', 'upsert', 'ttlMs'])
     const ifVersion = checkVersion(options.ifVersion)
+    const lifetime = this.#target.life.ofUpdate(options.ttlMs)
     const { where, id } = this.#select(filter)
     await this.#target.ready()
     for (;;) {
@@ -184,25 +201,34 @@ export class StoredCollection<T> implements Collection<T> {
           return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed)) : undefined
         }
         seen.as = stillMatches(where, current) ? 'match' : 'other'
-        return seen.as === 'match' ? updated(current.json, parsed) : undefined
-      })
+        return seen.as === 'match' ? updated(current.json, parsed, lifetime) : undefined
+      }, lifetime)
       if (seen.as === 'match' && document !== undefined) return decode<T>(document)
       if (id === undefined) continue
-      if (seen.as === 'other' && options.upsert === true) throw this.#taken(id)
+      if (seen.as === 'other' && options.upsert === true) throw await this.#taken(key)
+      if (seen.as === 'absent' && this.#target.life.isSoft && (await this.#isRemoved(key))) {
+        throw removedDocument(this.name, id)
+      }
       return undefined
     }
   }
 
-  async updateMany(filter: Filter, update: Update): Promise<{ matched: number; modified: number }> {
+  async updateMany(
+    filter: Filter,
+    update: Update,
+    options: LifetimeOptions = {},
+  ): Promise<{ matched: number; modified: number }> {
     const parsed = parseUpdate(update)
+    checkOptions(options, ['ttlMs'])
+    const lifetime = this.#target.life.ofUpdate(options.ttlMs)
     let matched = 0
     let modified = 0
     await this.#eachMatch(parseFilter(filter), async (key, where) => {
       let stood = false
       const { changed } = await this.#target.access.modify(key, (current) => {
         stood = current !== undefined && stillMatches(where, current)
-        return stood && current !== undefined ? updated(current.json, parsed) : undefined
-      })
+        return stood && current !== undefined ? updated(current.json, parsed, lifetime) : undefined
+      }, lifetime)
       if (stood) matched += 1
       if (changed) modified += 1
     })
@@ -248,6 +274,13 @@ export class StoredCollection<T> implements Collection<T> {
     return { deleted }
   }
 
+  async restore(id: string): Promise<Document<T> | undefined> {
+    const key = this.#key(id)
+    await this.#target.ready()
+    const [stored] = await this.#target.operations.restore(this.name, [key])
+    return stored === undefined ? undefined : decode<T>(stored)
+  }
+
   bulk(operations: readonly BulkOperation<T>[], options?: BulkOptions): Promise<BulkReport<T>> {
     return runBulk(this, operations, options)
   }
@@ -259,6 +292,26 @@ export class StoredCollection<T> implements Collection<T> {
   claim(filter: Filter, options: ClaimOptions = {}): Promise<ClaimedDocument<T> | undefined> {
     const update = ({ json }: StoredDocument, set: ParsedUpdate): string => updated(json, set) ?? json
     return claimDocument<T>({ ...this.#target, decode: decode<T>, update }, filter, options)
+  }
+
+  async checkSchema(schema: StandardSchema, options: SchemaCheckOptions = {}): Promise<SchemaCheck> {
+    const candidate = new DataSchema(schema)
+    await this.#target.ready()
+    return checkSchema(this.#rewriteTarget(), candidate, options)
+  }
+
+  async upcastAll(options: RewriteOptions = {}): Promise<RewriteReport> {
+    await this.#target.ready()
+    return rewriteOutdated(this.#rewriteTarget(), options)
+  }
+
+  rotate(options?: RewriteOptions): Promise<RewriteReport> {
+    return this.upcastAll(options)
+  }
+
+  #rewriteTarget(): RewriteTarget {
+    const { tenant, operations, rewrite } = this.#target
+    return rewrite ?? { collection: this.name, tenant, stored: operations, codec: undefined, schema: undefined }
   }
 
   /** Calls `act` once for every document that matches now, in batches by id; documents changed meanwhile are for `act` to judge. */
@@ -308,12 +361,19 @@ export class StoredCollection<T> implements Collection<T> {
     return { tenant: this.#target.tenant, id: checkId(id, field) }
   }
 
-  #taken(id: string): HoldfastError {
+  async #isRemoved(key: Key, operations = this.#target.operations): Promise<boolean> {
+    return (await operations.removed(this.name, [key]))[0] === true
+  }
+
+  async #taken(key: Key, operations = this.#target.operations): Promise<HoldfastError> {
+    const { id } = key
+    if (await this.#isRemoved(key, operations)) return removedDocument(this.name, id)
     return new HoldfastError('ALREADY_EXISTS', `${this.name} has a document ${id} already: use put to replace it`)
   }
 
   async #stale(key: Key, ifVersion: number): Promise<HoldfastError> {
     const current = await this.#target.access.fetch(key)
+    if (current === undefined && (await this.#isRemoved(key))) return removedDocument(this.name, key.id)
     return staleVersion(this.name, key.id, current?.version, ifVersion)
   }
 }
@@ -334,14 +394,14 @@ function checkVersion(ifVersion: unknown): number | undefined {
 }
 
 function stillMatches(where: Predicate, stored: StoredDocument): boolean {
-  return matches(where, { ...stored, data: decodeJson(stored.json) })
+  return matches(where, { ...stored, data: decodeJson(stored.filtered ?? stored.json) })
 }
 
-/** The text after the update, or `undefined` if it changes nothing. */
-function updated(json: string, update: ParsedUpdate): string | undefined {
+/** The text after the update, or `undefined` if it changes nothing, nor the document's lifetime by a word of the caller's. */
+function updated(json: string, update: ParsedUpdate, lifetime?: Lifetime): string | undefined {
   const before = decodeJson(json)
   const next = encodeJson(applyUpdate(before, update))
-  return next === JSON.stringify(before) ? undefined : next
+  return next === JSON.stringify(before) && lifetime?.kind !== 'set' ? undefined : next
 }
 
 function withData<T>({ id, version, createdAt, updatedAt, expiresAt }: Written, data: T): Document<T> {
@@ -350,5 +410,7 @@ function withData<T>({ id, version, createdAt, updatedAt, expiresAt }: Written, 
 }
 
 function decode<T>(stored: StoredDocument): Document<T> {
-  return withData(stored, decodeJson(stored.json) as T)
+  const data = decodeJson(stored.json)
+  refuseMarked(data, stored.id)
+  return withData(stored, data as T)
 }

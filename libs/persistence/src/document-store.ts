@@ -1,7 +1,14 @@
 import type { Indexes } from './index-report.js'
 import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, StreamHead } from './backend.js'
+import type { EncryptOption } from './encryption/encrypt-option.js'
+import type { StoreEncryption } from './encryption/store-encryption.js'
+import type { SchemaCheck, SchemaCheckOptions } from './schema/check-schema.js'
+import type { RewriteOptions, RewriteReport } from './schema/rewrite.js'
+import type { Upcast } from './schema/schema-versions.js'
+import type { StandardSchema } from './schema/standard-schema.js'
 import type { BulkOperation, BulkOptions, BulkReport } from './transfer/bulk.js'
 import type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
+import type { CollectedBlobs } from './blobs/collect-blobs.js'
 
 /** A stored value with what the database knows about it. */
 export interface Document<T> {
@@ -81,7 +88,16 @@ export interface IndexSpecification {
   readonly direction?: 1 | -1 | readonly (1 | -1)[]
 }
 
-export interface CollectionOptions {
+export interface CollectionOptions<T = unknown> {
+  /** What data must fit, by any Standard Schema (zod, valibot, arktype, …), synchronous or not: checked by every insert and put, and what an
+   *  update leads to. What it returns is stored, defaults applied. It sees JSON, so that a Date is its ISO string. */
+  readonly schema?: StandardSchema<T>
+  /** Steps from each version of the data to the next: `{ 1: (data) => …, 2: (data) => … }` makes 3 the current version. What was stored without
+   *  a version has version 1. Reads apply the steps, writes store the newest; filters see what is stored (`upcastAll`). */
+  readonly upcast?: Upcast
+  /** Encrypts the data, under keys of the tenant: `true`, or `{ search: ['email'] }` for fields that filters may ask for by equality.
+   *  @throws FAILED_PRECONDITION with reason ENCRYPTION_NOT_CONFIGURED if the store was opened without keys */
+  readonly encrypt?: EncryptOption
   /** How long documents live from their last write on, in milliseconds; default: until they are deleted. Documents written before this
    *  was declared live on until the next put. */
   readonly ttlMs?: number
@@ -128,6 +144,14 @@ export interface Collection<T> {
   /** @returns whether a document was deleted. @throws ABORTED if `ifVersion` does not hold */
   deleteOne(filter: string | Filter, options?: WriteOptions): Promise<boolean>
   deleteMany(filter: Filter): Promise<{ readonly deleted: number }>
+  /** What a schema would reject of the documents that are there. Reads in batches and writes nothing. */
+  checkSchema(schema: StandardSchema, options?: SchemaCheckOptions): Promise<SchemaCheck>
+  /** Writes every document of an older schema version (see `upcast`) anew in the newest, in batches, unless others write it meanwhile. Versions
+   *  and `updatedAt` grow, as with any write. May be stopped and run again, also beside others. */
+  upcastAll(options?: RewriteOptions): Promise<RewriteReport>
+  /** The same for encryption: everything that is not under the tenant's current data key, without encryption, or without the hashes of
+   *  all searchable fields. */
+  rotate(options?: RewriteOptions): Promise<RewriteReport>
   /** Takes the deletion of a document back, where the collection has `softDelete`: as it was, with a version more. `undefined`: it was
    *  not deleted, or its data is erased already, or its lifetime has run out. @throws ALREADY_EXISTS if a unique value went to another */
   restore(id: string): Promise<Document<T> | undefined>
@@ -202,6 +226,13 @@ export interface ReadOptions {
   readonly reverse?: boolean
 }
 
+export interface LogOptions<T = unknown> {
+  /** What data must fit, as of collections: checked by every append and amendment. */
+  readonly schema?: StandardSchema<T>
+  /** Encrypts the data of entries, under keys of the tenant. */
+  readonly encrypt?: boolean
+}
+
 /** Append-only streams of entries; the cost of an append does not depend on a stream's length. */
 export interface Log<T> {
   readonly name: string
@@ -241,25 +272,54 @@ export interface Log<T> {
   ): Promise<Entry<T> | undefined>
 }
 
+export type { CollectedBlobs }
+
 export interface Blob extends Omit<BlobRecord, 'createdAt'> {
   readonly createdAt: Date
 }
 
+/** Who needs a blob: a document, an entry of a log or a whole stream, or anything with a name of its own (1 to 512 characters). */
+export type BlobOwner =
+  | { readonly collection: string; readonly id: string }
+  | { readonly log: string; readonly stream: string; readonly seq?: number }
+  | string
+
 export interface Blobs {
-  /** Stores the bytes under their sha256; the same bytes are kept once. Nothing is visible before all of it is durable. */
-  put(content: Uint8Array | AsyncIterable<Uint8Array>, options?: { readonly contentType?: string }): Promise<Blob>
-  /** The bytes from `start` (inclusive, default 0) to `end` (exclusive, default: the size). @throws NOT_FOUND, OUT_OF_RANGE */
+  /** Stores the bytes under their sha256; the same bytes are kept once. Nothing is visible before all of it is durable, and of a
+   *  put that fails or is aborted nothing is kept. @throws CANCELLED when `signal` aborts */
+  put(
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: { readonly contentType?: string; readonly signal?: AbortSignal },
+  ): Promise<Blob>
+  /** The bytes from `start` (inclusive, default 0) to `end` (exclusive, default: the size). @throws NOT_FOUND, OUT_OF_RANGE;
+   *  DATA_LOSS if what is there is not what was stored */
   get(hash: string, range?: { readonly start?: number; readonly end?: number }): AsyncIterable<Uint8Array>
   bytes(hash: string): Promise<Uint8Array>
   stat(hash: string): Promise<Blob | undefined>
+  /** @throws FAILED_PRECONDITION (reason BLOB_LINKED) if the blob is linked */
   remove(hash: string): Promise<boolean>
+  /** Keeps the blob from being collected or removed. Within a transaction it comes with the owner's own write, or not at all.
+   *  @returns `false` if that owner had linked it before. @throws NOT_FOUND if there is no such blob */
+  link(hash: string, owner: BlobOwner): Promise<boolean>
+  /** @returns `false` if that owner had not linked it */
+  unlink(hash: string, owner: BlobOwner): Promise<boolean>
+  /** Unlinks all that the owner has linked; for when it is deleted. @returns how many */
+  unlinkAll(owner: BlobOwner): Promise<number>
+  /** Who links the blob. */
+  links(hash: string): Promise<BlobOwner[]>
+  /** The hashes that an owner links. */
+  linkedBy(owner: BlobOwner): Promise<string[]>
+  /** Removes what nothing links and nobody has put or unlinked for `olderThanMs` (default: a day), and uploads without a sign of life
+   *  for that long. Safe beside writers: a link is never left without its blob. An upload under way gives a sign of life every 10 s; with a shorter
+   *  grace time than 30,000 ms the put of a stream may fail with FAILED_PRECONDITION (reason UPLOAD_GONE). */
+  collect(options?: { readonly olderThanMs?: number }): Promise<CollectedBlobs>
 }
 
 /** What a tenant sees: its own documents, logs and blobs and no other's. */
 export interface Scope {
   readonly tenantId: string
-  collection<T>(name: string, options?: CollectionOptions): Collection<T>
-  log<T>(name: string): Log<T>
+  collection<T>(name: string, options?: CollectionOptions<T>): Collection<T>
+  log<T>(name: string, options?: LogOptions<T>): Log<T>
   readonly blobs: Blobs
 }
 
@@ -284,6 +344,8 @@ export interface TenantStore extends Scope, AsyncDisposable {
 export interface DocumentStore extends TenantStore {
   readonly kind: 'memory' | 'embedded' | 'postgres'
   tenant(id: string): TenantStore
+  /** The keys of what is encrypted. */
+  readonly encryption: StoreEncryption
   /** The database's clock. */
   now(): Promise<Date>
   /** What is declared, what is there, what is missing. */

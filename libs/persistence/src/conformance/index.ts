@@ -2,9 +2,11 @@ import { after, before, describe } from 'node:test'
 import type { DocumentStore } from '../document-store.js'
 import { testBadInput } from './bad-input.js'
 import { testBlobs } from './blobs.js'
+import { testClaims } from './claims.js'
 import { testDocuments } from './documents.js'
 import { testForks } from './forks.js'
 import { testHistories } from './histories.js'
+import { testKeyedTransactions } from './keyed-transactions.js'
 import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
@@ -14,6 +16,7 @@ import { type ConformanceOptions, freshTenantId } from './suite.js'
 import { testTails } from './tails.js'
 import { testTenants } from './tenants.js'
 import { testTransactions } from './transactions.js'
+import { testTransfer } from './transfer.js'
 import { testUniqueIndexes } from './unique-indexes.js'
 
 export type { ConformanceOptions } from './suite.js'
@@ -53,6 +56,9 @@ export function describeDocumentStore(
     testTails(suite)
     testBlobs(suite)
     testTransactions(suite)
+    testTransfer(suite)
+    testKeyedTransactions(suite)
+    testClaims(suite)
     testTenants(suite)
     testBadInput(suite)
     testHistories(suite)

@@ -1,6 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { CellParser } from '../postgres/cells.js'
-import { queryMessage, statementMessage } from '../postgres/statement-message.js'
+import { copyMessage, queryMessage, statementMessage } from '../postgres/statement-message.js'
 import type { SqlRow, Statement } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 import { readAnswer } from './answer.js'
@@ -65,6 +65,11 @@ export class Session {
   /** Statements without parameters, in one transaction. */
   script(text: string, timeoutMs: number): Promise<SqlRow[]> {
     return this.#send(queryMessage(text, ofItsOwn), timeoutMs, { columns: undefined }, () => {})
+  }
+
+  /** The server reads the rows from the same message. */
+  copyIn(text: string, chunks: readonly Uint8Array[], timeoutMs: number): Promise<SqlRow[]> {
+    return this.#send(copyMessage(text, chunks, ofItsOwn), timeoutMs, { columns: undefined }, () => {})
   }
 
   #send(

@@ -4,6 +4,7 @@ import { Client, DatabaseError } from 'pg'
 import type { SqlRow, Statement } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 import type { CellParser } from './cells.js'
+import { CopyRun } from './copy-run.js'
 import { connectError, type Target } from './connect-error.js'
 import { StatementRun } from './statement-run.js'
 
@@ -93,6 +94,11 @@ export class PostgresConnection {
     return this.#submit(timeoutMs, (settle) => StatementRun.ofScript(text, settle))
   }
 
+  /** @throws as `run`, or what `chunks` throws */
+  async copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#submit(this.#settings.statementTimeoutMs, (settle) => new CopyRun(text, chunks, settle))
+  }
+
   async #attempt(statement: Statement): Promise<SqlRow[]> {
     const { name } = statement
     const columns = name === undefined ? undefined : this.#prepared.get(name)
@@ -118,7 +124,7 @@ export class PostgresConnection {
 
   #submit(
     timeoutMs: number,
-    start: (settle: (error: unknown, rows: SqlRow[]) => void) => StatementRun,
+    start: (settle: (error: unknown, rows: SqlRow[]) => void) => StatementRun | CopyRun,
   ): Promise<SqlRow[]> {
     return new Promise((resolve, reject) => {
       let settled = false

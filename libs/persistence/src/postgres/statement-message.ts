@@ -83,6 +83,34 @@ export function queryMessage(text: string, allocate: Allocate = pooled): Buffer<
   return message
 }
 
+/** One COPY … FROM STDIN with all of its data. */
+export function copyMessage(
+  text: string,
+  chunks: readonly Uint8Array[],
+  allocate: Allocate = pooled,
+): Buffer<ArrayBuffer> {
+  const query = queryMessage(text)
+  const dataBytes = chunks.reduce((sum, chunk) => sum + 5 + chunk.length, 0)
+  const message = allocate(query.length + dataBytes + copyDone.length)
+  let at = query.copy(message)
+  for (const chunk of chunks) {
+    at = writeCopyHeader(message, at, chunk)
+    message.set(chunk, at)
+    at += chunk.length
+  }
+  copyDone.copy(message, at)
+  return message
+}
+
+/** What stands before the bytes of a CopyData message. */
+export function writeCopyHeader(message: Buffer, at: number, chunk: Uint8Array): number {
+  message[at] = 0x64
+  return message.writeInt32BE(4 + chunk.length, at + 1)
+}
+
+export const copyDone: Buffer = Buffer.from([0x63, 0, 0, 0, 4])
+export const copyFail: Buffer = Buffer.from([0x66, 0, 0, 0, 5, 0])
+
 const describePortal = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0])
 const execute = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0])
 const sync = Buffer.from([0x53, 0, 0, 0, 4])

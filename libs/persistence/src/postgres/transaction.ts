@@ -2,6 +2,7 @@ import { HoldfastError } from '@holdfast/errors'
 import type { SqlConnection, SqlRow, Statement } from '../sql/driver.js'
 
 export const begin: Statement = { name: 'holdfast_begin', text: 'begin isolation level serializable', values: [] }
+export const beginSnapshot: Statement = { text: 'begin isolation level repeatable read, read only', values: [] }
 export const commit: Statement = { name: 'holdfast_commit', text: 'commit', values: [] }
 export const rollback: Statement = { name: 'holdfast_rollback', text: 'rollback', values: [] }
 
@@ -51,8 +52,9 @@ export class Transaction implements SqlConnection {
 export async function runTransaction<R>(
   run: (statement: Statement) => Promise<SqlRow[]>,
   work: (connection: SqlConnection) => Promise<R>,
+  start: Statement = begin,
 ): Promise<R> {
-  await run(begin)
+  await run(start)
   const transaction = new Transaction(run)
   let result: R
   try {

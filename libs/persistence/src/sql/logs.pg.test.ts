@@ -247,6 +247,8 @@ function failingAt(driver: SqlDriver, pattern: RegExp): SqlDriver {
     sharedWithOthers: driver.sharedWithOthers,
     query: (statement) => connection.query(statement),
     transaction: (work) => driver.transaction(work),
+    copyIn: (text, chunks) => driver.copyIn(text, chunks),
+    snapshot: (work) => driver.snapshot(work),
     script: (text) => driver.script(text),
     health: () => driver.health(),
     close: () => driver.close(),
