@@ -1,8 +1,9 @@
+import type { UpkeepOperations } from './expiry/upkeep-operations.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
 import type { FeedOperations, FeedSpec } from './feed/feed-operations.js'
 import type { KeyOperations } from './encryption/key-operations.js'
 import type { IndexReport } from './index-report.js'
-import type { Predicate, SortKey } from './query/predicate.js'
+import type { JsonValue, Predicate, SortKey } from './query/predicate.js'
 import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
 
 /** The seam between the store and what keeps its data. Everything above it (validation, coalescing, update operators,
@@ -14,6 +15,7 @@ import type { ConnectionStatistics, StatementStatistics } from './telemetry/stat
  *  backend may run a batch as one statement. Rows of a batch succeed and fail one by one; a thrown error means that
  *  none of the batch took effect (or, with code `UNKNOWN`, that nobody can say). */
 export interface Backend extends Operations {
+  readonly upkeep: UpkeepOperations
   readonly kind: 'memory' | 'embedded' | 'postgres'
   /** Whether other processes may write the same data, so that tails have to look for themselves. */
   readonly sharedWithOthers: boolean
@@ -127,10 +129,19 @@ export interface StoredDocument {
   /** When it ends by itself, in the same terms; absent: never. */
   readonly expiresAt?: number
   readonly json: string
+  /** How well it fits `$text`, from a query that sorts by it. */
+  readonly textScore?: number
+}
+
+export interface QueryPlan {
+  /** The statement with placeholders. */
+  readonly statement: string
+  /** What the server would do, as its EXPLAIN says, constants replaced by `?`. */
+  readonly plan: unknown
 }
 
 /** What a write left behind: the document without its text, which the caller has. */
-export type Written = Omit<StoredDocument, 'json'>
+export type Written = Omit<StoredDocument, 'json' | 'textScore'>
 
 /** How long a document lives from a write on, in milliseconds; absent or null: until it is deleted. */
 export interface WithLifetime {
@@ -236,6 +247,9 @@ export interface DocumentOperations {
   removed(collection: string, keys: readonly Key[]): Promise<boolean[]>
   query(collection: string, query: DocumentQuery): Promise<StoredDocument[]>
   count(collection: string, tenant: string, where: Predicate): Promise<number>
+  /** The values at a path of the data, arrays as their elements; in any order, and perhaps one several times. */
+  distinct(collection: string, tenant: string, segments: readonly string[], where: Predicate): Promise<JsonValue[]>
+  explain(collection: string, query: DocumentQuery): Promise<QueryPlan>
   /** Leases up to `limit` documents that match and on which no lease stands, each to this call alone, in the order of the sort. Some
    *  that others are writing at this moment may be passed over. */
   claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]>

@@ -27,7 +27,9 @@ import { DataSchema } from './schema/data-schema.js'
 import { refuseMarked } from './schema/mark.js'
 import { rewriteOutdated, type RewriteOptions, type RewriteReport, type RewriteTarget } from './schema/rewrite.js'
 import type { StandardSchema } from './schema/standard-schema.js'
-import { parseFilter } from './query/filter.js'
+import { inOrder } from './query/distinct.js'
+import { parseDataPath } from './query/field-path.js'
+import { parseFilter, parseWriteFilter } from './query/filter.js'
 import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
 import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
@@ -155,6 +157,16 @@ export class StoredCollection<T> implements Collection<T> {
     return reads.count(this.name, this.#target.tenant, where)
   }
 
+  async distinct(path: string, filter: Filter = {}, options: ReadFrom = {}): Promise<unknown[]> {
+    if (typeof path !== 'string') throw invalidField('path', 'must be a field path')
+    const segments = parseDataPath(path, 'path')
+    const where = parseFilter(filter)
+    checkOptions(options, ['maxStalenessMs'])
+    const reads = this.#staleReads(options) ?? this.#target.operations
+    await this.#target.ready()
+    return inOrder(await reads.distinct(this.name, this.#target.tenant, segments, where))
+  }
+
   async put(id: string, data: T, options: WriteOptions & LifetimeOptions = {}): Promise<Document<T>> {
     const key = this.#key(id)
     const json = encodeJson(data)
@@ -198,7 +210,7 @@ export class StoredCollection<T> implements Collection<T> {
         }
         if (current === undefined) {
           seen.as = inserts ? 'match' : 'absent'
-          return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed)) : undefined
+          return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed, true)) : undefined
         }
         seen.as = stillMatches(where, current) ? 'match' : 'other'
         return seen.as === 'match' ? updated(current.json, parsed, lifetime) : undefined
@@ -223,7 +235,7 @@ export class StoredCollection<T> implements Collection<T> {
     const lifetime = this.#target.life.ofUpdate(options.ttlMs)
     let matched = 0
     let modified = 0
-    await this.#eachMatch(parseFilter(filter), async (key, where) => {
+    await this.#eachMatch(parseWriteFilter(filter), async (key, where) => {
       let stood = false
       const { changed } = await this.#target.access.modify(key, (current) => {
         stood = current !== undefined && stillMatches(where, current)
@@ -259,7 +271,7 @@ export class StoredCollection<T> implements Collection<T> {
 
   async deleteMany(filter: Filter): Promise<{ deleted: number }> {
     let deleted = 0
-    await this.#eachMatch(parseFilter(filter), async (key, where, seen) => {
+    await this.#eachMatch(parseWriteFilter(filter), async (key, where, seen) => {
       let { version } = seen
       for (;;) {
         if ((await this.#target.access.remove({ ...key, ifVersion: version })) !== undefined) {
@@ -341,7 +353,7 @@ export class StoredCollection<T> implements Collection<T> {
 
   /** The filter, and the id if it can only be about one document. */
   #select(filter: string | Filter): { where: Predicate; id: string | undefined } {
-    const where = parseFilter(typeof filter === 'string' ? { _id: checkId(filter, 'id') } : filter)
+    const where = parseWriteFilter(typeof filter === 'string' ? { _id: checkId(filter, 'id') } : filter)
     const clauses = where.kind === 'and' ? where.of : [where]
     for (const clause of clauses) {
       if (clause.kind !== 'compare' || clause.op !== 'eq' || clause.path.of !== 'meta') continue

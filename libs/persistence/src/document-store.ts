@@ -1,5 +1,5 @@
 import type { Indexes } from './index-report.js'
-import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, StreamHead } from './backend.js'
+import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, QueryPlan, StreamHead } from './backend.js'
 import type { EncryptOption } from './encryption/encrypt-option.js'
 import type { StoreEncryption } from './encryption/store-encryption.js'
 import type { SchemaCheck, SchemaCheckOptions } from './schema/check-schema.js'
@@ -29,13 +29,19 @@ export type Filter = { readonly [path: string]: unknown }
 /** MongoDB's update language: `{ $set: { 'a.b': 1 }, $inc: { n: 2 } }`. */
 export type Update = { readonly [operator: string]: { readonly [path: string]: unknown } }
 
-export type Sort = { readonly [path: string]: 1 | -1 }
+/** `{ score: { $meta: 'textScore' } }` is the best fit to `$text` first. */
+export type Sort = { readonly [path: string]: 1 | -1 | { readonly $meta: 'textScore' } }
+
+/** `{ title: 1, 'author.name': 1 }`: only these fields of the data; `{ body: 0 }`: all but these. Never both. */
+export type Projection = { readonly [path: string]: 0 | 1 | boolean }
 
 export interface FindOptions extends ReadFrom {
-  /** Default: by `_id`. The id is always the last key, so that the order is total. */
+  /** Default: with `$text` the best fit first, else by `_id`. The id is always the last key, so that the order is total. */
   readonly sort?: Sort
   /** At most this many documents; default: all. */
   readonly limit?: number
+  /** Which fields the data of the documents has; default: all. */
+  readonly project?: Projection
   /** Go on after the document this cursor stands at (from `page()`); stable while others write. */
   readonly after?: string
 }
@@ -50,6 +56,8 @@ export interface Find<T> extends AsyncIterable<Document<T>> {
   toArray(): Promise<Document<T>[]>
   /** One page of `limit` documents (default 100) and the cursor of the next. */
   page(): Promise<Page<T>>
+  /** The statement with placeholders, and the server's plan without the values: for a look at which index serves. */
+  explain(): Promise<QueryPlan>
 }
 
 export interface ReadFrom {
@@ -127,6 +135,8 @@ export interface Collection<T> {
   find(filter?: Filter, options?: FindOptions): Find<T>
   findOne(filter: Filter, options?: Pick<FindOptions, 'sort' | 'maxStalenessMs'>): Promise<Document<T> | undefined>
   count(filter?: Filter, options?: ReadFrom): Promise<number>
+  /** Every value that the path leads to in the documents that match, once, in the order of sorting; an array stands for its elements. */
+  distinct(path: string, filter?: Filter, options?: ReadFrom): Promise<unknown[]>
   /** Writes the document whether it is there or not. @throws ABORTED if `ifVersion` does not hold */
   put(id: string, data: T, options?: WriteOptions & LifetimeOptions): Promise<Document<T>>
   /** Updates the first document that matches and returns it as it is afterwards; `undefined`: none matched.

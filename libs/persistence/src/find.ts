@@ -1,13 +1,15 @@
 import { invalidField } from '@holdfast/errors'
-import type { DocumentOperations, DocumentQuery, SortPosition, StoredDocument } from './backend.js'
+import type { DocumentOperations, DocumentQuery, QueryPlan, SortPosition, StoredDocument } from './backend.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { Document, Find, FindOptions, Page } from './document-store.js'
 import { decodeJson } from './json.js'
 import { checkOptions } from './options.js'
 import { parseFilter } from './query/filter.js'
-import type { SortKey } from './query/predicate.js'
+import type { JsonValue, SortKey } from './query/predicate.js'
+import { parseProjection } from './query/projection.js'
 import { documentPosition } from './query/sort-position.js'
-import { parseSort } from './query/sort.js'
+import { byTextScore, parseSort } from './query/sort.js'
+import { textSearchOf } from './query/text-search.js'
 
 const batchSize = 500
 const defaultPageSize = 100
@@ -15,7 +17,7 @@ const defaultPageSize = 100
 export interface FindTarget {
   readonly collection: string
   readonly tenant: string
-  readonly operations: Pick<DocumentOperations, 'query'>
+  readonly operations: Pick<DocumentOperations, 'query' | 'explain'>
   readonly ready: () => Promise<void>
 }
 
@@ -28,17 +30,28 @@ export class CollectionFind<T> implements Find<T> {
   readonly #decode: (stored: StoredDocument) => Document<T>
 
   constructor(target: FindTarget, filter: unknown, options: FindOptions, decode: (s: StoredDocument) => Document<T>) {
-    checkOptions(options, ['sort', 'limit', 'after'])
+    checkOptions(options, ['sort', 'limit', 'after', 'project'])
     const { limit, after } = options
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
       throw invalidField('limit', 'must be a positive integer')
     }
-    const sort = parseSort(options.sort)
+    const where = parseFilter(filter)
+    const hasText = textSearchOf(where) !== undefined
+    const sort = options.sort === undefined && hasText ? [byTextScore] : parseSort(options.sort)
+    if (!hasText && sort.includes(byTextScore))
+      throw invalidField('sort', 'is by textScore, but the filter has no $text')
     this.#target = target
     this.#limit = limit
     this.#listing = JSON.stringify([target.collection, sort])
-    this.#decode = decode
-    const query = { tenant: target.tenant, where: parseFilter(filter), sort }
+    const project = parseProjection(options.project)
+    this.#decode =
+      project === undefined
+        ? decode
+        : (stored) => {
+            const document = decode(stored)
+            return { ...document, data: project(document.data as JsonValue) as T }
+          }
+    const query = { tenant: target.tenant, where, sort }
     if (after === undefined) this.#query = query
     else {
       const positions = decodeCursor(this.#listing, after, 'after')
@@ -66,6 +79,11 @@ export class CollectionFind<T> implements Find<T> {
     const decoded = items.map((stored) => this.#decode(stored))
     if (rows.length <= size || last === undefined) return { items: decoded }
     return { items: decoded, next: encodeCursor(this.#listing, this.#positionsOf(last)) }
+  }
+
+  async explain(): Promise<QueryPlan> {
+    await this.#target.ready()
+    return this.#target.operations.explain(this.#target.collection, { ...this.#query, limit: this.#limit ?? batchSize })
   }
 
   async *#stored(): AsyncGenerator<StoredDocument> {
@@ -97,6 +115,7 @@ function isPlace(positions: readonly SortPosition[], sort: readonly SortKey[]): 
     const path = sort[index]?.path ?? { of: 'meta', name: 'id' }
     if (path.of === 'data') return true
     if (path.name === 'id') return rank === 3 && !/[\0\ud800-\udfff]/u.test(text)
+    if (path.name === 'textScore') return rank === 2 && Number.isFinite(number)
     return rank === 2 && Number.isSafeInteger(number) && number >= 0 && number <= 8.64e15
   })
 }

@@ -17,6 +17,7 @@ export type {
   LeaseRelease,
   Log,
   Page,
+  Projection,
   ReadFrom,
   ReadOptions,
   Scope,
@@ -31,7 +32,7 @@ export type {
 export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk.js'
 export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
-export type { MigrationReport, StreamHead } from './backend.js'
+export type { MigrationReport, QueryPlan, StreamHead } from './backend.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
 export type { SlowCall } from './telemetry/observed-driver.js'
 export type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'

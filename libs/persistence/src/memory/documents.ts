@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type {
+  ClaimQuery,
   CollectionSpec,
   DeleteRow,
   DocumentOperations,
@@ -7,15 +8,23 @@ import type {
   IndexDefinition,
   InsertRow,
   Key,
+  LeasedDocument,
+  QueryPlan,
   ReplaceRow,
+  SettledLease,
+  SettleRow,
   StoredDocument,
   UpsertRow,
   Written,
 } from '../backend.js'
 import { valueAt } from '../query/field-path.js'
 import { matches } from '../query/match.js'
-import type { Predicate, QueriedDocument } from '../query/predicate.js'
+import { distinctValues } from '../query/distinct.js'
+import type { JsonValue, Predicate, QueriedDocument } from '../query/predicate.js'
+import { scorer } from '../query/text-search.js'
 import { compareDocumentPositions, documentPosition, positionOf } from '../query/sort-position.js'
+import { isUnleased, leaseRows, settleRow } from './claim.js'
+import type { MemoryFeeds } from './feed.js'
 import type { Journal, Run } from './journal.js'
 
 /** Which rows are documents: see sql/visibility.ts. */
@@ -35,11 +44,13 @@ interface Row extends StoredDocument {
 interface UniqueIndex {
   readonly name: string
   readonly on: IndexDefinition['on']
+  readonly where: Predicate | undefined
   /** Which document has a combination of values. */
   readonly owners: Map<string, Row>
 }
 
 interface Table {
+  readonly name: string
   readonly tenants: Map<string, Map<string, Row>>
   readonly uniqueIndexes: Map<string, UniqueIndex>
   spec: CollectionSpec
@@ -49,25 +60,38 @@ export class MemoryDocuments implements DocumentOperations {
   readonly #run: Run
   readonly #journal: Journal
   readonly #clock: () => number
+  readonly #feeds: MemoryFeeds
   readonly #tables: Map<string, Table>
 
-  constructor(run: Run, journal: Journal, clock: () => number, tables: Map<string, Table> = new Map()) {
+  constructor(
+    run: Run,
+    journal: Journal,
+    clock: () => number,
+    feeds: MemoryFeeds,
+    tables: Map<string, Table> = new Map(),
+  ) {
     this.#run = run
     this.#journal = journal
     this.#clock = clock
+    this.#feeds = feeds
     this.#tables = tables
   }
 
   /** The same documents by another way to run: a transaction's. */
   on(run: Run): MemoryDocuments {
-    return new MemoryDocuments(run, this.#journal, this.#clock, this.#tables)
+    return new MemoryDocuments(run, this.#journal, this.#clock, this.#feeds, this.#tables)
+  }
+
+  /** What is declared of each collection. */
+  get indexes(): ReadonlyMap<string, readonly IndexDefinition[]> {
+    return new Map([...this.#tables].map(([name, { spec }]) => [name, spec.indexes]))
   }
 
   ensure(collection: string, spec: CollectionSpec): Promise<void> {
     return this.#run(() => {
       const table = this.#table(collection)
       table.spec = spec
-      for (const { on, unique } of spec.indexes) if (unique) this.#ensureUnique(table, on)
+      for (const index of spec.indexes) if (index.unique) this.#ensureUnique(table, index)
     })
   }
 
@@ -166,28 +190,73 @@ export class MemoryDocuments implements DocumentOperations {
 
   query(collection: string, { tenant, where, sort, after, limit }: DocumentQuery): Promise<StoredDocument[]> {
     return this.#run(() =>
-      this.#matching(collection, tenant, where)
-        .map((row) => ({ row, position: documentPosition(queried(row), sort) }))
+      this.#scored(collection, tenant, where)
+        .map(({ row, document }) => ({ row, document, position: documentPosition(document, sort) }))
         .filter(({ position }) => after === undefined || compareDocumentPositions(position, after, sort) > 0)
         .sort((a, b) => compareDocumentPositions(a.position, b.position, sort))
         .slice(0, limit)
-        .map(({ row }) => storedOf(row)),
+        .map(({ row, document: { textScore } }) =>
+          textScore === undefined ? storedOf(row) : { ...storedOf(row), textScore },
+        ),
     )
+  }
+
+  distinct(collection: string, tenant: string, segments: readonly string[], where: Predicate): Promise<JsonValue[]> {
+    return this.#run(() =>
+      this.#scored(collection, tenant, where).flatMap(({ document }) => distinctValues(document.data, segments)),
+    )
+  }
+
+  explain(collection: string, _query: DocumentQuery): Promise<QueryPlan> {
+    return this.#run(() => ({ statement: `every document of ${collection}, in memory`, plan: [] }))
   }
 
   count(collection: string, tenant: string, where: Predicate): Promise<number> {
     return this.#run(() => this.#matching(collection, tenant, where).length)
   }
 
+  claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]> {
+    return this.#run(() => {
+      const now = this.#clock()
+      const table = this.#table(collection)
+      const free = this.#matching(collection, query.tenant, query.where)
+        .filter((row) => isUnleased(row, now))
+        .map((row) => ({ row, position: documentPosition(queried(row), query.sort) }))
+        .sort((a, b) => compareDocumentPositions(a.position, b.position, query.sort))
+        .map(({ row }) => row)
+      return leaseRows(free, query, now, (before, after) => this.#change(table, before, after))
+    })
+  }
+
+  settle(collection: string, rows: readonly SettleRow[]): Promise<(SettledLease | undefined)[]> {
+    return this.#run(() => {
+      const table = this.#table(collection)
+      return rows.map((row) =>
+        settleRow(this.#visible(collection, row), row, this.#clock(), (before, after) =>
+          this.#change(table, before, after),
+        ),
+      )
+    })
+  }
+
   #matching(collection: string, tenant: string, where: Predicate): Row[] {
-    const rows = this.#table(collection).tenants.get(tenant)?.values() ?? []
-    return [...rows].filter((row) => this.#isVisible(row) && matches(where, queried(row)))
+    return this.#scored(collection, tenant, where).map(({ row }) => row)
+  }
+
+  /** What matches, and as filters and sorts see it. */
+  #scored(collection: string, tenant: string, where: Predicate): { readonly row: Row; readonly document: QueriedDocument }[] {
+    const { tenants, spec } = this.#table(collection)
+    const score = scorer(where, spec.indexes)
+    return [...(tenants.get(tenant)?.values() ?? [])]
+      .filter((row) => this.#isVisible(row))
+      .map((row) => ({ row, document: score(queried(row)) }))
+      .filter(({ document }) => matches(where, document))
   }
 
   #table(collection: string): Table {
     const known = this.#tables.get(collection)
     if (known !== undefined) return known
-    const table: Table = { tenants: new Map(), uniqueIndexes: new Map(), spec: { indexes: [] } }
+    const table: Table = { name: collection, tenants: new Map(), uniqueIndexes: new Map(), spec: { indexes: [] } }
     this.#tables.set(collection, table)
     return table
   }
@@ -226,12 +295,23 @@ export class MemoryDocuments implements DocumentOperations {
   #change(table: Table, before: Row | undefined, after: Row | undefined): void {
     exchange(table, before, after)
     this.#journal.record(() => exchange(table, after, before))
+    this.#record(table, before, after)
   }
 
-  #ensureUnique(table: Table, on: IndexDefinition['on']): void {
+  /** A tombstone that goes, or a lease, is no change of a document. */
+  #record({ name }: Table, before: Row | undefined, after: Row | undefined): void {
+    if (after !== undefined && after.removedAt === undefined) {
+      if (before?.removedAt !== undefined || before?.version !== after.version) this.#feeds.record(name, 'write', after)
+    } else if (before !== undefined && before.removedAt === undefined) {
+      this.#feeds.record(name, 'delete', before)
+    }
+  }
+
+  #ensureUnique(table: Table, { on, where }: IndexDefinition): void {
     const name = on.map((path) => path.join('.')).join(',')
-    if (table.uniqueIndexes.has(name)) return
-    const index: UniqueIndex = { name, on, owners: new Map() }
+    const key = JSON.stringify([on, where])
+    if (table.uniqueIndexes.has(key)) return
+    const index: UniqueIndex = { name, on, where, owners: new Map() }
     for (const rows of table.tenants.values()) {
       for (const row of rows.values()) {
         if (!this.#isVisible(row)) continue
@@ -240,8 +320,8 @@ export class MemoryDocuments implements DocumentOperations {
         index.owners.set(owned, row)
       }
     }
-    table.uniqueIndexes.set(name, index)
-    this.#journal.record(() => table.uniqueIndexes.delete(name))
+    table.uniqueIndexes.set(key, index)
+    this.#journal.record(() => table.uniqueIndexes.delete(key))
   }
 }
 
@@ -267,6 +347,8 @@ function disown(index: UniqueIndex, row: Row): void {
 
 /** By sort position, as the SQL indexes: missing equals null, and all objects are alike, as are all arrays. */
 function ownedBy(index: UniqueIndex, row: Row): string {
+  // What is outside of a partial index is in nobody's way.
+  if (index.where !== undefined && !matches(index.where, queried(row))) return JSON.stringify([row.tenant, row.id, null])
   const { data } = queried(row)
   return JSON.stringify([row.tenant, index.on.map((path) => positionOf(valueAt(data, path)))])
 }

@@ -25,6 +25,11 @@ export function parseFieldPath(text: string, at: string): FieldPath {
   return { of: 'data', segments: checkSegments(segments, at) }
 }
 
+/** A path within an element of an array, where `_id` is a name like any other. */
+export function parseElementPath(text: string, at: string): FieldPath {
+  return { of: 'data', segments: checkSegments(text.split('.'), at) }
+}
+
 /** A path into the data only, for updates and indexes. */
 export function parseDataPath(text: string, at: string): readonly string[] {
   const path = parseFieldPath(text, at)

@@ -1,6 +1,8 @@
 import { isArrayIndex } from './field-path.js'
 import { isJsonArray, isJsonObject, memberOf, sameJson } from './json-value.js'
-import type { ComparisonOperator, FieldPath, JsonValue, Predicate, QueriedDocument } from './predicate.js'
+import { escapeText } from '../sql/json-text.js'
+import type { ComparisonOperator, FieldPath, JsonType, JsonValue, Predicate, QueriedDocument } from './predicate.js'
+import { matchesRegex } from './regex-match.js'
 import { comparePositions, positionOf } from './sort-position.js'
 
 /** Whether the document matches, with MongoDB's meaning:
@@ -10,6 +12,8 @@ import { comparePositions, positionOf } from './sort-position.js'
  *    array stands for each of its elements and for itself, unless its number was the path's last part.
  *  - An object, or a value that is neither object nor array, without the wanted member leads to "missing". An array that
  *    leads nowhere leads to nothing, not even to "missing".
+ *  - `$size` and `$elemMatch` look at the array itself. Within `$elemMatch` an array is an object whose names are its places.
+ *  - Regular expressions see a string as it is stored (sql/json-text.ts), and all ways of it at once, in linear time.
  *  - A comparison holds if it holds for one of the values. Missing equals null. `gt` and its kin hold only between values
  *    of one type. `exists` holds if one of the values is not missing.
  *
@@ -26,13 +30,60 @@ export function matches(predicate: Predicate, document: QueriedDocument): boolea
       return !matches(predicate.of, document)
     case 'exists':
       return someValue(document, predicate.path, (value) => value !== undefined) === predicate.exists
-    case 'in':
-      return someValue(document, predicate.path, (value) =>
-        predicate.values.some((wanted) => sameJson(value ?? null, wanted)),
+    case 'text':
+      return (document.textScore ?? 0) > 0
+    case 'size':
+      return someWhole(document, predicate.path, (value) => isJsonArray(value) && value.length === predicate.size)
+    case 'element':
+      return someWhole(
+        document,
+        predicate.path,
+        (value) => isJsonArray(value) && hasElement(value, predicate, document),
       )
-    case 'compare':
-      return someValue(document, predicate.path, (value) => compares(value, predicate.op, predicate.value))
+    default:
+      return someValue(document, predicate.path, valueTest(predicate))
   }
+}
+
+/** What one of the values must meet. */
+function valueTest(predicate: ValuePredicate): Test {
+  switch (predicate.kind) {
+    case 'compare':
+      return (value) => compares(value, predicate.op, predicate.value)
+    case 'in':
+      return (value) => predicate.values.some((wanted) => sameJson(value ?? null, wanted))
+    case 'type':
+      return (value) => value !== undefined && predicate.types.includes(typeOf(value))
+    case 'regex':
+      return (value) => typeof value === 'string' && matchesRegex(predicate.regex, escapeText(value))
+    case 'mod':
+      return (value) =>
+        typeof value === 'number' &&
+        Number.isSafeInteger(Math.trunc(value)) &&
+        // Adding 0 makes 0 of negative 0.
+        (Math.trunc(value) % predicate.divisor) + 0 === predicate.remainder
+  }
+}
+
+type ValuePredicate = Extract<Predicate, { kind: 'compare' | 'in' | 'type' | 'regex' | 'mod' }>
+
+function hasElement(
+  array: readonly JsonValue[],
+  { of, objects }: { readonly of: Predicate; readonly objects: boolean },
+  document: QueriedDocument,
+): boolean {
+  return array.some((element) => {
+    if (!objects) return matches(of, { ...document, data: element })
+    if (typeof element !== 'object' || element === null) return false
+    // An array is an object here whose names are its places.
+    return matches(of, { ...document, data: isJsonArray(element) ? Object.fromEntries(element.entries()) : element })
+  })
+}
+
+function typeOf(value: JsonValue): JsonType {
+  if (value === null) return 'null'
+  if (isJsonArray(value)) return 'array'
+  return typeof value as 'number' | 'string' | 'boolean' | 'object'
 }
 
 function compares(value: JsonValue | undefined, op: ComparisonOperator, wanted: JsonValue): boolean {
@@ -60,28 +111,52 @@ type Test = (value: JsonValue | undefined) => boolean
 
 function someValue(document: QueriedDocument, path: FieldPath, test: Test): boolean {
   if (path.of === 'meta') return test(document[path.name])
-  return someValueWithin(document.data as JsonValue, path.segments, 0, test)
+  const data = document.data as JsonValue
+  if (path.segments.length === 0) return test(data)
+  return someValueWithin(data, path.segments, 0, (value, numbered) => {
+    return test(value) || (!numbered && isJsonArray(value) && value.some(test))
+  })
 }
 
-function someValueWithin(value: JsonValue, segments: readonly string[], depth: number, test: Test): boolean {
+/** As `someValue`, but a value that is an array stands for itself only. */
+function someWhole(document: QueriedDocument, path: FieldPath, test: Test): boolean {
+  return path.of === 'data' && someValueWithin(document.data as JsonValue, path.segments, 0, test)
+}
+
+/** Calls `visit` with every value that the path leads to, arrays whole; `undefined`: missing. */
+export function eachValue(
+  data: unknown,
+  segments: readonly string[],
+  visit: (value: JsonValue | undefined) => void,
+): void {
+  someValueWithin(data as JsonValue, segments, 0, (value) => {
+    visit(value)
+    return false
+  })
+}
+
+/** `numbered`: the path's last part was the value's number in an array. */
+type TestAtEnd = (value: JsonValue | undefined, numbered: boolean) => boolean
+
+function someValueWithin(value: JsonValue, segments: readonly string[], depth: number, test: TestAtEnd): boolean {
   const segment = segments[depth]
-  if (segment === undefined) return test(value) || (isJsonArray(value) && value.some(test))
+  if (segment === undefined) return test(value, false)
   if (isJsonArray(value)) return someValueInArray(value, segments, depth, test)
   const member = isJsonObject(value) ? memberOf(value, segment) : undefined
-  return member === undefined ? test(undefined) : someValueWithin(member, segments, depth + 1, test)
+  return member === undefined ? test(undefined, false) : someValueWithin(member, segments, depth + 1, test)
 }
 
 function someValueInArray(
   array: readonly JsonValue[],
   segments: readonly string[],
   depth: number,
-  test: Test,
+  test: TestAtEnd,
 ): boolean {
   if (array.some((element) => isJsonObject(element) && someValueWithin(element, segments, depth, test))) return true
   const segment = segments[depth] ?? ''
   const numbered = isArrayIndex(segment) ? array[Number(segment)] : undefined
   if (numbered === undefined) return false
-  if (depth + 1 === segments.length) return test(numbered)
+  if (depth + 1 === segments.length) return test(numbered, true)
   // A value that is neither object nor array has no members, but in an array it is not "missing" them either.
   return typeof numbered === 'object' && numbered !== null && someValueWithin(numbered, segments, depth + 1, test)
 }

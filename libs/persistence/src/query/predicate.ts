@@ -1,3 +1,6 @@
+import type { Regex } from './regex.js'
+import type { TextSearch } from './text-search.js'
+
 /** A parsed filter. Both evaluators (memory and SQL) take this and nothing else, so that a filter has one meaning. */
 export type Predicate =
   | { readonly kind: 'and' | 'or' | 'nor'; readonly of: readonly Predicate[] }
@@ -5,17 +8,31 @@ export type Predicate =
   | { readonly kind: 'compare'; readonly path: FieldPath; readonly op: ComparisonOperator; readonly value: JsonValue }
   | { readonly kind: 'in'; readonly path: FieldPath; readonly values: readonly JsonValue[] }
   | { readonly kind: 'exists'; readonly path: FieldPath; readonly exists: boolean }
+  | { readonly kind: 'type'; readonly path: FieldPath; readonly types: readonly JsonType[] }
+  | { readonly kind: 'regex'; readonly path: FieldPath; readonly regex: Regex }
+  /** The number, cut off behind its point, leaves this remainder. */
+  | { readonly kind: 'mod'; readonly path: FieldPath; readonly divisor: number; readonly remainder: number }
+  /** The value itself, not one of its elements, is an array of this length. */
+  | { readonly kind: 'size'; readonly path: FieldPath; readonly size: number }
+  /** The value itself is an array, one of whose elements matches `of`: a predicate over the element as if it were a document's
+   *  data, in which the path without parts means the element. `objects`: only elements that are objects or arrays. */
+  | { readonly kind: 'element'; readonly path: FieldPath; readonly of: Predicate; readonly objects: boolean }
+  | { readonly kind: 'text'; readonly search: TextSearch }
+
+export type JsonType = 'number' | 'string' | 'object' | 'array' | 'boolean' | 'null'
 
 export type ComparisonOperator = 'eq' | 'gt' | 'gte' | 'lt' | 'lte'
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
 
-/** `data`: a path into the document's data, split at the dots. `meta`: `_id`, `_version`, `_createdAt`, `_updatedAt`. */
+/** `data`: a path into the document's data, split at the dots; without parts, as only `$elemMatch` makes it: the element itself,
+ *  whose own elements do not count. `meta`: `_id`, `_version`, `_createdAt`, `_updatedAt`. */
 export type FieldPath =
   | { readonly of: 'data'; readonly segments: readonly string[] }
   | { readonly of: 'meta'; readonly name: MetaField }
 
-export type MetaField = 'id' | 'version' | 'createdAt' | 'updatedAt'
+/** `textScore`: how well a document fits `$text`, for sorting. */
+export type MetaField = 'id' | 'version' | 'createdAt' | 'updatedAt' | 'textScore'
 
 export interface SortKey {
   readonly path: FieldPath
@@ -29,6 +46,7 @@ export interface QueriedDocument {
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly updatedAt: number
+  readonly textScore?: number | undefined
   /** As JSON.parse made it. */
   readonly data: unknown
 }

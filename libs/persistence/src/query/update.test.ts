@@ -57,6 +57,120 @@ describe('$push', () => {
   })
 })
 
+describe('$mul, $min, $max', () => {
+  it('multiply, and make 0 of a missing field', () => {
+    assert.deepEqual(apply({ a: 3, d: { e: 2 } }, { $mul: { a: 2, b: 5, 'd.e': -0.5 } }), { a: 6, b: 0, d: { e: -1 } })
+    assert.throws(() => apply({ a: '3' }, { $mul: { a: 2 } }), { code: 'FAILED_PRECONDITION' })
+    assert.throws(() => apply({ a: 2 ** 53 - 1 }, { $mul: { a: 3 } }), { code: 'FAILED_PRECONDITION' })
+    assert.throws(() => apply({ a: 1e300 }, { $mul: { a: 1e300 } }), { code: 'FAILED_PRECONDITION' })
+  })
+
+  it('keep the lesser or the greater value, in the order of types', () => {
+    assert.deepEqual(apply({ a: 3, b: 3 }, { $min: { a: 2, b: 4, c: 1 } }), { a: 2, b: 3, c: 1 })
+    assert.deepEqual(apply({ a: 3, b: 3 }, { $max: { a: 2, b: 4, c: 1 } }), { a: 3, b: 4, c: 1 })
+    assert.deepEqual(apply({ a: '9', b: true, c: null }, { $max: { a: 10, b: 'z', c: 0 } }), { a: '9', b: true, c: 0 })
+    assert.deepEqual(apply({ at: '2026-01-01T00:00:00.000Z' }, { $min: { at: new Date(0) } }), {
+      at: '1970-01-01T00:00:00.000Z',
+    })
+  })
+})
+
+describe('$rename', () => {
+  it('moves a field, over what is there, and makes the parents', () => {
+    assert.deepEqual(apply({ a: 1, b: 2, c: 3 }, { $rename: { a: 'b', c: 'x.y' } }), { b: 1, x: { y: 3 } })
+  })
+
+  it('leaves alone what is not there', () => {
+    assert.deepEqual(apply({ b: 2 }, { $rename: { a: 'b', 'c.d': 'e' } }), { b: 2 })
+  })
+
+  it('does not go through arrays', () => {
+    for (const update of [{ $rename: { 'a.0': 'b' } }, { $rename: { b: 'a.0' } }]) {
+      assert.throws(() => apply({ a: [1], b: 2 }, update), { code: 'FAILED_PRECONDITION' })
+    }
+  })
+})
+
+describe('$setOnInsert, $currentDate', () => {
+  it('sets only what an upsert makes', () => {
+    const update = parseUpdate({ $setOnInsert: { a: 1 }, $set: { b: 2 } })
+    assert.deepEqual(applyUpdate({}, update), { b: 2 })
+    assert.deepEqual(applyUpdate({}, update, true), { a: 1, b: 2 })
+  })
+
+  it('writes the time as an ISO string', () => {
+    const before = Date.now()
+    const after = apply({}, { $currentDate: { a: true, b: { $type: 'date' } } }) as { a: string; b: string }
+    for (const text of [after.a, after.b]) assert.ok(Date.parse(text) >= before && Date.parse(text) <= Date.now())
+    assert.match(after.a, /^\d{4}-.*Z$/)
+  })
+})
+
+describe('$push with modifiers', () => {
+  const push = (a: unknown, modifiers: object): unknown =>
+    (apply({ a }, { $push: { a: modifiers } }) as { a: unknown }).a
+
+  it('inserts at a place', () => {
+    assert.deepEqual(push([1, 2, 3], { $each: [8, 9], $position: 1 }), [1, 8, 9, 2, 3])
+    assert.deepEqual(push([1, 2, 3], { $each: [9], $position: -1 }), [1, 2, 9, 3])
+    assert.deepEqual(push([1], { $each: [9], $position: 100 }), [1, 9])
+    assert.deepEqual(push([1], { $each: [9], $position: -100 }), [9, 1])
+  })
+
+  it('sorts, then cuts', () => {
+    assert.deepEqual(push([3, 1], { $each: [2], $sort: 1 }), [1, 2, 3])
+    assert.deepEqual(push([3, 'a', null], { $each: [2], $sort: -1, $slice: 2 }), ['a', 3])
+    assert.deepEqual(push([1, 2, 3], { $each: [], $slice: -2 }), [2, 3])
+    assert.deepEqual(push([1, 2], { $each: [3], $slice: 0 }), [])
+    assert.deepEqual(push([{ n: 2 }, { n: 1, s: 'b' }], { $each: [{ n: 1, s: 'a' }], $sort: { n: 1, s: -1 } }), [
+      { n: 1, s: 'b' },
+      { n: 1, s: 'a' },
+      { n: 2 },
+    ])
+  })
+})
+
+describe('$addToSet, $pull, $pullAll, $pop', () => {
+  it('adds what is not there yet', () => {
+    assert.deepEqual(apply({ a: [1, { x: 1, y: 2 }] }, { $addToSet: { a: { y: 2, x: 1 } } }), {
+      a: [1, { x: 1, y: 2 }],
+    })
+    assert.deepEqual(apply({ a: [1] }, { $addToSet: { a: { $each: [1, 2, 2, '1'] } } }), { a: [1, 2, '1'] })
+    assert.deepEqual(apply({}, { $addToSet: { a: [1] } }), { a: [[1]] })
+  })
+
+  it('pulls equal values, values that operators find, and objects that a filter finds', () => {
+    const pull = (a: unknown, condition: unknown): unknown =>
+      (apply({ a }, { $pull: { a: condition } }) as { a: unknown }).a
+    assert.deepEqual(pull([1, 2, 1, '1', [1]], 1), [2, '1', [1]])
+    assert.deepEqual(pull([1, 5, 9, '9'], { $gte: 5 }), [1, '9'])
+    assert.deepEqual(pull([1, 5, 9], { $in: [1, 9] }), [5])
+    assert.deepEqual(pull(['ab', 'cd'], /^a/), ['cd'])
+    assert.deepEqual(pull([{ n: 1, s: 'a' }, { n: 2 }, 1], { n: 1 }), [{ n: 2 }, 1])
+    assert.deepEqual(pull([{ n: [1, 2] }, { n: [3] }], { n: { $gt: 2 } }), [{ n: [1, 2] }])
+    assert.deepEqual(pull([[1, 2], [2, 1]], [1, 2]), [[2, 1]]) // prettier-ignore
+    assert.deepEqual(pull([{ _id: 1 }, { _id: 2 }], { _id: 1 }), [{ _id: 2 }])
+    assert.deepEqual(pull([null, 1], null), [1])
+  })
+
+  it('pulls all of a list', () => {
+    assert.deepEqual(apply({ a: [1, 2, { b: 1 }, 1] }, { $pullAll: { a: [1, { b: 1 }] } }), { a: [2] })
+  })
+
+  it('pops one end', () => {
+    assert.deepEqual(apply({ a: [1, 2, 3], b: [1, 2] }, { $pop: { a: 1, b: -1 } }), { a: [1, 2], b: [2] })
+    assert.deepEqual(apply({ a: [] }, { $pop: { a: 1 } }), { a: [] })
+  })
+
+  it('leave a missing array missing, and refuse what is no array', () => {
+    const update = { $pull: { 'a.b': 1 }, $pullAll: { 'c.d': [1] }, $pop: { e: 1 } }
+    assert.deepEqual(apply({ c: 5 }, update), { c: 5 })
+    for (const one of [{ $pull: { a: 1 } }, { $pullAll: { a: [1] } }, { $pop: { a: 1 } }, { $addToSet: { a: 1 } }]) {
+      assert.throws(() => apply({ a: 'x' }, one), { code: 'FAILED_PRECONDITION' })
+    }
+  })
+})
+
 describe('an update', () => {
   it('does not change what it was given, and shares what it leaves alone', () => {
     const data = { kept: { deep: [1] }, changed: { list: [1] } }
@@ -95,7 +209,7 @@ describe('an update', () => {
     ['nothing', undefined, 'update'],
     ['no operator', {}, 'update'],
     ['a list', [{ $set: { a: 1 } }], 'update'],
-    ['an unknown operator', { $rename: { a: 'b' } }, 'update.$rename'],
+    ['an unknown operator', { $bit: { a: { and: 1 } } }, 'update.$bit'],
     ['an operator called like a method', { $set: { a: 1 }, $constructor: { a: 1 } }, 'update.$constructor'],
     ['a replacement document', { a: 1 }, 'update.a'],
     ['fields that are no object', { $set: 5 }, 'update.$set'],
@@ -105,9 +219,28 @@ describe('an update', () => {
     ['a bigint', { $set: { a: 1n } }, 'update.$set.a'],
     ['a string to add', { $inc: { a: '1' } }, 'update.$inc.a'],
     ['Infinity to add', { $inc: { a: Infinity } }, 'update.$inc.a'],
-    ['modifiers besides $each', { $push: { a: { $each: [1], $slice: 2 } } }, 'update.$push.a.$slice'],
+    ['an unknown modifier', { $push: { a: { $each: [1], $foo: 2 } } }, 'update.$push.a.$foo'],
+    ['a slice in words', { $push: { a: { $each: [1], $slice: '2' } } }, 'update.$push.a.$slice'],
+    ['half a position', { $push: { a: { $each: [1], $position: 0.5 } } }, 'update.$push.a.$position'],
+    ['a sort by nothing', { $push: { a: { $each: [1], $sort: {} } } }, 'update.$push.a.$sort'],
+    ['a sort by the id', { $push: { a: { $each: [1], $sort: { _id: 1 } } } }, 'update.$push.a.$sort'],
+    ['a sort in another direction', { $push: { a: { $each: [1], $sort: 2 } } }, 'update.$push.a.$sort'],
+    ['a modifier of $push in $addToSet', { $addToSet: { a: { $each: [1], $slice: 1 } } }, 'update.$addToSet.a.$slice'],
+    ['a string to multiply with', { $mul: { a: '2' } }, 'update.$mul.a'],
+    ['an object as least value', { $min: { a: {} } }, 'update.$min.a'],
+    ['an array as greatest value', { $max: { a: [1] } }, 'update.$max.a'],
+    ['a new name that is none', { $rename: { a: 1 } }, 'update.$rename.a'],
+    ['a new name like the old', { $rename: { a: 'a' } }, 'update.$rename.a'],
+    ['a new name within the old', { $rename: { a: 'a.b' } }, 'update.$rename.a'],
+    ['a new name that is the id', { $rename: { a: '_id' } }, 'update.$rename.a'],
+    ['an unknown kind of date', { $currentDate: { a: { $type: 'timestamp' } } }, 'update.$currentDate.a'],
+    ['no date', { $currentDate: { a: false } }, 'update.$currentDate.a'],
+    ['another end to pop', { $pop: { a: 2 } }, 'update.$pop.a'],
+    ['one value to pull all of', { $pullAll: { a: 1 } }, 'update.$pullAll.a'],
+    ['an unknown operator in $pull', { $pull: { a: { $foo: 1 } } }, 'update.$pull.a.$foo'],
+    ['a function to pull', { $pull: { a: () => 1 } }, 'update.$pull.a'],
     ['fields besides $each', { $push: { a: { $each: [1], b: 2 } } }, 'update.$push.a.b'],
-    ['a modifier without $each', { $push: { a: { $position: 0 } } }, 'update.$push.a.$position'],
+    ['a modifier without $each', { $push: { a: { $position: 0 } } }, 'update.$push.a.$each'],
     ['$each of no array', { $push: { a: { $each: 1 } } }, 'update.$push.a.$each'],
     ['an empty path', { $set: { '': 1 } }, 'update.$set.'],
     ['an empty part of a path', { $set: { 'a..b': 1 } }, 'update.$set.a..b'],

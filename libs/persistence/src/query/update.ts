@@ -1,30 +1,31 @@
-import { HoldfastError, invalidField } from '@holdfast/errors'
-import { decodeJson, encodeJson } from '../json.js'
-import { isArrayIndex, parseDataPath } from './field-path.js'
-import { isJsonArray, isJsonObject, type JsonObject, memberOf, withMember } from './json-value.js'
-import { isPlainObject, membersOf } from './plain-object.js'
+import { invalidField } from '@holdfast/errors'
+import { parseDataPath, valueAt } from './field-path.js'
+import { isJsonObject, type JsonObject } from './json-value.js'
+import { membersOf } from './plain-object.js'
 import type { JsonValue, Predicate } from './predicate.js'
+import { growingOperators, shrinkingOperators } from './update-arrays.js'
+import { changeAt, goesThroughArray, inapplicable, type Place, removeAt, shorten } from './update-path.js'
+import { type ValueChange, valueOperators } from './update-values.js'
 
 /** Steps whose paths do not touch, so that their order has no meaning. */
 export type ParsedUpdate = readonly UpdateStep[]
 
-type UpdateStep = { readonly at: string; readonly path: readonly string[] } & UpdateAction
+type UpdateStep = Place &
+  (
+    | { readonly kind: 'change'; readonly change: ValueChange; readonly ifMissing: 'make' | 'leave' }
+    /** Only when an upsert makes the document. */
+    | { readonly kind: 'onInsert'; readonly change: ValueChange }
+    | { readonly kind: 'unset' }
+    | { readonly kind: 'rename'; readonly to: Place }
+  )
 
-type UpdateAction =
-  | { readonly operator: '$set'; readonly value: JsonValue }
-  | { readonly operator: '$unset' }
-  | { readonly operator: '$inc'; readonly by: number }
-  | { readonly operator: '$push'; readonly items: readonly JsonValue[] }
-
-/** MongoDB fills an array up with nulls when a number beyond its end is set; beyond this many it is a mistake or an attack. */
-const maxPadding = 10_000
-
-/** An update in MongoDB's language: `$set`, `$unset`, `$inc`, `$push` (a value, or `{ $each: [...] }`).
+/** An update in MongoDB's language: `$set $unset $setOnInsert $inc $mul $min $max $currentDate $rename` and, of arrays, `$push`
+ *  (`$each $position $sort $slice`) `$addToSet` (`$each`) `$pull $pullAll $pop`.
  *  @throws INVALID_ARGUMENT naming the place, for whatever is not understood and for paths of which one contains the other */
 export function parseUpdate(update: unknown): ParsedUpdate {
   const steps = membersOf(update, 'update').flatMap(([operator, fields]) => parseOperator(operator, fields))
   if (Object.keys(update as object).length === 0) throw invalidField('update', 'has no operator')
-  refuseConflicts(steps)
+  refuseConflicts(steps.flatMap((step) => (step.kind === 'rename' ? [step, step.to] : [step])))
   return steps
 }
 
@@ -33,45 +34,48 @@ function parseOperator(operator: string, fields: unknown): UpdateStep[] {
   if (!operator.startsWith('$')) {
     throw invalidField(at, 'is not an operator: write { $set: { field: value } }, or put to replace all data')
   }
-  const parse = parsers.get(operator)
-  if (parse === undefined)
-    throw invalidField(at, 'is not an operator for updates: known are $set, $unset, $inc and $push')
+  const parse = parserOf(operator)
+  if (parse === undefined) {
+    const known = [
+      '$unset',
+      '$rename',
+      ...valueOperators.keys(),
+      ...growingOperators.keys(),
+      ...shrinkingOperators.keys(),
+    ]
+    throw invalidField(at, `is not an operator for updates: known are ${known.join(', ')}`)
+  }
   return membersOf(fields, at).map(([name, operand]) => {
     const here = `${at}.${shorten(name)}`
-    return { at: here, path: parseDataPath(name, here), ...parse(operand, here) }
+    return parse({ at: here, path: parseDataPath(name, here) }, operand)
   })
 }
 
-const parsers: ReadonlyMap<string, (operand: unknown, at: string) => UpdateAction> = new Map([
-  ['$set', (operand, at): UpdateAction => ({ operator: '$set', value: toJson(operand, at) })],
+function parserOf(operator: string): ((place: Place, operand: unknown) => UpdateStep) | undefined {
   // MongoDB ignores what stands here, conventionally ''.
-  ['$unset', (): UpdateAction => ({ operator: '$unset' })],
-  ['$inc', parseIncrement],
-  ['$push', parsePush],
-])
-
-function parseIncrement(operand: unknown, at: string): UpdateAction {
-  if (typeof operand !== 'number' || !Number.isFinite(operand)) throw invalidField(at, 'must be a finite number')
-  return { operator: '$inc', by: operand }
+  if (operator === '$unset') return (place) => ({ ...place, kind: 'unset' })
+  if (operator === '$rename') return parseRename
+  const shrink = shrinkingOperators.get(operator)
+  if (shrink !== undefined) {
+    return (place, operand) => ({ ...place, kind: 'change', change: shrink(operand, place.at), ifMissing: 'leave' })
+  }
+  const parse = valueOperators.get(operator) ?? growingOperators.get(operator)
+  if (parse === undefined) return undefined
+  return (place, operand) => {
+    const change = parse(operand, place.at)
+    if (operator === '$setOnInsert') return { ...place, kind: 'onInsert', change }
+    return { ...place, kind: 'change', change, ifMissing: 'make' }
+  }
 }
 
-function parsePush(operand: unknown, at: string): UpdateAction {
-  const modifiers = isPlainObject(operand) ? Object.keys(operand).filter((key) => key.startsWith('$')) : []
-  if (!isPlainObject(operand) || modifiers.length === 0) return { operator: '$push', items: [toJson(operand, at)] }
-  const unknown = Object.keys(operand).find((key) => key !== '$each')
-  if (unknown !== undefined) throw invalidField(`${at}.${shorten(unknown)}`, 'is not understood: only $each is')
-  const each = operand['$each']
-  if (!Array.isArray(each)) throw invalidField(`${at}.$each`, 'must be an array')
-  return { operator: '$push', items: Array.from(each, (item: unknown, index) => toJson(item, `${at}.$each[${index}]`)) }
-}
-
-function toJson(value: unknown, at: string): JsonValue {
-  return decodeJson(encodeJson(value, at)) as JsonValue
+function parseRename(place: Place, operand: unknown): UpdateStep {
+  if (typeof operand !== 'string') throw invalidField(place.at, 'must be the new name, a string')
+  return { ...place, kind: 'rename', to: { at: place.at, path: parseDataPath(operand, place.at) } }
 }
 
 /** Sorted, a path stands directly before the first that goes on from it. */
-function refuseConflicts(steps: readonly UpdateStep[]): void {
-  const sorted = steps
+function refuseConflicts(places: readonly Place[]): void {
+  const sorted = places
     .map(({ path, at }) => ({ key: path.map((segment) => `${JSON.stringify(segment)}.`).join(''), at }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
   for (const [index, { key, at }] of sorted.entries()) {
@@ -81,79 +85,33 @@ function refuseConflicts(steps: readonly UpdateStep[]): void {
 }
 
 /** The data after the update; what was passed stays as it is, and shares its unchanged parts with the result.
+ *  @param inserting an upsert makes the document: `$setOnInsert` counts
  *  @throws FAILED_PRECONDITION with reason UPDATE_NOT_APPLICABLE if a step does not fit the data: `$inc` of a string, `$push` to
  *  a number, a path through a number, a sum that a number cannot hold */
-export function applyUpdate(data: unknown, update: ParsedUpdate): JsonValue {
-  return update.reduce((value, step) => applyStep(value, step), data as JsonValue)
+export function applyUpdate(data: unknown, update: ParsedUpdate, inserting = false): JsonValue {
+  return update.reduce((value, step) => applyStep(value, step, inserting), data as JsonValue)
 }
 
-function applyStep(data: JsonValue, step: UpdateStep): JsonValue {
-  switch (step.operator) {
-    case '$set':
-      return changeAt(data, step, 0, () => step.value)
-    case '$inc':
-      return changeAt(data, step, 0, (value) => increased(value, step.by, step.at))
-    case '$push':
-      return changeAt(data, step, 0, (value = []) => {
-        if (!isJsonArray(value)) throw inapplicable(step.at, `cannot push to ${describe(value)}`)
-        return [...value, ...step.items]
-      })
-    case '$unset':
-      return removeAt(data, step.path, 0)
+function applyStep(data: JsonValue, step: UpdateStep, inserting: boolean): JsonValue {
+  switch (step.kind) {
+    case 'change':
+      if (step.ifMissing === 'leave' && valueAt(data, step.path) === undefined) return data
+      return changeAt(data, step, step.change)
+    case 'onInsert':
+      return inserting ? changeAt(data, step, step.change) : data
+    case 'unset':
+      return removeAt(data, step.path)
+    case 'rename':
+      return rename(data, step, step.to)
   }
 }
 
-function increased(value: JsonValue = 0, by: number, at: string): number {
-  if (typeof value !== 'number') throw inapplicable(at, `cannot add to ${describe(value)}`)
-  const sum = value + by
-  const staysExact = !Number.isSafeInteger(value) || !Number.isSafeInteger(by) || Number.isSafeInteger(sum)
-  if (!Number.isFinite(sum) || !staysExact)
-    throw inapplicable(at, `would make ${value} larger than a number can hold exactly`)
-  return sum
-}
-
-/** A copy of `container` in which the value at the path's rest is changed; missing parents become objects. */
-function changeAt(
-  container: JsonValue,
-  step: UpdateStep,
-  depth: number,
-  change: (value: JsonValue | undefined) => JsonValue,
-): JsonValue {
-  const segment = step.path[depth]
-  if (segment === undefined) return change(container)
-  const isLast = depth + 1 === step.path.length
-  const changed = (value: JsonValue | undefined): JsonValue =>
-    isLast ? change(value) : changeAt(value === undefined ? {} : value, step, depth + 1, change)
-  if (isJsonObject(container)) return withMember(container, segment, changed(memberOf(container, segment)))
-  if (!isJsonArray(container)) {
-    throw inapplicable(step.at, `cannot make the field ${shorten(segment)} in ${describe(container)}`)
+function rename(data: JsonValue, from: Place, to: Place): JsonValue {
+  if (goesThroughArray(data, from.path) || goesThroughArray(data, to.path)) {
+    throw inapplicable(from.at, 'cannot rename in an array')
   }
-  if (!isArrayIndex(segment)) throw inapplicable(step.at, `cannot make the field ${shorten(segment)} in an array`)
-  const index = Number(segment)
-  if (index - container.length > maxPadding) {
-    throw inapplicable(step.at, `is more than ${maxPadding} places beyond the end of the array`)
-  }
-  const copy = [...container]
-  while (copy.length < index) copy.push(null)
-  copy[index] = changed(container[index])
-  return copy
-}
-
-/** As MongoDB does: a place in an array becomes null, and a path that leads nowhere is no fault. */
-function removeAt(container: JsonValue, path: readonly string[], depth: number): JsonValue {
-  const segment = path[depth] ?? ''
-  const isLast = depth + 1 === path.length
-  if (isJsonObject(container)) {
-    const value = memberOf(container, segment)
-    if (value === undefined) return container
-    if (!isLast) return withMember(container, segment, removeAt(value, path, depth + 1))
-    return Object.fromEntries(Object.entries(container).filter(([key]) => key !== segment))
-  }
-  if (!isJsonArray(container) || !isArrayIndex(segment)) return container
-  const value = container[Number(segment)]
-  return value === undefined
-    ? container
-    : container.with(Number(segment), isLast ? null : removeAt(value, path, depth + 1))
+  const value = valueAt(data, from.path)
+  return value === undefined ? data : changeAt(removeAt(data, from.path), to, () => value)
 }
 
 /** The data that an upsert starts from when nothing matched: what the filter says the fields equal.
@@ -161,30 +119,13 @@ function removeAt(container: JsonValue, path: readonly string[], depth: number):
 export function upsertSeed(where: Predicate): JsonObject {
   const equalities = equalitiesOf(where)
   refuseConflicts(equalities)
-  const seed = equalities.reduce<JsonValue>((data, step) => applyStep(data, step), {})
+  const seed = equalities.reduce<JsonValue>((data, place) => changeAt(data, place, () => place.value), {})
   return isJsonObject(seed) ? seed : {}
 }
 
-function equalitiesOf(where: Predicate): UpdateStep[] {
+function equalitiesOf(where: Predicate): (Place & { readonly value: JsonValue })[] {
   if (where.kind === 'and' || (where.kind === 'or' && where.of.length === 1)) return where.of.flatMap(equalitiesOf)
   if (where.kind !== 'compare' || where.op !== 'eq' || where.path.of !== 'data') return []
   const path = where.path.segments
-  return [{ at: `filter.${shorten(path.join('.'))}`, path, operator: '$set', value: where.value }]
-}
-
-function inapplicable(field: string, description: string): HoldfastError {
-  return new HoldfastError('FAILED_PRECONDITION', `${field} ${description}: the document was left as it is`, {
-    reason: 'UPDATE_NOT_APPLICABLE',
-    fields: [{ field, description }],
-  })
-}
-
-function describe(value: JsonValue): string {
-  if (value === null) return 'null'
-  if (isJsonArray(value)) return 'an array'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
-
-function shorten(name: string): string {
-  return name.length > 500 ? `${name.slice(0, 500)}…` : name
+  return [{ at: `filter.${shorten(path.join('.'))}`, path, value: where.value }]
 }

@@ -4,7 +4,7 @@ import type { FieldPath, Predicate, SortKey } from '../query/predicate.js'
 import { textIndexOf, textSearchOf } from '../query/text-search.js'
 import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
-import { filterAlternatives, filterSql } from './filter-sql.js'
+import { elementsSql, filterAlternatives, filterSql } from './filter-sql.js'
 import { escapeText } from './json-text.js'
 import { impliedConditions } from './indexes/implied-conditions.js'
 import { isOrdered } from './indexes/index-sql.js'
@@ -75,10 +75,7 @@ export function countStatement(
   const inTenant = `t.tenant = ${parameters.text(tenant)}`
   const condition = filterSql(where, parameters, pathTextFor(indexes, parameters), indexes)
   const conditions = [inTenant, visible('t'), ...impliedConditions(indexes, where, tenant, parameters), condition]
-  return named(
-    `select count(*) from ${collectionTable(collection)} t where ${conditions.join(' and ')}`,
-    parameters,
-  )
+  return named(`select count(*) from ${collectionTable(collection)} t where ${conditions.join(' and ')}`, parameters)
 }
 
 function scoreOf(
@@ -90,6 +87,26 @@ function scoreOf(
   if (search === undefined || !sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore'))
     return undefined
   return textScoreSql(search, textIndexOf(indexes), parameters)
+}
+
+/** Rows: each value at the path once. */
+export function distinctStatement(
+  collection: string,
+  indexes: readonly IndexDefinition[],
+  tenant: string,
+  segments: readonly string[],
+  where: Predicate,
+): Statement {
+  const parameters = new Parameters()
+  const pathText = pathTextFor(indexes, parameters)
+  const values = elementsSql(segments, parameters, pathText)
+  const conditions = [
+    `t.tenant = ${parameters.text(tenant)}`,
+    visible('t'),
+    filterSql(where, parameters, pathText, indexes),
+  ]
+  const table = collectionTable(collection)
+  return named(`select distinct x.v from ${table} t, ${values} where ${conditions.join(' and ')}`, parameters)
 }
 
 /** Filter and sort shapes are few in a program; a name for each keeps its plan. A program that makes up ever new shapes would

@@ -8,6 +8,7 @@ import type {
   InsertRow,
   Key,
   LeasedDocument,
+  QueryPlan,
   ReplaceRow,
   SettledLease,
   SettleRow,
@@ -15,16 +16,19 @@ import type {
   UpsertRow,
   Written,
 } from '../backend.js'
-import type { Predicate } from '../query/predicate.js'
+import { decodeJson } from '../json.js'
+import type { JsonValue, Predicate } from '../query/predicate.js'
 import { SqlClaims } from './claim.js'
 import { ensureCollection } from './collection-ddl.js'
 import { copyDocuments } from './copy-documents.js'
-import { countStatement, queryStatement } from './document-query.js'
+import { countStatement, distinctStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements, type PreparedText } from './document-statements.js'
 import type { SqlConnection, SqlRow } from './driver.js'
+import { withoutValues } from './explain.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
 import type { Schema } from './schema.js'
+import { ensureUpkeep } from './upkeep.js'
 
 /** The document operations as SQL, each batch one statement. Rows are put in key order first, so that two batches that meet
  *  lock in the same order. */
@@ -49,6 +53,7 @@ export class SqlDocuments implements DocumentOperations {
 
   async ensure(collection: string, spec: CollectionSpec): Promise<void> {
     await ensureCollection(this.#schema, collection, spec)
+    await ensureUpkeep(this.#schema, collection, spec)
     this.#specs.set(collection, spec)
   }
 
@@ -185,7 +190,10 @@ export class SqlDocuments implements DocumentOperations {
     const startedAt = performance.now()
     const rows = await this.#connection.query(statement)
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
-    return rows.map(([id, ...rest]) => stored(String(id), rest))
+    return rows.map(([id, ...rest]) => {
+      const document = stored(String(id), rest)
+      return rest.length > 5 ? { ...document, textScore: Number(rest[5]) } : document
+    })
   }
 
   async count(collection: string, tenant: string, where: Predicate): Promise<number> {
@@ -194,6 +202,23 @@ export class SqlDocuments implements DocumentOperations {
     const [row] = await this.#connection.query(statement)
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, where })
     return Number(row?.[0] ?? 0)
+  }
+
+  async distinct(
+    collection: string,
+    tenant: string,
+    segments: readonly string[],
+    where: Predicate,
+  ): Promise<JsonValue[]> {
+    const indexes = this.#specs.get(collection)?.indexes ?? []
+    const rows = await this.#connection.query(distinctStatement(collection, indexes, tenant, segments, where))
+    return rows.map(([json]) => decodeJson(unescapeFromJsonb(String(json))) as JsonValue)
+  }
+
+  async explain(collection: string, query: DocumentQuery): Promise<QueryPlan> {
+    const { text, values } = queryStatement(collection, this.#specs.get(collection)?.indexes ?? [], query)
+    const [row] = await this.#connection.query({ text: `explain (format json) ${text}`, values, readOnly: true })
+    return { statement: text, plan: withoutValues(decodeJson(String(row?.[0]))) }
   }
 
   claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]> {

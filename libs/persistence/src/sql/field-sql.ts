@@ -58,13 +58,15 @@ export function dataField(segments: readonly string[], pathText: PathText): Fiel
   }
 }
 
-const metaColumns: Readonly<Record<MetaField, string>> = {
+const metaColumns: Readonly<Record<Exclude<MetaField, 'textScore'>, string>> = {
   id: 't.id',
   version: 't.version',
   createdAt: 't.created_at',
   updatedAt: 't.updated_at',
 }
 
-export function metaColumn(name: MetaField): string {
+/** @param textScore the expression for it, where a query has `$text` */
+export function metaColumn(name: MetaField, textScore = '0::float8'): string {
+  if (name === 'textScore') return textScore
   return metaColumns[name]
 }

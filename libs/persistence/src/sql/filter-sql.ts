@@ -1,14 +1,24 @@
+import type { IndexDefinition } from '../backend.js'
 import { isArrayIndex } from '../query/field-path.js'
 import type { ComparisonOperator, FieldPath, JsonValue, MetaField, Predicate } from '../query/predicate.js'
+import { textIndexOf } from '../query/text-search.js'
 import { dataField, type FieldSql, jsonAt, metaColumn, type PathText } from './field-sql.js'
 import { escapeForJsonb, escapeText } from './json-text.js'
 import type { Parameters } from './parameters.js'
+import { regexSql } from './regex-sql.js'
+import { textMatchSql } from './text-search.js'
 
 /** The SQL condition over the row `t` that holds for exactly the documents that `matches` (query/match.ts) accepts. It is never
  *  NULL, so that `not` is exact. Literals and paths are bound; only paths of declared indexes may be constants (`pathText`). */
-export function filterSql(predicate: Predicate, parameters: Parameters, pathText: PathText): string {
+export function filterSql(
+  predicate: Predicate,
+  parameters: Parameters,
+  pathText: PathText,
+  indexes: readonly IndexDefinition[] = [],
+): string {
+  const sql = (part: Predicate) => filterSql(part, parameters, pathText, indexes)
   const all = (of: readonly Predicate[], joint: string, none: string) =>
-    of.length === 0 ? none : `(${of.map((part) => filterSql(part, parameters, pathText)).join(joint)})`
+    of.length === 0 ? none : `(${of.map(sql).join(joint)})`
   switch (predicate.kind) {
     case 'and':
       return all(predicate.of, ' and ', 'true')
@@ -17,7 +27,7 @@ export function filterSql(predicate: Predicate, parameters: Parameters, pathText
     case 'nor':
       return `(not ${all(predicate.of, ' or ', 'false')})`
     case 'not':
-      return `(not ${filterSql(predicate.of, parameters, pathText)})`
+      return `(not ${sql(predicate.of)})`
     case 'exists': {
       const { path, exists } = predicate
       const found = path.of === 'meta' ? 'true' : new DataComparison(path.segments, parameters, pathText).exists()
@@ -29,7 +39,71 @@ export function filterSql(predicate: Predicate, parameters: Parameters, pathText
         : new DataComparison(predicate.path.segments, parameters, pathText).compare(predicate.op, predicate.value)
     case 'in':
       return inSql(predicate.path, predicate.values, parameters, pathText)
+    case 'text':
+      return textMatchSql(predicate.search, textIndexOf(indexes), parameters)
+    default:
+      // The parser lets no other operator ask for what the store keeps.
+      return predicate.path.of === 'meta'
+        ? 'false'
+        : valueSql(predicate, new DataComparison(predicate.path.segments, parameters, pathText), parameters, sql)
   }
+}
+
+type ValuePredicate = Extract<Predicate, { kind: 'type' | 'regex' | 'mod' | 'size' | 'element' }>
+
+function valueSql(
+  predicate: ValuePredicate,
+  comparison: DataComparison,
+  parameters: Parameters,
+  sql: (part: Predicate) => string,
+): string {
+  switch (predicate.kind) {
+    case 'type':
+      return comparison.someValue((v) => `jsonb_typeof(${v}) = any(${parameters.textArray(predicate.types)})`)
+    case 'regex': {
+      const pattern = parameters.text(regexSql(predicate.regex))
+      return comparison.someValue((v) => typed(v, 'string', `(${v} #>> '{}'::text[]) collate "C" ~ ${pattern}`))
+    }
+    case 'mod':
+      return comparison.someValue((v) => typed(v, 'number', modSql(`trunc(${v}::numeric)`, predicate, parameters)))
+    case 'size': {
+      const size = parameters.add(predicate.size, 'bigint')
+      return comparison.someWhole((v) => typed(v, 'array', `jsonb_array_length(${v}) = ${size}`))
+    }
+    case 'element': {
+      // Within, the element is the row `t`.
+      const condition = sql(predicate.of)
+      return comparison.someWhole((v) => {
+        const elements = `jsonb_array_elements(case when jsonb_typeof(${v}) = 'array' then ${v} else '[]' end)`
+        if (!predicate.objects) return `exists (select from ${elements} t(data) where ${condition})`
+        return `exists (select from ${elements} e, lateral (select ${withNames('e')}) t(data)
+          where jsonb_typeof(e) in ('object', 'array') and ${condition})`
+      })
+    }
+  }
+}
+
+/** An array as an object whose names are its places. */
+function withNames(value: string): string {
+  return `case when jsonb_typeof(${value}) = 'array' then coalesce((select jsonb_object_agg((n - 1)::text, i)
+    from jsonb_array_elements(${value}) with ordinality o(i, n)), '{}') else ${value} end`
+}
+
+function modSql(
+  number: string,
+  { divisor, remainder }: { divisor: number; remainder: number },
+  parameters: Parameters,
+) {
+  const [by, left] = [
+    parameters.add(JSON.stringify(divisor), 'numeric'),
+    parameters.add(JSON.stringify(remainder), 'numeric'),
+  ]
+  return `abs(${number}) <= ${Number.MAX_SAFE_INTEGER} and mod(${number}, ${by}) = ${left}`
+}
+
+/** A condition that only holds, and is only computed, for values of one type. */
+function typed(value: string, type: string, condition: string): string {
+  return `(case when jsonb_typeof(${value}) = '${type}' then ${condition} else false end)`
 }
 
 /** The same condition as disjoint alternatives. A path that may lead to an array makes an `or`, behind which the server cannot
@@ -40,19 +114,25 @@ export function filterAlternatives(
   parameters: Parameters,
   pathText: PathText,
   isIndexed: (segments: readonly string[]) => boolean,
+  indexes: readonly IndexDefinition[] = [],
 ): string[] {
   const parts = predicate.kind === 'and' ? predicate.of : [predicate]
   for (const part of parts) {
     if (part.kind !== 'compare' || part.path.of === 'meta' || part.value === null || typeof part.value === 'object')
       continue
     const { segments } = part.path
-    if (segments.length > 1 || !isIndexed(segments)) continue
+    if (segments.length !== 1 || !isIndexed(segments)) continue
     const others: Predicate = { kind: 'and', of: parts.filter((other) => other !== part) }
-    const rest = filterSql(others, parameters, pathText)
+    const rest = filterSql(others, parameters, pathText, indexes)
     const comparison = new DataComparison(segments, parameters, pathText)
     return comparison.alternatives(part.op, part.value).map((alternative) => `${alternative} and ${rest}`)
   }
-  return [filterSql(predicate, parameters, pathText)]
+  return [filterSql(predicate, parameters, pathText, indexes)]
+}
+
+/** The values at a path of the row `t`, arrays as their elements: a table `x(v)` to stand beside `t` in `from`. */
+export function elementsSql(segments: readonly string[], parameters: Parameters, pathText: PathText): string {
+  return new DataComparison(segments, parameters, pathText).elements()
 }
 
 const operators = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
@@ -97,9 +177,21 @@ class DataComparison {
   }
 
   exists(): string {
-    if (this.#segments.length === 1) return `(${this.#json} is not null)`
+    if (this.#segments.length <= 1) return `(${this.#json} is not null)`
     const through = this.#through('x.v is not null')
     return `(case when ${this.#arrayOnTheWay} then ${through} else ${this.#json} is not null end)`
+  }
+
+  /** Whether one of the values, as filters look at them, meets a condition that is never true of NULL. */
+  someValue(condition: (value: string) => string): string {
+    return `(case when ${this.#arrayAnywhere} then ${this.#through(condition('x.v'))} else coalesce(${condition(this.#json)}, false) end)`
+  }
+
+  /** The same, of arrays as a whole only. */
+  someWhole(condition: (value: string) => string): string {
+    if (this.#segments.length <= 1) return `coalesce(${condition(this.#json)}, false)`
+    // Written once, because it may hold the same again, and twice at each of many levels would be without end.
+    return this.#through(condition('x.v'), false)
   }
 
   compare(op: ComparisonOperator, value: JsonValue): string {
@@ -143,7 +235,7 @@ class DataComparison {
   }
 
   get #arrayOnTheWay(): string {
-    if (this.#segments.length === 1) return 'false'
+    if (this.#segments.length <= 1) return 'false'
     this.#arraySql ??= this.#segments
       .slice(0, -1)
       .map((_, index) => `jsonb_typeof(${jsonAt(this.#segments.slice(0, index + 1), this.#pathText)}) = 'array'`)
@@ -153,6 +245,7 @@ class DataComparison {
   }
 
   get #arrayAnywhere(): string {
+    if (this.#segments.length === 0) return 'false'
     const atTheEnd = `${this.#field.rank} = 5`
     return this.#segments.length === 1 ? atTheEnd : `(${atTheEnd} or ${this.#arrayOnTheWay})`
   }
@@ -192,21 +285,35 @@ class DataComparison {
   /** The condition on one value `x.v`, of any type. */
   #elementMeets(op: ComparisonOperator, value: string | number | boolean): string {
     if (op === 'eq') return `x.v = ${this.#parameters.json(escapeForJsonb(JSON.stringify(value)))}`
-    const typed = (type: string, comparison: string) =>
-      `(case when jsonb_typeof(x.v) = '${type}' then ${comparison} else false end)`
     const sql = operators[op]
-    if (typeof value === 'boolean') return typed('boolean', `x.v::boolean ${sql} ${value}`)
+    if (typeof value === 'boolean') return typed('x.v', 'boolean', `x.v::boolean ${sql} ${value}`)
     if (typeof value === 'number') {
-      return typed('number', `x.v::numeric ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')}`)
+      return typed('x.v', 'number', `x.v::numeric ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')}`)
     }
     const bound = this.#parameters.text(escapeText(value))
-    return typed('string', `(x.v #>> '{}'::text[]) collate "C" ${sql} ${bound}`)
+    return typed('x.v', 'string', `(x.v #>> '{}'::text[]) collate "C" ${sql} ${bound}`)
   }
 
   /** Whether one of the values that the path leads to meets a condition on `x.v`, which is NULL for "missing". Each part of the
    *  path goes from a value to its member, and from an array to the members of its elements and to the element that the
    *  part numbers; see query/match.ts, which does the same in memory. */
-  #through(condition: string): string {
+  #through(condition: string, withElements = true): string {
+    if (this.#segments.length === 0) return `exists (select from (select t.data) x(v) where ${condition})`
+    const last = `v${this.#segments.length}`
+    const elements = `case when jsonb_typeof(${last}.v) = 'array' and not ${last}.numbered then ${last}.v else '[]' end`
+    const andElements = withElements ? ` union all select e from jsonb_array_elements(${elements}) e` : ''
+    return `exists (select from ${this.#along()}, lateral (select ${last}.v${andElements}) x(v) where ${condition})`
+  }
+
+  /** The values that the path leads to, arrays as their elements: a table `x(v)` beside `t`. */
+  elements(): string {
+    const last = `v${this.#segments.length}.v`
+    const elements = `case when jsonb_typeof(${last}) = 'array' then ${last} else jsonb_build_array(${last}) end`
+    return `${this.#along()}, lateral (select e from jsonb_array_elements(${elements}) e where ${last} is not null) x(v)`
+  }
+
+  /** All values on the way: tables `v0`, `v1`, … of which the last has what the path leads to. */
+  #along(): string {
     const steps = this.#segments.map((segment, index) => {
       const from = `v${index}.v`
       const key = this.#parameters.text(escapeText(segment))
@@ -225,9 +332,6 @@ class DataComparison {
       }
       return `lateral (${branches.join(' union all ')}) v${index + 1}(v, numbered)`
     })
-    const last = `v${this.#segments.length}`
-    const elements = `case when jsonb_typeof(${last}.v) = 'array' and not ${last}.numbered then ${last}.v else '[]' end`
-    return `exists (select from (select t.data) v0(v), ${steps.join(', ')},
-      lateral (select ${last}.v union all select e from jsonb_array_elements(${elements}) e) x(v) where ${condition})`
+    return `lateral (select t.data) v0(v), ${steps.join(', ')}`
   }
 }
