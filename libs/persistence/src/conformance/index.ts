@@ -7,6 +7,7 @@ import { testDocuments } from './documents.js'
 import { testForks } from './forks.js'
 import { testHistories } from './histories.js'
 import { testKeyedTransactions } from './keyed-transactions.js'
+import { testIndexes } from './indexes.js'
 import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
@@ -49,6 +50,7 @@ export function describeDocumentStore(
     testLifecycle(suite)
     testDocuments(suite)
     testUniqueIndexes(suite)
+    testIndexes(suite)
     testMatching(suite)
     testQueries(suite)
     testLogs(suite)

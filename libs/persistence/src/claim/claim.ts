@@ -1,0 +1,44 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { DocumentOperations, StoredDocument } from '../backend.js'
+import type { DocumentAccess } from '../document-access.js'
+import type { ClaimedDocument, ClaimOptions, Document, Filter } from '../document-store.js'
+import type { ParsedUpdate } from '../query/update.js'
+import type { ClaimLanes } from './claim-lanes.js'
+import { parseClaim } from './claim-request.js'
+import { HeldLease } from './lease.js'
+
+export interface ClaimTarget<T> {
+  readonly name: string
+  readonly tenant: string
+  readonly access: DocumentAccess
+  readonly operations: DocumentOperations
+  readonly ready: () => Promise<void>
+  /** Absent inside a transaction. */
+  readonly claims?: ClaimLanes
+  readonly decode: (stored: StoredDocument) => Document<T>
+  readonly update: (stored: StoredDocument, update: ParsedUpdate) => string
+}
+
+export async function claimDocument<T>(
+  target: ClaimTarget<T>,
+  filter: Filter,
+  options: ClaimOptions,
+): Promise<ClaimedDocument<T> | undefined> {
+  const { name, tenant, operations, claims, decode, update } = target
+  const request = parseClaim(filter, options)
+  if (claims === undefined) {
+    throw new HoldfastError(
+      'FAILED_PRECONDITION',
+      'A claim cannot be part of a transaction: claim before it, and fence its writes with ifVersion',
+      { reason: 'CLAIM_IN_TRANSACTION' },
+    )
+  }
+  await target.ready()
+  const set = request.update
+  const change = set === undefined ? undefined : (current: StoredDocument): string => update(current, set)
+  const leased = await claims.claim({ ...request, tenant, operations, change })
+  if (leased === undefined) return undefined
+  const key = { tenant, id: leased.id }
+  const lease = new HeldLease<T>({ ...target, collection: name, key, claims }, leased, request.leaseMs)
+  return { ...decode(leased), lease }
+}
