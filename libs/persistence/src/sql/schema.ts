@@ -5,6 +5,7 @@ import type { SqlConnection, SqlDriver } from './driver.js'
 import { IndexBuilder } from './indexes/builder.js'
 import { QueryShapes } from './indexes/query-shapes.js'
 import { migrations } from './migrations/index.js'
+import { serverKindOf } from './server-kind.js'
 
 /** The schema and the two tables that the migrations themselves need. `holdfast.locks` is locked by row, because advisory
  *  locks do nothing on CockroachDB. */
@@ -24,7 +25,7 @@ const bootstrapRaces = new Set(['UNIQUE_VIOLATION', 'DUPLICATE_OBJECT', 'TRANSAC
 
 export type Statements = readonly string[] | ((before: string | undefined) => readonly string[])
 
-export type RelationKind = 'collection' | 'log' | 'feed'
+export type RelationKind = 'collection' | 'log' | 'feed' | 'expiry' | 'tombstones' | 'retention' | 'subject'
 
 /** Keeps the database's tables in step with what the code declares. */
 export class Schema {
@@ -67,6 +68,10 @@ export class Schema {
         })
         if (done !== undefined) return false
         for (const statement of statementsOf(migration.sql)) await connection.query({ text: statement, values: [] })
+        if (migration.tuning !== undefined && (await isPostgres(connection))) {
+          for (const statement of statementsOf(migration.tuning))
+            await connection.query({ text: statement, values: [] })
+        }
         await connection.query({
           text: 'insert into holdfast.migrations (version, name) values ($1, $2)',
           values: [migration.version, migration.name],
@@ -166,6 +171,11 @@ export class Schema {
       }
     }
   }
+}
+
+async function isPostgres(connection: SqlConnection): Promise<boolean> {
+  const [row] = await connection.query({ text: 'select version()', values: [], readOnly: true })
+  return serverKindOf(String(row?.[0])) === 'postgresql'
 }
 
 /** Migrations hold plain statements: no semicolon stands inside one. */

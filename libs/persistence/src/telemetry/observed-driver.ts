@@ -12,6 +12,7 @@ import { asHoldfastError, type HoldfastError } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
 import { linksOfBatch } from './callers.js'
+import { note } from './statement-journal.js'
 import { batchSizeOf, shapeOf, type StatementShape } from './statement-shape.js'
 import { type ConnectionStatistics, Statistics } from './statistics.js'
 
@@ -81,10 +82,12 @@ export class ObservedDriver implements SqlDriver {
   }
 
   script(text: string): Promise<void> {
+    note({ text })
     return this.#driver.script(text)
   }
 
   maintain(text: string, signal?: AbortSignal): Promise<void> {
+    note({ text })
     return this.#driver.maintain(text, signal)
   }
 
@@ -128,6 +131,7 @@ class Watch {
   }
 
   async statement(connection: SqlConnection, statement: Statement): Promise<SqlRow[]> {
+    note(statement)
     const shape = shapeOf(statement)
     const calls = batchSizeOf(statement)
     const span = this.#tracer.startSpan(summaryOf(shape), { kind: SpanKind.CLIENT, links: linksOfBatch() })

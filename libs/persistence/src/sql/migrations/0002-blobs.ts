@@ -25,6 +25,6 @@ export const blobs: Migration = {
       primary key (tenant, upload, place)
     );
     create unique index blobs_upload on holdfast.blobs (tenant, upload);
-    alter table holdfast.blob_chunks alter column bytes set storage external;
   `,
+  tuning: 'alter table holdfast.blob_chunks alter column bytes set storage external',
 }

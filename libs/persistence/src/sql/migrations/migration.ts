@@ -3,4 +3,6 @@ export interface Migration {
   readonly version: number
   readonly name: string
   readonly sql: string
+  /** What only PostgreSQL itself understands and others can do without: how it stores a column, for example. */
+  readonly tuning?: string
 }
