@@ -1,3 +1,5 @@
+import type { SweepReport } from './expiry/sweeper.js'
+import type { LogRetention } from './expiry/upkeep-operations.js'
 import type { Indexes } from './index-report.js'
 import type { BackendHealth, BackendStatistics, BlobRecord, MigrationReport, QueryPlan, StreamHead } from './backend.js'
 import type { EncryptOption } from './encryption/encrypt-option.js'
@@ -241,6 +243,9 @@ export interface LogOptions<T = unknown> {
   readonly schema?: StandardSchema<T>
   /** Encrypts the data of entries, under keys of the tenant. */
   readonly encrypt?: boolean
+  /** Trims every stream of the log in the background, as `trim` does: to its newest `keepLast` entries, and to those that are not older
+   *  than `olderThanMs`. Holds from then on, whoever opens the log; the last one to declare decides. Default: entries stay. */
+  readonly retain?: LogRetention
 }
 
 /** Append-only streams of entries; the cost of an append does not depend on a stream's length. */
@@ -360,6 +365,9 @@ export interface DocumentStore extends TenantStore {
   now(): Promise<Date>
   /** What is declared, what is there, what is missing. */
   readonly indexes: Indexes
+  /** Deletes now what is deleted in the background otherwise, every minute or so: expired documents, the data of soft-deleted ones
+   *  after `retainMs`, entries beyond a log's retention; of all tenants, whichever process declared it. Nobody sees any of it before. */
+  sweep(): Promise<SweepReport>
   health(): Promise<StoreHealth>
   /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */
   stats(): StoreStatistics

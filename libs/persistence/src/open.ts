@@ -1,7 +1,9 @@
 import { asHoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend } from './backend.js'
+import { blobContentsOf, type BlobsOption } from './blobs/blob-options.js'
 import type { DocumentStore } from './document-store.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
+import { encryptionFromEnvironment, type EncryptionOptions, MasterKeys } from './encryption/master-keys.js'
 import { openSqlBackend } from './sql/sql-backend.js'
 import { Store } from './store.js'
 import type { ObserveOptions, SlowCall } from './telemetry/observed-driver.js'
@@ -15,10 +17,14 @@ export interface OpenOptions {
   readonly statementTimeoutMs?: number
   /** Streaming replicas of the server: reads that say `maxStalenessMs` may go there. */
   readonly replicaUrls?: readonly string[]
+  /** The master keys of what is encrypted at rest; default: those of HOLDFAST_ENCRYPTION_KEYS, if it is set. */
+  readonly encryption?: EncryptionOptions
   /** A statement that takes longer is told to `onSlowCall`, in milliseconds; default 1,000. */
   readonly slowCallMs?: number
   /** Gets the statement's text and cost, never its values. */
   readonly onSlowCall?: (call: SlowCall) => void
+  /** Where the bytes of new blobs go; default `database`. */
+  readonly blobs?: BlobsOption
 }
 
 /** The folder of the embedded database when nothing else is said. */
@@ -33,10 +39,13 @@ export async function openDocumentStore(
   url = `embedded:${defaultFolder}`,
   options: OpenOptions = {},
 ): Promise<DocumentStore> {
+  const openContents = blobContentsOf(options.blobs)
+  const encryption = options.encryption ?? (await encryptionFromEnvironment())
+  const masters = encryption === undefined ? undefined : new MasterKeys(encryption)
   const backend = await openBackend(url, options)
   try {
     await backend.migrate()
-    return new Store(backend)
+    return new Store(backend, await openContents(), masters)
   } catch (error) {
     await backend.close()
     throw error
@@ -81,10 +90,13 @@ function serverOf(url: string): NonNullable<ObserveOptions['server']> {
 
 let processWide: Promise<DocumentStore> | undefined
 
-/** The store that the whole process shares, opened at the first call from HOLDFAST_DATABASE_URL (default: embedded in `./.holdfast`).
+/** The store that the whole process shares, opened at the first call from HOLDFAST_DATABASE_URL (default: embedded in `./.holdfast`)
+ *  and HOLDFAST_BLOBS_URL (default: `database`).
  *  After it was closed, or could not be opened, the next call opens it anew. */
 export function getDocumentStore(): Promise<DocumentStore> {
-  processWide ??= openDocumentStore(process.env['HOLDFAST_DATABASE_URL']).then(
+  processWide ??= openDocumentStore(process.env['HOLDFAST_DATABASE_URL'], {
+    blobs: process.env['HOLDFAST_BLOBS_URL'] ?? 'database',
+  }).then(
     (store) => forgetWhenClosed(store),
     (error: unknown) => {
       processWide = undefined

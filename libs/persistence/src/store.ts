@@ -1,7 +1,7 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Backend, MigrationReport, Operations } from './backend.js'
-import { StoredBlobs } from './blobs.js'
-import { StoredCollection } from './collection.js'
+import type { Backend, DocumentOperations, MigrationReport, Operations } from './backend.js'
+import { BlobContents } from './blobs/blob-content.js'
+import { StoredBlobs } from './blobs/stored-blobs.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
 import { CoalescedDocuments, DirectDocuments } from './document-access.js'
@@ -11,12 +11,17 @@ import type {
   CollectionOptions,
   DocumentStore,
   Log,
+  LogOptions,
   Scope,
   StoreHealth,
   StoreStatistics,
   TenantStore,
   TransactionOptions,
 } from './document-store.js'
+import type { KeySource } from './encryption/encrypted-codec.js'
+import { KeyRing } from './encryption/key-ring.js'
+import type { MasterKeys } from './encryption/master-keys.js'
+import { KeyManagement, type StoreEncryption } from './encryption/store-encryption.js'
 import { runKeyed } from './keyed-transaction.js'
 import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
@@ -25,6 +30,7 @@ import { StoredLog } from './log.js'
 import { OpenTransactions } from './open-transactions.js'
 import { staleReads } from './replicas/stale-reads.js'
 import { relationMissing, Relations } from './relations.js'
+import { Declarations } from './schema/declarations.js'
 import { checkOptions } from './options.js'
 import { checkId, checkName, checkTenantId } from './sql/names.js'
 
@@ -34,15 +40,21 @@ const defaultTenant = 'default'
 class Engine {
   readonly backend: Backend
   readonly relations: Relations
+  readonly ring: KeyRing | undefined
+  readonly declarations: Declarations
   readonly hub: LogHub
+  readonly contents: BlobContents
   readonly openTransactions: OpenTransactions | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
   readonly #claims = new Map<string, ClaimLanes>()
   #closing: Promise<void> | undefined
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, contents: BlobContents, masters: MasterKeys | undefined) {
     this.backend = backend
+    this.contents = contents
+    this.ring = masters === undefined ? undefined : new KeyRing(backend.keys, masters)
+    this.declarations = new Declarations(this.ring)
     this.relations = new Relations(backend)
     this.hub = new LogHub(backend)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
@@ -95,6 +107,7 @@ class Engine {
       await new Promise((resolve) => setImmediate(resolve))
       await Promise.all([...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()))
       await this.backend.close()
+      await this.contents[Symbol.asyncDispose]()
     })()
     return this.#closing
   }
@@ -108,13 +121,13 @@ class StoreScope implements TenantStore {
   constructor(engine: Engine, tenantId: string) {
     this.engine = engine
     this.tenantId = tenantId
-    this.blobs = new StoredBlobs(tenantId, engine.backend.blobs)
+    this.blobs = new StoredBlobs(tenantId, engine.backend.blobs, engine.contents)
   }
 
   collection<T>(name: string, options?: CollectionOptions): Collection<T> {
     this.engine.assertOpen()
-    const { backend, relations } = this.engine
-    return new StoredCollection<T>({
+    const { backend, declarations, relations } = this.engine
+    const target = {
       name: checkName(name, 'collection'),
       tenant: this.tenantId,
       access: this.engine.documents(name),
@@ -122,14 +135,17 @@ class StoreScope implements TenantStore {
       operations: backend.documents,
       ready: this.engine.outside(relations.collection(name, options)),
       life: relations.life(name),
-      stale: (maxStalenessMs) => staleReads(backend, maxStalenessMs),
-      atomically: (work) => retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
-    })
+      stale: (maxStalenessMs: unknown) => staleReads(backend, maxStalenessMs),
+      atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) =>
+        retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
+    }
+    return declarations.collection<T>(target, options)
   }
 
-  log<T>(name: string): Log<T> {
+  log<T>(name: string, options?: LogOptions<T>): Log<T> {
     this.engine.assertOpen()
     return new StoredLog<T>({
+      data: this.engine.declarations.log(name, this.tenantId, options),
       name: checkName(name, 'log'),
       tenant: this.tenantId,
       operations: this.engine.backend.logs,
@@ -204,7 +220,7 @@ class TransactionScope implements Scope {
     changes: LogChange[],
   ) {
     this.tenantId = tenantId
-    this.blobs = new StoredBlobs(tenantId, tx.blobs)
+    this.blobs = new StoredBlobs(tenantId, tx.blobs, engine.contents, true)
     this.#engine = engine
     this.#tx = tx
     this.#missing = missing
@@ -214,21 +230,23 @@ class TransactionScope implements Scope {
   collection<T>(name: string, options?: CollectionOptions): Collection<T> {
     const { relations } = this.#engine
     const ready = relations.collection(checkName(name, 'collection'), options)
-    return new StoredCollection<T>({
+    const target = {
       name,
       tenant: this.tenantId,
       access: new DirectDocuments(name, this.#tx.documents),
       operations: this.#tx.documents,
       ready: relations.insideTransaction(this.#missing, ready, `collection:${name}`),
       life: relations.life(name),
-      atomically: (work) => work(this.#tx.documents),
-    })
+      atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => work(this.#tx.documents),
+    }
+    return this.#engine.declarations.collection<T>(target, options, this.#keys())
   }
 
-  log<T>(name: string): Log<T> {
-    const { relations } = this.#engine
+  log<T>(name: string, options?: LogOptions<T>): Log<T> {
+    const { declarations, relations } = this.#engine
     const ready = relations.log(checkName(name, 'log'))
     return new StoredLog<T>({
+      data: declarations.log(name, this.tenantId, options, this.#keys()),
       name,
       tenant: this.tenantId,
       operations: this.#tx.logs,
@@ -237,11 +255,20 @@ class TransactionScope implements Scope {
       ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
     })
   }
+
+  #keys(): KeySource | undefined {
+    return this.#engine.ring?.insideTransaction(this.tenantId, this.#missing, relationMissing)
+  }
 }
 
 export class Store extends StoreScope implements DocumentStore {
-  constructor(backend: Backend) {
-    super(new Engine(backend), defaultTenant)
+  readonly encryption: StoreEncryption
+
+  /** @param contents where the bytes of blobs may lie besides the database; closed with the store
+   *  @param masters what encrypts the keys of tenants, if anything is encrypted */
+  constructor(backend: Backend, contents: BlobContents = new BlobContents(), masters?: MasterKeys) {
+    super(new Engine(backend, contents, masters), defaultTenant)
+    this.encryption = new KeyManagement(this.engine.ring)
   }
 
   get kind(): Backend['kind'] {

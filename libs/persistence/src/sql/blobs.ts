@@ -1,10 +1,22 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { BlobOperations, BlobRecord } from '../backend.js'
-import type { SqlConnection } from './driver.js'
+import type {
+  BlobChunk,
+  BlobLink,
+  BlobOperations,
+  BlobRecord,
+  ContentName,
+  ErasedBlobs,
+  NewBlob,
+  PlacedBlob,
+  Upload,
+} from '../blobs/blob-operations.js'
+import { damaged, noSuchBlob, uploadGone } from '../blobs/blob-errors.js'
+import * as texts from './blob-statements.js'
+import type { SqlConnection, SqlRow, SqlValue } from './driver.js'
 
-type NewBlob = Omit<BlobRecord, 'createdAt'>
+const eraseBatch = 5_000
 
-/** The blob operations as SQL, see migrations/0002-blobs.ts for the tables. */
+/** The blob operations as SQL. */
 export class SqlBlobs implements BlobOperations {
   readonly #connection: SqlConnection
 
@@ -17,106 +29,175 @@ export class SqlBlobs implements BlobOperations {
     return new SqlBlobs(connection)
   }
 
-  async putChunk(tenant: string, upload: string, index: number, bytes: Uint8Array): Promise<void> {
-    await this.#connection.query({
-      name: 'blob-chunk',
-      text: `insert into holdfast.blob_chunks (tenant, upload, place, bytes) values ($1, $2, $3, $4)
-        on conflict (tenant, upload, place) do update set bytes = excluded.bytes`,
-      values: [tenant, upload, index, bytes],
-    })
+  async begin({ tenant, upload, content, token }: Upload): Promise<void> {
+    await this.#send('blob-begin', texts.beginText, [tenant, upload, content, token ?? null])
   }
 
-  async finish(
-    tenant: string,
-    upload: string,
-    record: NewBlob,
-    last?: { readonly index: number; readonly bytes: Uint8Array },
-  ): Promise<BlobRecord> {
-    const created = await this.#makeVisible(tenant, upload, record, last)
-    if (created !== undefined) return { ...record, createdAt: created }
-    const known = await this.stat(tenant, record.hash)
-    if (known === undefined) {
-      throw new HoldfastError(
-        'FAILED_PRECONDITION',
-        `Upload ${upload} does not have all of its ${record.sizeBytes} bytes: it was abandoned meanwhile, put it again`,
-      )
+  async putChunk(tenant: string, upload: string, index: number, bytes: Uint8Array): Promise<void> {
+    if (index === 0) await this.#send('blob-first-chunk', texts.firstChunkText, [tenant, upload, bytes])
+    else await this.#send('blob-chunk', texts.chunkText, [tenant, upload, index, bytes])
+  }
+
+  async refresh(tenant: string, upload: string): Promise<void> {
+    await this.#send('blob-refresh', texts.refreshText, [tenant, upload])
+  }
+
+  async finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk): Promise<PlacedBlob> {
+    const { hash, sizeBytes, contentType, content = 'database', createdAt } = blob
+    const created = createdAt === undefined ? null : new Date(createdAt).toISOString()
+    const lastChunk = [last?.index ?? null, last?.bytes ?? null] as const
+    const values = [tenant, hash, upload, sizeBytes, contentType, ...lastChunk, content, created]
+    // The second time it finds the blob of whoever finished first.
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const [row] = await this.#send('blob-finish', texts.finishText, values)
+      if (row !== undefined) return placed(row)
     }
-    await this.abandon(tenant, upload)
-    return known
+    throw uploadGone(upload)
   }
 
   async abandon(tenant: string, upload: string): Promise<void> {
-    // A repeated `finish` meets its own blob, whose chunks must stay.
-    await this.#connection.query({
-      name: 'blob-abandon',
-      text: `delete from holdfast.blob_chunks where tenant = $1 and upload = $2
-        and not exists (select from holdfast.blobs where tenant = $1 and upload = $2)`,
-      values: [tenant, upload],
-    })
+    await this.#send('blob-abandon', texts.abandonText, [tenant, upload])
   }
 
-  async stat(tenant: string, hash: string): Promise<BlobRecord | undefined> {
-    const [row] = await this.#connection.query({
-      name: 'blob-stat',
-      text: 'select size_bytes, content_type, created_at from holdfast.blobs where tenant = $1 and hash = $2',
-      values: [tenant, hash],
-      readOnly: true,
-    })
-    if (row === undefined) return undefined
-    const [sizeBytes, contentType, createdAt] = row
-    return { hash, sizeBytes: Number(sizeBytes), contentType: String(contentType), createdAt: Number(createdAt) }
+  async stat(tenant: string, hash: string): Promise<PlacedBlob | undefined> {
+    const [row] = await this.#read('blob-stat', texts.statText, [tenant, hash])
+    return row === undefined ? undefined : placed(row)
+  }
+
+  async touch(tenant: string, hash: string): Promise<PlacedBlob | undefined> {
+    const [row] = await this.#send('blob-touch', texts.touchText, [tenant, hash])
+    return row === undefined ? undefined : placed(row)
   }
 
   async readChunk(tenant: string, hash: string, index: number): Promise<Uint8Array | undefined> {
-    const [row] = await this.#connection.query({
-      name: 'blob-read',
-      text: `select c.bytes from holdfast.blobs b
-        left join holdfast.blob_chunks c on c.tenant = b.tenant and c.upload = b.upload and c.place = $3
-        where b.tenant = $1 and b.hash = $2`,
-      values: [tenant, hash, index],
-      readOnly: true,
-    })
+    const [row] = await this.#read('blob-read', texts.readText, [tenant, hash, index])
     if (row === undefined) return undefined
     const [bytes] = row
     if (bytes instanceof Uint8Array) return bytes
-    throw new HoldfastError('DATA_LOSS', `Chunk ${index} of blob ${hash} is missing: restore it from a backup`, {
-      reason: 'BLOB_DAMAGED',
-    })
+    throw damaged(hash, `has lost chunk ${index}`)
   }
 
-  async remove(tenant: string, hash: string): Promise<boolean> {
-    const [row] = await this.#connection.query({
-      name: 'blob-remove',
-      text: `with gone as (delete from holdfast.blobs where tenant = $1 and hash = $2 returning upload),
-          chunks as (delete from holdfast.blob_chunks c using gone where c.tenant = $1 and c.upload = gone.upload)
-        select count(*) from gone`,
-      values: [tenant, hash],
-    })
-    return row?.[0] === 1
+  async remove(tenant: string, hash: string): Promise<PlacedBlob | 'linked' | 'missing'> {
+    try {
+      const [row] = await this.#send('blob-remove', texts.removeText, [tenant, hash])
+      if (row === undefined) return 'missing'
+      return row[6] === true ? placed(row) : 'linked'
+    } catch (error) {
+      if (isForeignKeyViolation(error)) return 'linked'
+      throw error
+    }
   }
 
-  /** @returns when it was made; `undefined`: there is a blob of that hash, or the upload is not complete */
-  async #makeVisible(
+  async list(
+    tenant: string | undefined,
+    after: { readonly tenant: string; readonly hash: string } | undefined,
+    limit: number,
+  ): Promise<(PlacedBlob & { readonly tenant: string })[]> {
+    const rows = await (tenant === undefined
+      ? this.#read('blob-list-all', texts.listAllText, [after?.tenant ?? '', after?.hash ?? '', limit])
+      : this.#read('blob-list', texts.listText, [tenant, after?.hash ?? '', limit]))
+    return rows.map((row) => ({ ...placed(row), tenant: String(row[6]) }))
+  }
+
+  async link(tenant: string, hash: string, owner: string): Promise<boolean> {
+    const [row] = await this.#send('blob-link', texts.linkText, [tenant, hash, owner])
+    if (Number(row?.[0]) === 0) throw noSuchBlob(hash)
+    return Number(row?.[1]) === 1
+  }
+
+  async unlink(tenant: string, hash: string, owner: string): Promise<boolean> {
+    return (await this.#count('blob-unlink', texts.unlinkText, [tenant, hash, owner])) === 1
+  }
+
+  unlinkAll(tenant: string, owner: string): Promise<number> {
+    return this.#count('blob-unlink-all', texts.unlinkAllText, [tenant, owner])
+  }
+
+  async links(
     tenant: string,
-    upload: string,
-    { hash, sizeBytes, contentType }: NewBlob,
-    last: { readonly index: number; readonly bytes: Uint8Array } | undefined,
-  ): Promise<number | undefined> {
-    const [row] = await this.#connection.query({
-      name: 'blob-finish',
-      text: `with last as (
-          insert into holdfast.blob_chunks as c (tenant, upload, place, bytes) select $1, $3, $6::int, $7::bytea
-          where $7::bytea is not null and not exists (select from holdfast.blobs where tenant = $1 and hash = $2)
-          on conflict (tenant, upload, place) do update set bytes = excluded.bytes
-          returning octet_length(c.bytes) as size_bytes)
-        insert into holdfast.blobs (tenant, hash, upload, size_bytes, content_type, created_at)
-        select $1, $2, $3, $4::bigint, $5, now()
-        where $4::bigint = coalesce((select size_bytes from last), 0) + coalesce((
-          select sum(octet_length(bytes)) from holdfast.blob_chunks
-          where tenant = $1 and upload = $3 and place is distinct from $6::int), 0)
-        on conflict do nothing returning created_at`,
-      values: [tenant, hash, upload, sizeBytes, contentType, last?.index ?? null, last?.bytes ?? null],
-    })
-    return row === undefined ? undefined : Number(row[0])
+    of: { readonly hash: string } | { readonly owner: string },
+    after: string,
+    limit: number,
+  ): Promise<BlobLink[]> {
+    const rows = await ('hash' in of
+      ? this.#read('blob-links-to', texts.linksToText, [tenant, of.hash, after, limit])
+      : this.#read('blob-links-of', texts.linksOfText, [tenant, of.owner, after, limit]))
+    return rows.map(([hash, owner]) => ({ hash: String(hash), owner: String(owner) }))
   }
+
+  async dropUnlinked(tenant: string, olderThanMs: number, limit: number): Promise<BlobRecord[]> {
+    const values = [tenant, olderThanMs, limit]
+    const rows = await unlessLinked(() => this.#send('blob-drop-unlinked', texts.dropUnlinkedText, values))
+    if (rows.length < limit) await this.#send('blob-repair-hints', texts.repairHintsText, [tenant])
+    return rows.map(placed)
+  }
+
+  condemn(tenant: string, olderThanMs: number): Promise<number> {
+    return this.#count('blob-condemn', texts.condemnText, [tenant, olderThanMs])
+  }
+
+  async dead(tenant: string, after: string, limit: number): Promise<Upload[]> {
+    const rows = await this.#read('blob-dead', texts.deadText, [tenant, after, limit])
+    return rows.map(([upload, content, token]) => ({
+      tenant,
+      upload: String(upload),
+      content: content as ContentName,
+      ...(token === null ? {} : { token: String(token) }),
+    }))
+  }
+
+  dropChunks(tenant: string, upload: string, limit: number): Promise<number> {
+    return this.#count('blob-drop-chunks', texts.dropChunksText, [tenant, upload, limit])
+  }
+
+  async erase(tenant: string): Promise<ErasedBlobs> {
+    let erased = { blobs: 0, links: 0 }
+    for (let blobs = eraseBatch; blobs === eraseBatch;) {
+      const [row] = await unlessLinked(() => this.#send('blob-erase', texts.eraseText, [tenant, eraseBatch]))
+      blobs = Number(row?.[0])
+      erased = { blobs: erased.blobs + blobs, links: erased.links + Number(row?.[1]) }
+    }
+    await this.condemn(tenant, 0)
+    return erased
+  }
+
+  #send(name: string, text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    return this.#connection.query({ name, text, values })
+  }
+
+  #read(name: string, text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    return this.#connection.query({ name, text, values, readOnly: true })
+  }
+
+  async #count(name: string, text: string, values: readonly SqlValue[]): Promise<number> {
+    const [row] = await this.#send(name, text, values)
+    return Number(row?.[0])
+  }
+}
+
+function placed([hash, sizeBytes, contentType, createdAt, upload, content]: SqlRow): PlacedBlob {
+  return {
+    hash: String(hash),
+    sizeBytes: Number(sizeBytes),
+    contentType: String(contentType),
+    createdAt: Number(createdAt),
+    upload: String(upload),
+    content: content as ContentName,
+  }
+}
+
+/** A batch is looked at again when a link was made to one of its blobs meanwhile. */
+async function unlessLinked<R>(work: () => Promise<R>): Promise<R> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isForeignKeyViolation(error) || attempt === 20) throw error
+    }
+  }
+}
+
+/** SQLSTATE 23503. */
+function isForeignKeyViolation(error: unknown): boolean {
+  return error instanceof HoldfastError && error.metadata['sqlState'] === '23503'
 }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
-import { blobChunkBytes, type BlobOperations } from './backend.js'
-import { StoredBlobs } from './blobs.js'
-import { openSqlBackend } from './sql/sql-backend.js'
-import { type Server, servers } from './sql/servers.test.support.js'
+import { blobChunkBytes, type BlobOperations } from './blob-operations.js'
+import { StoredBlobs } from './stored-blobs.js'
+import { openSqlBackend } from '../sql/sql-backend.js'
+import { type Server, servers } from '../sql/servers.test.support.js'
 
 for (const [name, start] of servers) {
   describe(`blobs on ${name}`, () => {
@@ -25,18 +25,13 @@ for (const [name, start] of servers) {
 
     function open(mishap: Partial<BlobOperations> = {}) {
       const tenant = `t-${randomUUID()}`
-      const wired: BlobOperations = {
-        putChunk: (...call) => operations.putChunk(...call),
-        finish: (...call) => operations.finish(...call),
-        abandon: (...call) => operations.abandon(...call),
-        stat: (...call) => operations.stat(...call),
-        readChunk: (...call) => operations.readChunk(...call),
-        remove: (...call) => operations.remove(...call),
-        ...mishap,
-      }
+      const wired = new Proxy(operations, {
+        get: (target, name: keyof BlobOperations) => mishap[name] ?? target[name].bind(target),
+      })
       const chunks = async () => {
-        const text = 'select count(*) from holdfast.blob_chunks where tenant = $1'
-        return (await server.driver.query({ text, values: [tenant] }))[0]?.[0]
+        const text = `select (select count(*) from holdfast.blob_chunks where tenant = $1)
+          + (select count(*) from holdfast.blob_uploads where tenant = $1)`
+        return Number((await server.driver.query({ text, values: [tenant] }))[0]?.[0])
       }
       return { tenant, blobs: new StoredBlobs(tenant, wired), chunks }
     }

@@ -1,0 +1,82 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { BlobContents } from './blob-content.js'
+import type { BlobOperations, ErasedBlobs, Upload } from './blob-operations.js'
+
+const batch = 500
+/** 64 MiB a statement, well within a statement's time limit. */
+const chunksAtOnce = 256
+
+export interface CollectedBlobs {
+  /** Blobs that nothing linked. */
+  readonly blobs: number
+  readonly sizeBytes: number
+  /** Uploads that never finished. */
+  readonly uploads: number
+  /** Uploads whose bytes lie where this store cannot reach, because it was opened without that place. */
+  readonly unreachable: number
+}
+
+/** First the records go, each in a commit that also notes whose bytes are left; then the bytes, which nobody can find any more. Killed
+ *  at any point, the next run goes on. */
+export async function collectBlobs(
+  tenant: string,
+  operations: BlobOperations,
+  contents: BlobContents,
+  olderThanMs: number,
+): Promise<CollectedBlobs> {
+  let blobs = 0
+  let sizeBytes = 0
+  for (let found = batch; found === batch;) {
+    const dropped = await operations.dropUnlinked(tenant, olderThanMs, batch)
+    found = dropped.length
+    blobs += found
+    for (const blob of dropped) sizeBytes += blob.sizeBytes
+  }
+  const uploads = await operations.condemn(tenant, olderThanMs)
+  const unreachable = await removeDead(tenant, operations, contents)
+  return { blobs, sizeBytes, uploads, unreachable }
+}
+
+/** Removes all blobs of a tenant, linked or not, wherever their bytes lie, and all of its uploads.
+ *  @throws FAILED_PRECONDITION if some of the bytes lie where this store cannot reach; the records are gone then */
+export async function eraseBlobs(
+  tenant: string,
+  operations: BlobOperations,
+  contents: BlobContents,
+): Promise<ErasedBlobs> {
+  const erased = await operations.erase(tenant)
+  const unreachable = await removeDead(tenant, operations, contents)
+  if (unreachable === 0) return erased
+  throw new HoldfastError(
+    'FAILED_PRECONDITION',
+    `The bytes of ${unreachable} uploads lie where this store cannot reach: open it with the option blobs they were put with, and erase again`,
+    { reason: 'BLOB_CONTENT_NOT_OPEN' },
+  )
+}
+
+/** @returns how many are out of reach */
+async function removeDead(tenant: string, operations: BlobOperations, contents: BlobContents): Promise<number> {
+  let unreachable = 0
+  let after = ''
+  for (;;) {
+    const dead = await operations.dead(tenant, after, batch)
+    for (const upload of dead) {
+      if (!(await removeUpload(upload, operations, contents))) unreachable += 1
+      after = upload.upload
+    }
+    if (dead.length < batch) return unreachable
+  }
+}
+
+async function removeUpload(upload: Upload, operations: BlobOperations, contents: BlobContents): Promise<boolean> {
+  const { tenant, content } = upload
+  if (content === 'database') {
+    while ((await operations.dropChunks(tenant, upload.upload, chunksAtOnce)) === chunksAtOnce);
+  } else {
+    const place = contents.find(content)
+    if (place === undefined) return false
+    await place.remove(upload)
+  }
+  await operations.abandon(tenant, upload.upload)
+  return true
+}

@@ -1,0 +1,195 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import { wait } from '../conflict-retry.js'
+import type { BlobContent } from './blob-content.js'
+import {
+  blobChunkBytes,
+  type BlobChunk,
+  type BlobOperations,
+  type ContentName,
+  type NewBlob,
+  type PlacedBlob,
+  type Upload,
+} from './blob-operations.js'
+
+/** Waits before a `finish` of unknown outcome is repeated, in milliseconds; about 3 s in all. */
+const finishRetriesMs = [50, 100, 250, 500, 1_000, 1_000]
+
+/** How often an upload under way gives a sign of life, also while its source has nothing to give. */
+export const signOfLifeMs = 10_000
+
+/** Where a put puts. */
+export interface PutPlace {
+  readonly tenant: string
+  readonly operations: BlobOperations
+  /** `undefined`: into the database. */
+  readonly content: BlobContent | undefined
+  /** Within a transaction nobody else sees the upload, and its connection has no time for signs of life. */
+  readonly inTransaction: boolean
+}
+
+/** A blob of at most one chunk takes one call to the database. */
+export async function putBytes(place: PutPlace, bytes: Uint8Array, contentType: string): Promise<PlacedBlob> {
+  const { tenant, operations, content } = place
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  if (content === undefined && bytes.length <= blobChunkBytes) {
+    // A copy, so that it is stored as hashed whatever the caller does with the buffer meanwhile.
+    const last = { index: 0, bytes: Uint8Array.from(bytes) }
+    return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, last)
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const known = await operations.touch(tenant, hash)
+    if (known !== undefined) return known
+    try {
+      return await putStream(place, [bytes], contentType)
+    } catch (error) {
+      // Collected with a grace time shorter than the put took.
+      if (!(error instanceof HoldfastError && error.reason === 'UPLOAD_GONE') || attempt === 10) throw error
+    }
+  }
+}
+
+/** Holds one chunk or part in memory, whatever the size. */
+export async function putStream(
+  place: PutPlace,
+  source: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+  contentType: string,
+): Promise<PlacedBlob> {
+  const { tenant, operations, content, inTransaction } = place
+  const upload = randomUUID()
+  const digest = createHash('sha256')
+  let sizeBytes = 0
+  const sink = content === undefined ? new ChunkSink(place, upload) : await openOutside(place, content, upload)
+  const signs = inTransaction
+    ? undefined
+    : setInterval(() => void operations.refresh(tenant, upload).catch(() => {}), signOfLifeMs).unref()
+  try {
+    for await (const part of source) {
+      if (!(part instanceof Uint8Array))
+        throw invalidField('content', 'must be an async iterable of bytes (Uint8Array)')
+      digest.update(part)
+      sizeBytes += part.length
+      await sink.write(part)
+    }
+    const last = await sink.seal()
+    const blob = { hash: digest.digest('hex'), sizeBytes, contentType, content: sink.name }
+    const made = await finish(place, upload, blob, last)
+    if (made.upload !== upload) await sink.discard()
+    return made
+  } catch (error) {
+    // When a `finish` may still be under way, its bytes must not be taken from it.
+    if (!isUnknown(error)) await sink.discard()
+    throw error
+  } finally {
+    clearInterval(signs)
+  }
+}
+
+interface Sink {
+  readonly name: ContentName
+  write(part: Uint8Array): Promise<void>
+  /** @returns what travels with `finish` */
+  seal(): Promise<BlobChunk | undefined>
+  /** Undoes it; what cannot be undone now is left to `collect`. Never throws. */
+  discard(): Promise<void>
+}
+
+class ChunkSink implements Sink {
+  readonly name = 'database'
+  readonly #place: PutPlace
+  readonly #upload: string
+  readonly #chunk = new Uint8Array(blobChunkBytes)
+  #filled = 0
+  #index = 0
+
+  constructor(place: PutPlace, upload: string) {
+    this.#place = place
+    this.#upload = upload
+  }
+
+  async write(part: Uint8Array): Promise<void> {
+    const { tenant, operations } = this.#place
+    for (let taken = 0; taken < part.length;) {
+      if (this.#filled === blobChunkBytes) {
+        await operations.putChunk(tenant, this.#upload, this.#index, this.#chunk)
+        this.#index += 1
+        this.#filled = 0
+      }
+      const piece = part.subarray(taken, taken + blobChunkBytes - this.#filled)
+      this.#chunk.set(piece, this.#filled)
+      this.#filled += piece.length
+      taken += piece.length
+    }
+  }
+
+  async seal(): Promise<BlobChunk | undefined> {
+    const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
+    return this.#filled === 0 ? undefined : last
+  }
+
+  async discard(): Promise<void> {
+    const { tenant, operations } = this.#place
+    if (this.#index > 0) await operations.abandon(tenant, this.#upload).catch(() => {})
+  }
+}
+
+/** Noted before anything is kept outside, so that whatever becomes of this process, `collect` finds it. */
+async function openOutside(place: PutPlace, content: BlobContent, upload: string): Promise<Sink> {
+  const { tenant, operations } = place
+  let noted: Upload = { tenant, upload, content: content.name }
+  await operations.begin(noted)
+  const remove = async () => {
+    try {
+      await content.remove(noted)
+      await operations.abandon(tenant, upload)
+    } catch {
+      // Is collected later.
+    }
+  }
+  const note = (token: string) => {
+    noted = { ...noted, token }
+    return operations.begin(noted)
+  }
+  const bytes = await content.open(tenant, upload, note).catch(async (error: unknown) => {
+    await remove()
+    throw error
+  })
+  return {
+    name: content.name,
+    write: (part) => bytes.write(part),
+    async seal() {
+      await bytes.seal()
+      return undefined
+    },
+    async discard() {
+      await bytes.abort()
+      await remove()
+    },
+  }
+}
+
+/** The hash makes it safe to repeat. */
+async function finish(
+  { tenant, operations, inTransaction }: PutPlace,
+  upload: string,
+  blob: NewBlob,
+  last: BlobChunk | undefined,
+): Promise<PlacedBlob> {
+  const attempt = () =>
+    last === undefined ? operations.finish(tenant, upload, blob) : operations.finish(tenant, upload, blob, last)
+  if (inTransaction) return attempt()
+  let doubt: unknown
+  for (const pauseMs of [0, ...finishRetriesMs]) {
+    try {
+      if (pauseMs > 0) await wait(pauseMs)
+      return await attempt()
+    } catch (error) {
+      if (isUnknown(error)) doubt = error
+      else if (doubt === undefined || !isUnavailable(error)) throw error
+    }
+  }
+  throw doubt
+}
+
+const isUnknown = (error: unknown): boolean => error instanceof HoldfastError && error.code === 'UNKNOWN'
+const isUnavailable = (error: unknown): boolean => error instanceof HoldfastError && error.code === 'UNAVAILABLE'

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+import type { BlobContents } from './blob-content.js'
+import { damaged, noSuchBlob } from './blob-errors.js'
+import { blobChunkBytes, type BlobOperations, type PlacedBlob } from './blob-operations.js'
+
+/** The bytes from `start` to `end`. A blob that is read whole is compared with its hash. */
+export async function* readBlob(
+  tenant: string,
+  operations: BlobOperations,
+  contents: BlobContents,
+  blob: PlacedBlob,
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  if (start === end) return
+  const { hash, sizeBytes } = blob
+  const whole = start === 0 && end === sizeBytes
+  const digest = createHash('sha256')
+  const pieces =
+    blob.content === 'database'
+      ? readChunks(tenant, operations, blob, start, end)
+      : contents.of(blob.content, `blob ${hash}`).read(tenant, blob, start, end)
+  let at = start
+  for await (const piece of pieces) {
+    at += piece.length
+    if (at > end) throw damaged(hash, `has more than its ${sizeBytes} bytes`)
+    if (whole) digest.update(piece)
+    // Before the last bytes go out: a reader that counts them must not take a damaged blob for a complete one.
+    if (whole && at === end && digest.digest('hex') !== hash) throw damaged(hash, 'is not what was stored')
+    yield piece
+  }
+  if (at < end) throw damaged(hash, `ends after ${at} of its ${sizeBytes} bytes`)
+}
+
+async function* readChunks(
+  tenant: string,
+  operations: BlobOperations,
+  { hash, sizeBytes }: PlacedBlob,
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  for (let at = start; at < end;) {
+    const index = Math.floor(at / blobChunkBytes)
+    const from = index * blobChunkBytes
+    const chunk = await operations.readChunk(tenant, hash, index)
+    if (chunk === undefined) throw noSuchBlob(hash)
+    if (chunk.length !== Math.min(blobChunkBytes, sizeBytes - from)) {
+      throw damaged(hash, `has ${chunk.length} bytes in chunk ${index}`)
+    }
+    const to = Math.min(end, from + blobChunkBytes)
+    yield chunk.subarray(at - from, to - from)
+    at = to
+  }
+}
