@@ -3,13 +3,14 @@ import type { CollectionOptions } from './document-store.js'
 import { parseIndexes } from './index-options.js'
 import { mergeFeeds, parseFeed } from './feed/feed-options.js'
 import { mergeLife, parseLifeOptions } from './expiry/lifetime.js'
+import { encryptedIndexes } from './schema/declarations.js'
 import { checkOptions } from './options.js'
 
 /** @throws INVALID_ARGUMENT naming the option at fault */
 export function parseCollectionOptions(options: CollectionOptions): CollectionSpec {
-  checkOptions(options, ['indexes', 'feed'])
+  checkOptions(options, ['indexes', 'feed', 'ttlMs', 'softDelete', 'schema', 'upcast', 'encrypt'])
   const feed = parseFeed(options.feed)
-  return { indexes: parseIndexes(options.indexes), ...(feed === undefined ? {} : { feed }) }
+  return { indexes: encryptedIndexes(parseIndexes(options.indexes), options.encrypt), ...(feed === undefined ? {} : { feed }), ...parseLifeOptions(options) }
 }
 
 /** What both declare; `before` itself if `added` brings nothing new. */
@@ -17,6 +18,7 @@ export function mergeSpecs(before: CollectionSpec, added: CollectionSpec): Colle
   const known = new Set(before.indexes.map((index) => JSON.stringify(index)))
   const indexes = added.indexes.filter((index) => !known.has(JSON.stringify(index)))
   const feed = mergeFeeds(before.feed, added.feed)
-  if (indexes.length === 0 && feed === before.feed) return before
-  return { ...before, indexes: [...before.indexes, ...indexes], ...(feed === undefined ? {} : { feed }) }
+  const life = mergeLife(before, added)
+  if (indexes.length === 0 && feed === before.feed && life === undefined) return before
+  return { ...before, ...life, indexes: [...before.indexes, ...indexes], ...(feed === undefined ? {} : { feed }) }
 }

@@ -19,6 +19,11 @@ import type {
 } from './document-store.js'
 import type { CollectionLife } from './expiry/collection-life.js'
 import { CollectionFind } from './find.js'
+import type { Consumer, ConsumerHandler, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'
+import type { ChangeFeeds } from './feed/change-feeds.js'
+import type { ConsumerHome } from './feed/consumer-lease.js'
+import { startConsumer } from './feed/consumer.js'
+import { feedPosition, watchFeed, type WatchSource } from './feed/watch.js'
 import { decodeJson, encodeJson } from './json.js'
 import { checkOptions } from './options.js'
 import type { StaleReads } from './replicas/stale-reads.js'
@@ -53,10 +58,18 @@ export interface CollectionTarget {
   readonly schema?: DataSchema | undefined
   /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
   readonly rewrite?: RewriteTarget
+  /** Absent inside a transaction. */
+  readonly feed?: CollectionFeed
   /** Reads that a replica may answer; absent inside a transaction. */
   readonly stale?: (maxStalenessMs: unknown) => StaleReads
   /** Runs work on this collection as one commit: a transaction, or the one that this collection belongs to. */
   readonly atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => Promise<R>
+}
+
+/** How the changes of a collection are followed. */
+export interface CollectionFeed {
+  readonly feeds: ChangeFeeds
+  readonly home: ConsumerHome
 }
 
 const manyBatch = 500
@@ -324,6 +337,27 @@ export class StoredCollection<T> implements Collection<T> {
   #rewriteTarget(): RewriteTarget {
     const { tenant, operations, rewrite } = this.#target
     return rewrite ?? { collection: this.name, tenant, stored: operations, codec: undefined, schema: undefined }
+  }
+
+  watch(options: WatchOptions = {}): AsyncIterable<FeedEvent<T>> {
+    return watchFeed(this.#watched().source, options)
+  }
+
+  feedPosition(): Promise<string> {
+    return feedPosition(this.#watched().source)
+  }
+
+  consumer(name: string, handler: ConsumerHandler<T>, options: ConsumerOptions = {}): Consumer {
+    const { source, home } = this.#watched()
+    return startConsumer(source, home, name, handler, options)
+  }
+
+  #watched(): { readonly source: WatchSource<T>; readonly home: ConsumerHome } {
+    const { name, tenant, operations, ready, feed } = this.#target
+    if (feed === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', 'A transaction cannot wait for changes: watch outside of it')
+    }
+    return { source: { name, tenant, operations, ready, feeds: feed.feeds, decode: decode<T> }, home: feed.home }
   }
 
   /** Calls `act` once for every document that matches now, in batches by id; documents changed meanwhile are for `act` to judge. */

@@ -1,3 +1,4 @@
+import type { Consumer, ConsumerHandler, ConsumerOptions, FeedEvent, FeedOptions, WatchOptions } from './feed/change-feed.js'
 import type { SweepReport } from './expiry/sweeper.js'
 import type { LogRetention } from './expiry/upkeep-operations.js'
 import type { Indexes } from './index-report.js'
@@ -156,6 +157,16 @@ export interface Collection<T> {
   /** @returns whether a document was deleted. @throws ABORTED if `ifVersion` does not hold */
   deleteOne(filter: string | Filter, options?: WriteOptions): Promise<boolean>
   deleteMany(filter: Filter): Promise<{ readonly deleted: number }>
+  /** The changes of a collection with a feed, in the order of their commits, as they come: each once, none left out. Behind
+   *  `after`, or else as `from` says; until `signal` aborts. A transaction's changes come together, in its order.
+   *  `document` is looked up when the event is read: it may be newer than `version`, and is absent if it was gone by then.
+   *  @throws FAILED_PRECONDITION (FEED_OFF); OUT_OF_RANGE (FEED_TRIMMED, FEED_AHEAD) if the feed does not have the position */
+  watch(options?: WatchOptions): AsyncIterable<FeedEvent<T>>
+  /** Where the feed stands now: read the collection after it, then `watch` behind it, and nothing is missed. */
+  feedPosition(): Promise<string>
+  /** Handles the changes under a name whose position is stored, in batches one after the other. Of all consumers of the name, in any
+   *  number of processes, one is active; another takes over when it stops or dies. */
+  consumer(name: string, handler: ConsumerHandler<T>, options?: ConsumerOptions): Consumer
   /** What a schema would reject of the documents that are there. Reads in batches and writes nothing. */
   checkSchema(schema: StandardSchema, options?: SchemaCheckOptions): Promise<SchemaCheck>
   /** Writes every document of an older schema version (see `upcast`) anew in the newest, in batches, unless others write it meanwhile. Versions

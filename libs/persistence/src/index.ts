@@ -14,6 +14,7 @@ export type {
   FindOptions,
   IndexSpecification,
   Lease,
+  LifetimeOptions,
   LeaseRelease,
   Log,
   Page,
@@ -34,5 +35,15 @@ export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
 export type { MigrationReport, QueryPlan, StreamHead } from './backend.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
+export type { SweepReport } from './expiry/sweeper.js'
+export type { LogRetention } from './expiry/upkeep-operations.js'
 export type { SlowCall } from './telemetry/observed-driver.js'
 export type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
+export type {
+  Consumer,
+  ConsumerHandler,
+  ConsumerOptions,
+  FeedEvent,
+  FeedOptions,
+  WatchOptions,
+} from './feed/change-feed.js'

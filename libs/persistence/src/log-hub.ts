@@ -1,6 +1,11 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
-import type { Backend, StoredEntry, StreamKey } from './backend.js'
+import type { LogOperations, StoredEntry, StreamKey } from './backend.js'
+import { wait } from './conflict-retry.js'
 import { isTransient } from './transient.js'
+
+/** Between two looks, so that a busy writer does not keep a watcher looking all the time. */
+const pokePauseMs = 10
+const failedPokePauseMs = 250
 
 /** What happened to a stream in this process. */
 export interface LogChange extends StreamKey {
@@ -19,6 +24,12 @@ export interface LogNotifier {
   isWatched(log: string): boolean
 }
 
+/** What a hub asks: of logs, or of anything that has heads that grow. */
+export interface HubSource {
+  readonly logs: Pick<LogOperations, 'heads'>
+  readonly sharedWithOthers: boolean
+}
+
 export interface LogHubOptions {
   /** How often streams that others may write to are looked at, in milliseconds, while there is news; default 50. */
   readonly fastestPollMs?: number
@@ -32,17 +43,19 @@ export interface LogHubOptions {
  *  processes, one statement for each log looks at the heads of all tailed streams together, as long as there are any. */
 export class LogHub implements LogNotifier {
   readonly patienceMs: number
-  readonly #backend: Pick<Backend, 'logs' | 'sharedWithOthers'>
+  readonly #backend: HubSource
   readonly #fastestPollMs: number
   readonly #slowestPollMs: number
   /** By log, then by tenant and stream. */
   readonly #watches = new Map<string, Map<string, Set<StreamWatch>>>()
+  /** Logs that are looked at because of a hint; whether there was another one meanwhile. */
+  readonly #pokes = new Map<string, { again: boolean }>()
   #pollMs: number
   #timer: NodeJS.Timeout | undefined
   #failingSince: number | undefined
   #closed = false
 
-  constructor(backend: Pick<Backend, 'logs' | 'sharedWithOthers'>, options: LogHubOptions = {}) {
+  constructor(backend: HubSource, options: LogHubOptions = {}) {
     this.#backend = backend
     this.#fastestPollMs = options.fastestPollMs ?? 50
     this.#slowestPollMs = options.slowestPollMs ?? 250
@@ -64,6 +77,19 @@ export class LogHub implements LogNotifier {
       if (removed) watch.end(removedError(log, key.stream))
       else watch.announce(head, entries)
     }
+  }
+
+  /** Looks at the watched streams of a log now, since they may have grown. Calls while it looks count as one. */
+  poke(log: string): void {
+    if (this.#closed || !this.#watches.has(log)) return
+    const underWay = this.#pokes.get(log)
+    if (underWay !== undefined) {
+      underWay.again = true
+      return
+    }
+    const poke = { again: false }
+    this.#pokes.set(log, poke)
+    void this.#lookUntilQuiet(log, poke)
   }
 
   watch(log: string, key: StreamKey): StreamWatch {
@@ -136,6 +162,24 @@ export class LogHub implements LogNotifier {
       }
       return false
     }
+  }
+
+  async #lookUntilQuiet(log: string, poke: { again: boolean }): Promise<void> {
+    do {
+      poke.again = false
+      const streams = this.#watches.get(log)
+      if (streams === undefined || this.#closed) break
+      let pauseMs = pokePauseMs
+      try {
+        await this.#look(log, streams)
+      } catch {
+        // Where there is no polling nobody else would look again.
+        poke.again ||= !this.#backend.sharedWithOthers
+        pauseMs = failedPokePauseMs
+      }
+      if (poke.again) await wait(pauseMs)
+    } while (poke.again)
+    this.#pokes.delete(log)
   }
 
   async #look(log: string, streams: ReadonlyMap<string, ReadonlySet<StreamWatch>>): Promise<boolean> {

@@ -118,7 +118,7 @@ class Pages {
 }
 
 /** Asks again while the database does not answer, up to the hub's patience; then the failure is the tail's. */
-async function patiently<A>({ hub }: TailSource, ask: () => Promise<A>, stop: AbortSignal): Promise<A> {
+export async function patiently<A>({ hub }: Pick<TailSource, 'hub'>, ask: () => Promise<A>, stop: AbortSignal): Promise<A> {
   const started = performance.now()
   for (let pauseMs = 50; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
     try {
@@ -132,7 +132,7 @@ async function patiently<A>({ hub }: TailSource, ask: () => Promise<A>, stop: Ab
 }
 
 /** `undefined` as soon as the tail is stopped, whatever becomes of the promise. */
-async function untilStopped<A>(promise: Promise<A>, stop: AbortSignal): Promise<A | undefined> {
+export async function untilStopped<A>(promise: Promise<A>, stop: AbortSignal): Promise<A | undefined> {
   let onAbort: (() => void) | undefined
   const stopped = new Promise<undefined>((resolve) => {
     onAbort = () => resolve(undefined)
@@ -149,7 +149,7 @@ async function untilStopped<A>(promise: Promise<A>, stop: AbortSignal): Promise<
   }
 }
 
-function pause(ms: number, stop: AbortSignal): Promise<void> {
+export function pause(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer)

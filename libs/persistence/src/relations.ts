@@ -2,11 +2,15 @@ import { HoldfastError } from '@holdfast/errors'
 import type { Backend, CollectionSpec } from './backend.js'
 import { mergeSpecs, parseCollectionOptions } from './collection-options.js'
 import type { CollectionOptions } from './document-store.js'
+import { CollectionLife } from './expiry/collection-life.js'
+import { parseRetention } from './expiry/retention.js'
+import type { LogRetention } from './expiry/upkeep-operations.js'
 
 const noSpec: CollectionSpec = { indexes: [] }
 
 interface Relation {
   spec: CollectionSpec
+  retention: LogRetention | undefined
   made: boolean
   underWay: Promise<void> | undefined
 }
@@ -16,24 +20,48 @@ export class Relations {
   readonly #backend: Backend
   readonly #relations = new Map<string, Relation>()
 
-  constructor(backend: Backend) {
+  readonly #onCollection: (name: string, spec: CollectionSpec) => void
+
+  /** @param onCollection is told of every collection that was made sure of, with all that is declared of it */
+  constructor(backend: Backend, onCollection: (name: string, spec: CollectionSpec) => void = () => {}) {
     this.#backend = backend
+    this.#onCollection = onCollection
   }
 
   /** Notes what is declared; @returns what to await before the first statement. */
   collection(name: string, options: CollectionOptions = {}): () => Promise<void> {
     const relation = this.#of(`collection:${name}`)
-    const merged = mergeSpecs(relation.spec, parseCollectionOptions(options))
-    if (merged !== relation.spec) {
-      relation.spec = merged
-      relation.made = false
-    }
-    return () => this.#make(relation, () => this.#backend.documents.ensure(name, relation.spec))
+    declare(relation, parseCollectionOptions(options))
+    return () => this.#make(relation, () => this.#ensureCollection(name, relation.spec))
   }
 
-  log(name: string): () => Promise<void> {
+  async #ensureCollection(name: string, spec: CollectionSpec): Promise<void> {
+    await this.#backend.documents.ensure(name, spec)
+    await this.#backend.feeds.ensure(name, spec.feed)
+    this.#onCollection(name, spec)
+  }
+
+  /** What is declared of the life of a collection's documents, and a way to declare more when a call asks for it. */
+  life(name: string): CollectionLife {
+    const relation = this.#of(`collection:${name}`)
+    return new CollectionLife(
+      () => relation.spec,
+      (added) => declare(relation, { indexes: [], ...added }),
+    )
+  }
+
+  log(name: string, retain?: unknown): () => Promise<void> {
     const relation = this.#of(`log:${name}`)
-    return () => this.#make(relation, () => this.#backend.logs.ensure(name))
+    const retention = retain === undefined ? relation.retention : parseRetention(retain)
+    if (JSON.stringify(retention) !== JSON.stringify(relation.retention)) {
+      relation.retention = retention
+      relation.made = false
+    }
+    return () =>
+      this.#make(relation, async () => {
+        await this.#backend.logs.ensure(name)
+        if (relation.retention !== undefined) await this.#backend.upkeep.retain(name, relation.retention)
+      })
   }
 
   /** The same inside a transaction, where tables cannot be made: notes what is missing and stops the transaction, which runs
@@ -53,17 +81,17 @@ export class Relations {
   #of(name: string): Relation {
     const known = this.#relations.get(name)
     if (known !== undefined) return known
-    const relation: Relation = { spec: noSpec, made: false, underWay: undefined }
+    const relation: Relation = { spec: noSpec, retention: undefined, made: false, underWay: undefined }
     this.#relations.set(name, relation)
     return relation
   }
 
   async #make(relation: Relation, ensure: () => Promise<void>): Promise<void> {
     while (!relation.made) {
-      const declared = relation.spec
+      const { spec, retention } = relation
       relation.underWay ??= ensure()
         .then(() => {
-          relation.made = relation.spec === declared
+          relation.made = relation.spec === spec && relation.retention === retention
         })
         .finally(() => {
           relation.underWay = undefined
@@ -71,6 +99,13 @@ export class Relations {
       await relation.underWay
     }
   }
+}
+
+function declare(relation: Relation, added: CollectionSpec): void {
+  const merged = mergeSpecs(relation.spec, added)
+  if (merged === relation.spec) return
+  relation.spec = merged
+  relation.made = false
 }
 
 export function relationMissing(): HoldfastError {

@@ -22,6 +22,8 @@ import type { KeySource } from './encryption/encrypted-codec.js'
 import { KeyRing } from './encryption/key-ring.js'
 import type { MasterKeys } from './encryption/master-keys.js'
 import { KeyManagement, type StoreEncryption } from './encryption/store-encryption.js'
+import { defaultSweepIntervalMs, Sweeper, type SweepReport } from './expiry/sweeper.js'
+import { ChangeFeeds } from './feed/change-feeds.js'
 import { runKeyed } from './keyed-transaction.js'
 import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
@@ -43,6 +45,8 @@ class Engine {
   readonly ring: KeyRing | undefined
   readonly declarations: Declarations
   readonly hub: LogHub
+  readonly feeds: ChangeFeeds
+  readonly sweeper: Sweeper
   readonly contents: BlobContents
   readonly openTransactions: OpenTransactions | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
@@ -50,13 +54,20 @@ class Engine {
   readonly #claims = new Map<string, ClaimLanes>()
   #closing: Promise<void> | undefined
 
-  constructor(backend: Backend, contents: BlobContents, masters: MasterKeys | undefined) {
+  constructor(
+    backend: Backend,
+    contents: BlobContents,
+    masters: MasterKeys | undefined,
+    sweepIntervalMs = defaultSweepIntervalMs,
+  ) {
     this.backend = backend
     this.contents = contents
     this.ring = masters === undefined ? undefined : new KeyRing(backend.keys, masters)
     this.declarations = new Declarations(this.ring)
-    this.relations = new Relations(backend)
+    this.feeds = new ChangeFeeds(backend)
+    this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
     this.hub = new LogHub(backend)
+    this.sweeper = new Sweeper(backend.upkeep, backend.logs, sweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
 
@@ -103,9 +114,12 @@ class Engine {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.hub.close()
+      const trimmed = this.feeds.close()
       // Calls of this moment are still on their way to their lanes.
       await new Promise((resolve) => setImmediate(resolve))
       await Promise.all([...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()))
+      await this.sweeper.close()
+      await trimmed
       await this.backend.close()
       await this.contents[Symbol.asyncDispose]()
     })()
@@ -135,6 +149,7 @@ class StoreScope implements TenantStore {
       operations: backend.documents,
       ready: this.engine.outside(relations.collection(name, options)),
       life: relations.life(name),
+      feed: { feeds: this.engine.feeds, home: { scope: this, now: () => backend.now() } },
       stale: (maxStalenessMs: unknown) => staleReads(backend, maxStalenessMs),
       atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) =>
         retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
@@ -151,7 +166,7 @@ class StoreScope implements TenantStore {
       operations: this.engine.backend.logs,
       lanes: this.engine.logs(name),
       hub: this.engine.hub,
-      ready: this.engine.outside(this.engine.relations.log(name)),
+      ready: this.engine.outside(this.engine.relations.log(name, options?.retain)),
     })
   }
 
@@ -244,7 +259,7 @@ class TransactionScope implements Scope {
 
   log<T>(name: string, options?: LogOptions<T>): Log<T> {
     const { declarations, relations } = this.#engine
-    const ready = relations.log(checkName(name, 'log'))
+    const ready = relations.log(checkName(name, 'log'), options?.retain)
     return new StoredLog<T>({
       data: declarations.log(name, this.tenantId, options, this.#keys()),
       name,
@@ -264,10 +279,11 @@ class TransactionScope implements Scope {
 export class Store extends StoreScope implements DocumentStore {
   readonly encryption: StoreEncryption
 
-  /** @param contents where the bytes of blobs may lie besides the database; closed with the store
+  /** @param sweepIntervalMs between two sweeps in the background
+   *  @param contents where the bytes of blobs may lie besides the database; closed with the store
    *  @param masters what encrypts the keys of tenants, if anything is encrypted */
-  constructor(backend: Backend, contents: BlobContents = new BlobContents(), masters?: MasterKeys) {
-    super(new Engine(backend, contents, masters), defaultTenant)
+  constructor(backend: Backend, contents: BlobContents = new BlobContents(), masters?: MasterKeys, sweepIntervalMs?: number) {
+    super(new Engine(backend, contents, masters, sweepIntervalMs), defaultTenant)
     this.encryption = new KeyManagement(this.engine.ring)
   }
 
@@ -290,6 +306,11 @@ export class Store extends StoreScope implements DocumentStore {
 
   get indexes(): Indexes {
     return this.engine.backend.indexes
+  }
+
+  sweep(): Promise<SweepReport> {
+    this.engine.assertOpen()
+    return this.engine.sweeper.sweep()
   }
 
   async health(): Promise<StoreHealth> {

@@ -28,7 +28,7 @@ import type { MemoryFeeds } from './feed.js'
 import type { Journal, Run } from './journal.js'
 
 /** Which rows are documents: see sql/visibility.ts. */
-interface Row extends StoredDocument {
+export interface Row extends StoredDocument {
   readonly tenant: string
   /** The tombstone of a soft delete, since when. */
   readonly removedAt?: number
@@ -85,6 +85,24 @@ export class MemoryDocuments implements DocumentOperations {
   /** What is declared of each collection. */
   get indexes(): ReadonlyMap<string, readonly IndexDefinition[]> {
     return new Map([...this.#tables].map(([name, { spec }]) => [name, spec.indexes]))
+  }
+
+  get specs(): ReadonlyMap<string, CollectionSpec> {
+    return new Map([...this.#tables].map(([name, { spec }]) => [name, spec]))
+  }
+
+  /** Does to at most `limit` rows of all tenants what `judge` says. @returns how many it did not keep as they were */
+  sweep(collection: string, limit: number, judge: (row: Row, now: number) => 'keep' | 'delete' | 'purge'): Promise<number> {
+    return this.#run(() => {
+      const table = this.#table(collection)
+      const now = this.#clock()
+      const rows = [...table.tenants.values()].flatMap((tenant) => [...tenant.values()])
+      const due = rows.map((row) => ({ row, verdict: judge(row, now) })).filter(({ verdict }) => verdict !== 'keep')
+      for (const { row, verdict } of due.slice(0, limit)) {
+        this.#change(table, row, verdict === 'purge' ? tombstoneOf(row, row.removedAt ?? now, 0) : undefined)
+      }
+      return Math.min(due.length, limit)
+    })
   }
 
   ensure(collection: string, spec: CollectionSpec): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Recording } from './driver.js'
 import { collectionTable } from './names.js'
 import { expired, visible } from './visibility.js'
 
@@ -5,6 +6,7 @@ export interface PreparedText {
   readonly name: string
   readonly text: string
   readonly readOnly?: boolean
+  readonly records?: Recording
 }
 
 export interface DocumentStatements {
@@ -42,6 +44,18 @@ export interface DocumentStatements {
 export function documentStatements(collection: string): DocumentStatements {
   const table = collectionTable(collection)
   const prepared = (operation: string, text: string): PreparedText => ({ name: `${operation}:${collection}`, text })
+  const writing = (operation: string, text: string): PreparedText => ({
+    ...prepared(operation, text),
+    records: { collection, op: 'write' },
+  })
+  const writingOne = (operation: string, text: string): PreparedText => ({
+    ...prepared(operation, text),
+    records: { collection, op: 'write', keyed: 'parameters' },
+  })
+  const deleting = (operation: string, text: string): PreparedText => ({
+    ...prepared(operation, text),
+    records: { collection, op: 'delete' },
+  })
   const columns = 'tenant, id, version, created_at, updated_at, data'
   const rowsIn = `select u.tenant, u.id, u.bump, now(), now(), u.data::jsonb`
   const rows = `unnest($1::text[], $2::text[], $3::bigint[], $4::text[]`
@@ -67,37 +81,37 @@ export function documentStatements(collection: string): DocumentStatements {
        where t.tenant = u.tenant and t.id = u.id and (u.expected is null or t.version = u.expected) and ${visible('t')}
        returning t.tenant, t.id, t.version`
   return {
-    upsertOne: prepared(
+    upsertOne: writingOne(
       'put',
       `insert into ${table} as t (${columns}) values ($1, $2, $3, now(), now(), $4::jsonb)
        ${conflict} ${overwrite} returning ${one}`,
     ),
-    upsertOneLiving: prepared(
+    upsertOneLiving: writingOne(
       'put-living',
       `insert into ${table} as t (${columns}, expires_at)
        values ($1, $2, $3, now(), now(), $4::jsonb, ${lifetimeEnd('$5::bigint')})
        ${conflict} ${overwrite} returning ${one}, t.expires_at`,
     ),
-    upsertMany: prepared(
+    upsertMany: writing(
       'puts',
       `insert into ${table} as t (${columns}) ${rowsIn} ${from} ${conflict} ${overwrite} returning ${many}`,
     ),
-    upsertManyLiving: prepared(
+    upsertManyLiving: writing(
       'puts-living',
       `insert into ${table} as t (${columns}, expires_at) ${rowsIn}, ${lifetimeEnd('u.ttl')} ${fromLiving}
        ${conflict} ${overwrite} returning ${many}, t.expires_at`,
     ),
-    insertMany: prepared(
+    insertMany: writing(
       'inserts',
       `insert into ${table} as t (${columns}) ${rowsIn} ${from} ${conflict} ${revive} returning ${many}`,
     ),
-    insertManyLiving: prepared(
+    insertManyLiving: writing(
       'inserts-living',
       `insert into ${table} as t (${columns}, expires_at) ${rowsIn}, ${lifetimeEnd('u.ttl')} ${fromLiving}
        ${conflict} ${revive} returning ${many}, t.expires_at`,
     ),
-    replaceMany: prepared('replaces', replace('', '', '')),
-    replaceManyLiving: prepared(
+    replaceMany: writing('replaces', replace('', '', '')),
+    replaceManyLiving: writing(
       'replaces-living',
       replace(
         `, expires_at = case
@@ -107,13 +121,13 @@ export function documentStatements(collection: string): DocumentStatements {
         ', ttl, lifetime',
       ),
     ),
-    removeMany: prepared('removes', `delete from ${table} as t using ${removes}`),
-    entombMany: prepared(
+    removeMany: deleting('removes', `delete from ${table} as t using ${removes}`),
+    entombMany: deleting(
       'entombs',
       `update ${table} as t set removed_at = now(), lease_until = null,
          data = case when $4::boolean then t.data end from ${removes}`,
     ),
-    restoreMany: prepared(
+    restoreMany: writing(
       'restores',
       `update ${table} as t set removed_at = null, version = t.version + 1, updated_at = now()
        from unnest($1::text[], $2::text[]) as u(tenant, id)

@@ -8,4 +8,12 @@ import { feeds } from './0006-feeds.js'
 import type { Migration } from './migration.js'
 
 /** The fixed part of the schema. Tables of collections and logs are made when they are first used, see schema.ts. */
-export const migrations: readonly Migration[] = [relations, blobs, transactions, blobLinks, tenantKeys, feeds, queryShapes]
+export const migrations: readonly Migration[] = [
+  relations,
+  blobs,
+  transactions,
+  blobLinks,
+  tenantKeys,
+  feeds,
+  queryShapes,
+]

@@ -1,0 +1,251 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { ChangeKind, FeedEntry, FeedHead, FeedOperations, FeedSpec } from '../feed/feed-operations.js'
+import { trimmedError } from '../feed/feed-position.js'
+import type { Recording, SqlConnection, SqlDriver, SqlRow, Statement } from './driver.js'
+import {
+  feedDdl,
+  feedStatements,
+  type FeedStatements,
+  feedTable,
+  recordingStatement,
+  recordingText,
+} from './feed-statements.js'
+import { int8Array, textArray } from './parameters.js'
+import type { Schema } from './schema.js'
+
+/** Entries that one statement deletes, so that none takes long. */
+const sweepBatch = 5_000
+const tenantBatch = 200
+
+/** The change feeds as SQL: how they are read, and the connections on which writes record themselves. Statements that carry
+ *  `records` are recorded if the feed of their collection is on; all others pass through as they are. */
+export class SqlFeeds implements FeedOperations {
+  readonly #driver: SqlDriver
+  readonly #schema: Schema
+  /** The collections whose changes are recorded. */
+  readonly #on = new Set<string>()
+  readonly #statements = new Map<string, FeedStatements>()
+  /** By the text that does not record. */
+  readonly #recordingTexts = new Map<string, string>()
+  readonly #listeners: ((collection: string) => void)[] = []
+
+  constructor(driver: SqlDriver, schema: Schema) {
+    this.#driver = driver
+    this.#schema = schema
+  }
+
+  /** Makes the feed's tables if it is declared. A feed that another program declared is on for this one too. */
+  async ensure(collection: string, spec: FeedSpec | undefined): Promise<boolean> {
+    if (this.#on.has(collection)) return true
+    if (spec !== undefined) await this.#schema.ensure('feed', collection, '1', feedDdl(collection))
+    else if (!(await this.#isKnown(collection))) return false
+    this.#on.add(collection)
+    return true
+  }
+
+  /** The driver's connection, recording each statement's changes with it. */
+  recording(): SqlConnection {
+    const driver = this.#driver
+    return {
+      query: (statement) => {
+        const { records } = statement
+        if (records === undefined || !this.#on.has(records.collection)) return driver.query(statement)
+        return this.#record(statement, records)
+      },
+    }
+  }
+
+  /** A transaction's connection, which gathers the changes for its last statement. */
+  gathering(connection: SqlConnection): GatheredChanges {
+    return new GatheredChanges(connection, this.#on, (collection) => this.#of(collection))
+  }
+
+  recorded(collections: Iterable<string>): void {
+    for (const collection of collections) for (const listener of this.#listeners) listener(collection)
+  }
+
+  onRecorded(listener: (collection: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async read(collection: string, tenant: string, after: number, limit: number): Promise<FeedEntry[]> {
+    const rows = await this.#driver.query({ ...this.#of(collection).read, values: [tenant, after, limit] })
+    const trimmed = Number(rows[0]?.[0] ?? 0)
+    if (after < trimmed) throw trimmedError(collection)
+    return rows.flatMap(([, position, deleted, id, version, at]): FeedEntry[] =>
+      typeof position === 'number'
+        ? [
+            {
+              position,
+              op: deleted === true ? 'delete' : 'write',
+              id: String(id),
+              version: Number(version),
+              at: Number(at),
+            },
+          ]
+        : [],
+    )
+  }
+
+  async heads(collection: string, tenants: readonly string[]): Promise<FeedHead[]> {
+    const rows = await this.#driver.query({ ...this.#of(collection).heads, values: [textArray(tenants)] })
+    const heads = tenants.map((): FeedHead => ({ last: 0, trimmed: 0 }))
+    for (const [place, last, trimmed] of rows) {
+      heads[Number(place) - 1] = { last: Math.max(Number(last), Number(trimmed)), trimmed: Number(trimmed) }
+    }
+    return heads
+  }
+
+  async trim(collection: string, retainMs: number): Promise<number> {
+    const { tenants } = this.#of(collection)
+    let gone = 0
+    for (let seen = ''; ;) {
+      const rows = await this.#driver.query({ ...tenants, values: [seen, tenantBatch] })
+      for (const [tenant] of rows) gone += await this.#trim(collection, String(tenant), retainMs)
+      if (rows.length < tenantBatch) return gone
+      seen = String(rows.at(-1)?.[0])
+    }
+  }
+
+  /** Of every feed, whether the tenant has one or not: an erasure that a crash cut short can be repeated. */
+  async erase(tenant: string): Promise<ReadonlyMap<string, number>> {
+    const feeds = await this.#driver.query({
+      text: `select name from holdfast.relations where kind = 'feed'`,
+      values: [],
+      readOnly: true,
+    })
+    const gone = new Map<string, number>()
+    for (const [name] of feeds) {
+      const collection = String(name)
+      // It waits for writers under way; what they wrote is for the next statement, which sees it.
+      await this.#driver.query({
+        text: `delete from holdfast.feeds where tenant = $1 and collection = $2`,
+        values: [tenant, collection],
+      })
+      const [row] = await this.#driver.query({
+        text: `with e as (delete from ${feedTable(collection)} where tenant = $1 returning 1) select count(*) from e`,
+        values: [tenant],
+      })
+      if (Number(row?.[0]) > 0) gone.set(collection, Number(row?.[0]))
+    }
+    return gone
+  }
+
+  async #trim(collection: string, tenant: string, retainMs: number): Promise<number> {
+    const { mark, sweep } = this.#of(collection)
+    let gone = 0
+    for (;;) {
+      const marked = await this.#driver.query({ ...mark, values: [tenant, retainMs, sweepBatch] })
+      const [row] = await this.#driver.query({ ...sweep, values: [tenant, sweepBatch] })
+      gone += Number(row?.[0] ?? 0)
+      if (marked.length === 0 && Number(row?.[0] ?? 0) < sweepBatch) return gone
+    }
+  }
+
+  async #record(statement: Statement, records: Recording): Promise<SqlRow[]> {
+    let text = this.#recordingTexts.get(statement.text)
+    if (text === undefined) {
+      text = recordingText(statement.text, records)
+      this.#recordingTexts.set(statement.text, text)
+    }
+    const rows = await this.#driver.query(recordingStatement(statement, text))
+    if (rows.length > 0) this.recorded([records.collection])
+    return rows
+  }
+
+  async #isKnown(collection: string): Promise<boolean> {
+    const rows = await this.#driver.query({
+      text: `select 1 from holdfast.relations where kind = 'feed' and name = $1`,
+      values: [collection],
+      readOnly: true,
+    })
+    return rows.length > 0
+  }
+
+  #of(collection: string): FeedStatements {
+    const known = this.#statements.get(collection)
+    if (known !== undefined) return known
+    const made = feedStatements(collection)
+    this.#statements.set(collection, made)
+    return made
+  }
+}
+
+interface GatheredChange {
+  readonly tenant: string
+  readonly op: ChangeKind
+  readonly id: string
+  readonly version: number
+}
+
+/** A transaction's connection. What its statements changed is recorded by one more statement for each collection, right before
+ *  COMMIT: the lock that gives positions their order is then held for as short as can be. */
+export class GatheredChanges implements SqlConnection {
+  readonly #connection: SqlConnection
+  readonly #on: ReadonlySet<string>
+  readonly #statements: (collection: string) => FeedStatements
+  readonly #changes = new Map<string, GatheredChange[]>()
+  readonly #underWay = new Set<Promise<unknown>>()
+  #sealed = false
+
+  constructor(connection: SqlConnection, on: ReadonlySet<string>, statements: (collection: string) => FeedStatements) {
+    this.#connection = connection
+    this.#on = on
+    this.#statements = statements
+  }
+
+  get collections(): Iterable<string> {
+    return this.#changes.keys()
+  }
+
+  query(statement: Statement): Promise<SqlRow[]> {
+    const { records } = statement
+    if (records === undefined || !this.#on.has(records.collection)) return this.#connection.query(statement)
+    if (this.#sealed) return Promise.reject(endedError())
+    const work = this.#connection.query(statement).then((rows) => {
+      this.#note(statement, records, rows)
+      return rows
+    })
+    this.#underWay.add(work)
+    const done = () => void this.#underWay.delete(work)
+    work.then(done, done)
+    return work
+  }
+
+  /** Records everything, also what the transaction's work did not wait for. */
+  async flush(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+    this.#sealed = true
+    const names = [...this.#changes.keys()].sort()
+    for (const name of names) {
+      const changes = this.#changes.get(name) ?? []
+      await this.#connection.query({
+        ...this.#statements(name).append,
+        values: [
+          textArray(changes.map(({ tenant }) => tenant)),
+          { type: 'bool', items: changes.map(({ op }) => op === 'delete') },
+          textArray(changes.map(({ id }) => id)),
+          int8Array(changes.map(({ version }) => version)),
+        ],
+      })
+    }
+  }
+
+  #note({ values }: Statement, { collection, op, keyed }: Recording, rows: readonly SqlRow[]): void {
+    if (rows.length === 0) return
+    const changes = this.#changes.get(collection) ?? []
+    this.#changes.set(collection, changes)
+    for (const row of rows) {
+      const [tenant, id, version] = keyed === 'parameters' ? [values[0], values[1], row[0]] : row
+      changes.push({ tenant: String(tenant), op, id: String(id), version: Number(version) })
+    }
+  }
+}
+
+function endedError(): HoldfastError {
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    'A transaction was used after its end: await everything inside the callback',
+    { reason: 'TRANSACTION_ENDED' },
+  )
+}
