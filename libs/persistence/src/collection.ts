@@ -54,10 +54,6 @@ export interface CollectionTarget {
   /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
   readonly rewrite?: RewriteTarget
   readonly life: CollectionLife
-  /** What data must fit before it is written. */
-  readonly schema?: DataSchema | undefined
-  /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
-  readonly rewrite?: RewriteTarget
   /** Absent inside a transaction. */
   readonly feed?: CollectionFeed
   /** Reads that a replica may answer; absent inside a transaction. */

@@ -103,7 +103,7 @@ export class CollectionFind<T> implements Find<T> {
   }
 
   #positionsOf(stored: StoredDocument): SortPosition[] {
-    return documentPosition({ ...stored, data: decodeJson(stored.json) }, this.#query.sort)
+    return documentPosition({ ...stored, data: decodeJson(stored.filtered ?? stored.json) }, this.#query.sort)
   }
 }
 

@@ -103,7 +103,8 @@ function className(value: object): string {
   return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'class instance'
 }
 
-function pathOf(at: string, path: readonly (string | number)[]): string {
+/** `data.items[2].price`. @param path innermost first */
+export function pathOf(at: string, path: readonly (string | number)[]): string {
   let text = at
   for (const key of path.toReversed()) {
     if (typeof key === 'number') text += `[${key}]`

@@ -2,6 +2,8 @@ import { asHoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend } from './backend.js'
 import { blobContentsOf, type BlobsOption } from './blobs/blob-options.js'
 import type { DocumentStore } from './document-store.js'
+import { checkMs } from './expiry/lifetime.js'
+import { defaultSweepIntervalMs } from './expiry/sweeper.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
 import { encryptionFromEnvironment, type EncryptionOptions, MasterKeys } from './encryption/master-keys.js'
 import { openSqlBackend } from './sql/sql-backend.js'
@@ -23,6 +25,8 @@ export interface OpenOptions {
   readonly slowCallMs?: number
   /** Gets the statement's text and cost, never its values. */
   readonly onSlowCall?: (call: SlowCall) => void
+  /** Between two sweeps in the background (`store.sweep()`), give or take half, in milliseconds; default 60,000; 0: none. */
+  readonly sweepIntervalMs?: number
   /** Where the bytes of new blobs go; default `database`. */
   readonly blobs?: BlobsOption
 }
@@ -40,12 +44,14 @@ export async function openDocumentStore(
   options: OpenOptions = {},
 ): Promise<DocumentStore> {
   const openContents = blobContentsOf(options.blobs)
+  const { sweepIntervalMs = defaultSweepIntervalMs } = options
+  checkMs(sweepIntervalMs, 'sweepIntervalMs', 0)
   const encryption = options.encryption ?? (await encryptionFromEnvironment())
   const masters = encryption === undefined ? undefined : new MasterKeys(encryption)
   const backend = await openBackend(url, options)
   try {
     await backend.migrate()
-    return new Store(backend, await openContents(), masters)
+    return new Store(backend, await openContents(), masters, sweepIntervalMs)
   } catch (error) {
     await backend.close()
     throw error

@@ -28,7 +28,6 @@ import { runKeyed } from './keyed-transaction.js'
 import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
-import { StoredLog } from './log.js'
 import { OpenTransactions } from './open-transactions.js'
 import { staleReads } from './replicas/stale-reads.js'
 import { relationMissing, Relations } from './relations.js'
@@ -138,7 +137,7 @@ class StoreScope implements TenantStore {
     this.blobs = new StoredBlobs(tenantId, engine.backend.blobs, engine.contents)
   }
 
-  collection<T>(name: string, options?: CollectionOptions): Collection<T> {
+  collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
     this.engine.assertOpen()
     const { backend, declarations, relations } = this.engine
     const target = {
@@ -159,15 +158,15 @@ class StoreScope implements TenantStore {
 
   log<T>(name: string, options?: LogOptions<T>): Log<T> {
     this.engine.assertOpen()
-    return new StoredLog<T>({
-      data: this.engine.declarations.log(name, this.tenantId, options),
+    const target = {
       name: checkName(name, 'log'),
       tenant: this.tenantId,
       operations: this.engine.backend.logs,
       lanes: this.engine.logs(name),
       hub: this.engine.hub,
       ready: this.engine.outside(this.engine.relations.log(name, options?.retain)),
-    })
+    }
+    return this.engine.declarations.log<T>(target, options)
   }
 
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
@@ -242,7 +241,7 @@ class TransactionScope implements Scope {
     this.#changes = changes
   }
 
-  collection<T>(name: string, options?: CollectionOptions): Collection<T> {
+  collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
     const { relations } = this.#engine
     const ready = relations.collection(checkName(name, 'collection'), options)
     const target = {
@@ -260,15 +259,15 @@ class TransactionScope implements Scope {
   log<T>(name: string, options?: LogOptions<T>): Log<T> {
     const { declarations, relations } = this.#engine
     const ready = relations.log(checkName(name, 'log'), options?.retain)
-    return new StoredLog<T>({
-      data: declarations.log(name, this.tenantId, options, this.#keys()),
+    const target = {
       name,
       tenant: this.tenantId,
       operations: this.#tx.logs,
       // Who watches is asked after the commit.
-      hub: { notify: (change) => void this.#changes.push(change), isWatched: () => true },
+      hub: { notify: (change: LogChange) => void this.#changes.push(change), isWatched: () => true },
       ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
-    })
+    }
+    return declarations.log<T>(target, options, this.#keys())
   }
 
   #keys(): KeySource | undefined {

@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
+import { MemoryKeys } from '../encryption/memory-keys.js'
 import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
 import { MemoryIndexes } from './indexes.js'
@@ -7,6 +8,7 @@ import { MemoryFeeds } from './feed.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
 import { MemoryOutcomes } from './transaction-outcomes.js'
+import { MemoryUpkeep } from './upkeep.js'
 import { Gate } from '../gate.js'
 
 export interface MemoryBackendOptions {
@@ -26,8 +28,10 @@ class MemoryBackend implements Backend {
   readonly logs: MemoryLogs
   readonly blobs: MemoryBlobs
   readonly outcomes: MemoryOutcomes
-  readonly indexes: MemoryIndexes = new MemoryIndexes()
+  readonly upkeep: MemoryUpkeep
+  readonly indexes: MemoryIndexes
   readonly feeds: MemoryFeeds
+  readonly keys: MemoryKeys = new MemoryKeys()
   readonly #clock: () => number
   readonly #gate = new Gate(10_000)
   readonly #journal = new Journal()
@@ -40,7 +44,9 @@ class MemoryBackend implements Backend {
     this.documents = new MemoryDocuments(run, this.#journal, clock, this.feeds)
     this.logs = new MemoryLogs(run, this.#journal, clock)
     this.blobs = new MemoryBlobs(run, this.#journal, clock)
+    this.indexes = new MemoryIndexes(() => this.documents.indexes)
     this.outcomes = new MemoryOutcomes(run, this.#journal, clock)
+    this.upkeep = new MemoryUpkeep(run, this.documents, this.logs)
   }
 
   now(): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations, ReplicaReads } from '../backend.js'
+import { SqlKeys } from '../encryption/sql-keys.js'
 import type { ReplicaSet } from '../replicas/replica-set.js'
 import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
 import type { Statistics } from '../telemetry/statistics.js'
@@ -10,6 +11,7 @@ import { SqlIndexes } from './indexes/sql-indexes.js'
 import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
+import { SqlUpkeep } from './upkeep.js'
 
 export interface SqlBackendOptions extends ObserveOptions {
   /** Of the server that `driver` speaks to. */
@@ -28,8 +30,10 @@ class SqlBackend implements Backend {
   readonly logs: SqlLogs
   readonly blobs: SqlBlobs
   readonly outcomes: SqlOutcomes
+  readonly upkeep: SqlUpkeep
   readonly indexes: SqlIndexes
   readonly feeds: SqlFeeds
+  readonly keys: SqlKeys
   readonly #driver: SqlDriver
   readonly #statistics: Statistics
   readonly #replicas: ReplicaSet | undefined
@@ -47,7 +51,9 @@ class SqlBackend implements Backend {
     this.logs = new SqlLogs(driver, this.#schema)
     this.blobs = new SqlBlobs(driver)
     this.outcomes = new SqlOutcomes(driver)
+    this.upkeep = new SqlUpkeep(driver, this.#schema, this.feeds)
     this.indexes = new SqlIndexes(driver, this.#schema)
+    this.keys = new SqlKeys(driver)
   }
 
   now(): Promise<number> {
