@@ -1,9 +1,15 @@
 import { after, before, describe } from 'node:test'
 import type { DocumentStore } from '../document-store.js'
 import { testBadInput } from './bad-input.js'
+import { testBlobLinks } from './blob-links.js'
 import { testBlobs } from './blobs.js'
 import { testClaims } from './claims.js'
+import { testEncryptionAtRest, testEncryption } from './encryption.js'
+import type { OpenOptions } from '../open.js'
+import { testSchemas } from './schemas.js'
 import { testDocuments } from './documents.js'
+import { testConsumers } from './consumers.js'
+import { testFeed } from './feed.js'
 import { testForks } from './forks.js'
 import { testHistories } from './histories.js'
 import { testKeyedTransactions } from './keyed-transactions.js'
@@ -12,6 +18,7 @@ import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
 import { testQueries } from './queries.js'
+import { testRowLife } from './row-life.js'
 import { testSeveralStores } from './several-stores.js'
 import { type ConformanceOptions, freshTenantId } from './suite.js'
 import { testTails } from './tails.js'
@@ -23,17 +30,17 @@ import { testUniqueIndexes } from './unique-indexes.js'
 export type { ConformanceOptions } from './suite.js'
 
 /** What every DocumentStore must do, as node:test tests over the public interface. Call it in a test file.
- *  @param open opens the store that is tested; called a second time for the tests that close one. The suite closes what it
+ *  @param open opens the store that is tested, with the options given; called again for the tests that close one. The suite closes what it
  *  opens, uses tenants of its own (`test-…`) and leaves its collections (`conformance-…`) behind. */
 export function describeDocumentStore(
   name: string,
-  open: () => Promise<DocumentStore>,
+  open: (options?: OpenOptions) => Promise<DocumentStore>,
   options: ConformanceOptions = {},
 ): void {
   describe(name, () => {
     let opened: DocumentStore | undefined
     before(async () => {
-      opened = await open()
+      opened = await open({ encryption: testEncryption })
     })
     after(() => opened?.close())
     const suite = {
@@ -56,7 +63,13 @@ export function describeDocumentStore(
     testLogs(suite)
     testForks(suite)
     testTails(suite)
+    testFeed(suite)
+    testConsumers(suite)
     testBlobs(suite)
+    testBlobLinks(suite)
+    testRowLife(suite)
+    testSchemas(suite)
+    testEncryptionAtRest(suite)
     testTransactions(suite)
     testTransfer(suite)
     testKeyedTransactions(suite)

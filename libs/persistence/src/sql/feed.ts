@@ -52,6 +52,8 @@ export class SqlFeeds implements FeedOperations {
         if (records === undefined || !this.#on.has(records.collection)) return driver.query(statement)
         return this.#record(statement, records)
       },
+      isRecorded: (collection) => this.#on.has(collection),
+      copyIn: (text, chunks) => driver.copyIn(text, chunks),
     }
   }
 
@@ -202,19 +204,17 @@ export class GatheredChanges implements SqlConnection {
     const { records } = statement
     if (records === undefined || !this.#on.has(records.collection)) return this.#connection.query(statement)
     if (this.#sealed) return Promise.reject(endedError())
-    const work = this.#connection.query(statement).then((rows) => {
-      this.#note(statement, records, rows)
-      return rows
-    })
+    const work = this.#write(statement, records)
     this.#underWay.add(work)
-    const done = () => void this.#underWay.delete(work)
-    work.then(done, done)
     return work
   }
 
   /** Records everything, also what the transaction's work did not wait for. */
   async flush(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+    for (let waitedFor = -1; waitedFor < this.#underWay.size;) {
+      waitedFor = this.#underWay.size
+      await Promise.allSettled(this.#underWay)
+    }
     this.#sealed = true
     const names = [...this.#changes.keys()].sort()
     for (const name of names) {
@@ -231,13 +231,23 @@ export class GatheredChanges implements SqlConnection {
     }
   }
 
+  async #write(statement: Statement, records: Recording): Promise<SqlRow[]> {
+    const rows = await this.#connection.query(statement)
+    this.#note(statement, records, rows)
+    return rows
+  }
+
   #note({ values }: Statement, { collection, op, keyed }: Recording, rows: readonly SqlRow[]): void {
     if (rows.length === 0) return
     const changes = this.#changes.get(collection) ?? []
     this.#changes.set(collection, changes)
     for (const row of rows) {
-      const [tenant, id, version] = keyed === 'parameters' ? [values[0], values[1], row[0]] : row
-      changes.push({ tenant: String(tenant), op, id: String(id), version: Number(version) })
+      const [tenant, id] = keyed === 'parameters' ? values : row
+      const version = keyed === 'parameters' ? row[0] : row[2]
+      if (typeof tenant !== 'string' || typeof id !== 'string' || typeof version !== 'number') {
+        throw new HoldfastError('INTERNAL', `A write to ${collection} did not answer what it wrote`)
+      }
+      changes.push({ tenant, op, id, version })
     }
   }
 }
