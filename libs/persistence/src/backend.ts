@@ -5,6 +5,7 @@ import type { KeyOperations } from './encryption/key-operations.js'
 import type { IndexReport } from './index-report.js'
 import type { JsonValue, Predicate, SortKey } from './query/predicate.js'
 import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
+import type { TransferOperations } from './transfer/seam.js'
 
 /** The seam between the store and what keeps its data. Everything above it (validation, coalescing, update operators,
  *  cursors, tails) is written once; everything below it (memory, SQL on an embedded or a remote server) only has to
@@ -28,6 +29,7 @@ export interface Backend extends Operations {
   readonly feeds: FeedOperations
   /** A replica that lacks nothing older than that, if there is one. `distrust` it when it fails. */
   replica?(maxStalenessMs: number): Promise<ReplicaReads | undefined>
+  readonly transfer: TransferOperations
   health(): Promise<BackendHealth>
   /** What passed since it was opened. */
   statistics(): BackendStatistics

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { Backend, CollectionSpec } from './backend.js'
+import type { Backend, CollectionSpec, IndexDefinition } from './backend.js'
 import { mergeSpecs, parseCollectionOptions } from './collection-options.js'
 import type { CollectionOptions } from './document-store.js'
 import { CollectionLife } from './expiry/collection-life.js'
@@ -48,6 +48,13 @@ export class Relations {
       () => relation.spec,
       (added) => declare(relation, { indexes: [], ...added }),
     )
+  }
+
+  /** The same for indexes that were declared elsewhere. */
+  indexed(name: string, indexes: readonly IndexDefinition[]): () => Promise<void> {
+    const relation = this.#of(`collection:${name}`)
+    declare(relation, { indexes })
+    return () => this.#make(relation, () => this.#ensureCollection(name, relation.spec))
   }
 
   log(name: string, retain?: unknown): () => Promise<void> {

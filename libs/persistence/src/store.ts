@@ -57,7 +57,7 @@ class Engine {
     backend: Backend,
     contents: BlobContents,
     masters: MasterKeys | undefined,
-    sweepIntervalMs = defaultSweepIntervalMs,
+    sweepIntervalMs: number | undefined,
   ) {
     this.backend = backend
     this.contents = contents
@@ -66,7 +66,7 @@ class Engine {
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
     this.hub = new LogHub(backend)
-    this.sweeper = new Sweeper(backend.upkeep, backend.logs, sweepIntervalMs)
+    this.sweeper = new Sweeper(backend.upkeep, backend.logs, sweepIntervalMs ?? defaultSweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
 

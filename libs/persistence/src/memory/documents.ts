@@ -17,12 +17,11 @@ import type {
   UpsertRow,
   Written,
 } from '../backend.js'
-import { valueAt } from '../query/field-path.js'
 import { matches } from '../query/match.js'
 import { distinctValues } from '../query/distinct.js'
 import type { JsonValue, Predicate, QueriedDocument } from '../query/predicate.js'
 import { scorer } from '../query/text-search.js'
-import { compareDocumentPositions, documentPosition, positionOf } from '../query/sort-position.js'
+import { compareDocumentPositions, documentPosition, positionAt } from '../query/sort-position.js'
 import { isUnleased, leaseRows, settleRow } from './claim.js'
 import type { MemoryFeeds } from './feed.js'
 import type { Journal, Run } from './journal.js'
@@ -103,6 +102,28 @@ export class MemoryDocuments implements DocumentOperations {
       }
       return Math.min(due.length, limit)
     })
+  }
+
+  /** For exports: every document and tombstone, as it stands. */
+  rowsOf(collection: string): Row[] {
+    const rows = [...this.#table(collection).tenants.values()].flatMap((ofTenant) => [...ofTenant.values()])
+    return rows.filter((row) => row.removedAt !== undefined || !this.#isExpired(row))
+  }
+
+  /** For imports, within a run: puts the row in as it is. What is there stays, unless it is expired or to be replaced. */
+  place(
+    collection: string,
+    row: Row,
+    compare: (there: Row) => 'same' | 'other',
+    replace: boolean,
+  ): 'written' | 'same' | 'other' {
+    const there = this.#find(collection, row)
+    const isFree = there === undefined || (there.removedAt === undefined && this.#isExpired(there))
+    const outcome = isFree ? 'other' : compare(there)
+    if (!isFree && (outcome === 'same' || !replace)) return outcome
+    if (row.removedAt === undefined) this.#put(collection, row)
+    else this.#change(this.#table(collection), there, row)
+    return 'written'
   }
 
   ensure(collection: string, spec: CollectionSpec): Promise<void> {
@@ -368,7 +389,7 @@ function ownedBy(index: UniqueIndex, row: Row): string {
   // What is outside of a partial index is in nobody's way.
   if (index.where !== undefined && !matches(index.where, queried(row))) return JSON.stringify([row.tenant, row.id, null])
   const { data } = queried(row)
-  return JSON.stringify([row.tenant, index.on.map((path) => positionOf(valueAt(data, path)))])
+  return JSON.stringify([row.tenant, index.on.map((path) => positionAt(data, path))])
 }
 
 function uniqueViolation(index: UniqueIndex, { id }: Row): HoldfastError {

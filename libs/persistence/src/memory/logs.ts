@@ -34,6 +34,15 @@ export class MemoryLogs implements LogOperations {
     return new MemoryLogs(run, this.#journal, this.#clock, this.#logs)
   }
 
+  get names(): readonly string[] {
+    return [...this.#logs.keys()]
+  }
+
+  /** For exports and imports, by tenant and stream. */
+  streamsOf(log: string): Map<string, Stream> {
+    return this.#streams(log)
+  }
+
   ensure(log: string): Promise<void> {
     return this.#run(() => void this.#streams(log))
   }
@@ -92,6 +101,15 @@ export class MemoryLogs implements LogOperations {
     })
   }
 
+  /** Those that were not removed. */
+  streams(log: string): Promise<StreamKey[]> {
+    return this.#run(() =>
+      [...this.#streams(log)]
+        .filter(([, { removed }]) => !removed)
+        .map(([name]) => ({ tenant: name.slice(0, name.indexOf('\0')), stream: name.slice(name.indexOf('\0') + 1) })),
+    )
+  }
+
   trim(log: string, key: StreamKey, to: TrimTo): Promise<number> {
     return this.#run(() => {
       const stream = this.#live(log, key)
@@ -111,6 +129,7 @@ export class MemoryLogs implements LogOperations {
       const stream = this.#live(log, key)
       if (stream === undefined) return false
       stream.removed = true
+      stream.removedAt = this.#clock()
       this.#journal.record(() => {
         stream.removed = false
       })

@@ -8,6 +8,7 @@ import { MemoryFeeds } from './feed.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
 import { MemoryOutcomes } from './transaction-outcomes.js'
+import { MemoryTransfer } from './transfer.js'
 import { MemoryUpkeep } from './upkeep.js'
 import { Gate } from '../gate.js'
 
@@ -28,6 +29,7 @@ class MemoryBackend implements Backend {
   readonly logs: MemoryLogs
   readonly blobs: MemoryBlobs
   readonly outcomes: MemoryOutcomes
+  readonly transfer: MemoryTransfer
   readonly upkeep: MemoryUpkeep
   readonly indexes: MemoryIndexes
   readonly feeds: MemoryFeeds
@@ -46,6 +48,7 @@ class MemoryBackend implements Backend {
     this.blobs = new MemoryBlobs(run, this.#journal, clock)
     this.indexes = new MemoryIndexes(() => this.documents.indexes)
     this.outcomes = new MemoryOutcomes(run, this.#journal, clock)
+    this.transfer = new MemoryTransfer(run, this.documents, this.logs, this.blobs)
     this.upkeep = new MemoryUpkeep(run, this.documents, this.logs)
   }
 

@@ -56,7 +56,7 @@ export class Declarations {
   }
 
   log<T>(target: LogTarget, options: LogOptions<T> = {}, keys?: KeySource): StoredLog<T> {
-    checkOptions(options, ['schema', 'encrypt'])
+    checkOptions(options, ['schema', 'encrypt', 'retain'])
     const { name, tenant } = target
     const known = this.#declared.get(`log:${name}`)
     const { schema, encrypt } = options

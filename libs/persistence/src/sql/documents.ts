@@ -23,12 +23,12 @@ import { ensureCollection } from './collection-ddl.js'
 import { copyDocuments } from './copy-documents.js'
 import { countStatement, distinctStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements, type PreparedText } from './document-statements.js'
-import type { SqlConnection, SqlRow } from './driver.js'
+import type { SqlConnection, SqlRow, Statement } from './driver.js'
 import { withoutValues } from './explain.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
 import type { Schema } from './schema.js'
-import { ensureUpkeep } from './upkeep.js'
+import { ensureUpkeep, freeExpired } from './upkeep.js'
 
 /** The document operations as SQL, each batch one statement. Rows are put in key order first, so that two batches that meet
  *  lock in the same order. */
@@ -38,17 +38,24 @@ export class SqlDocuments implements DocumentOperations {
   readonly #statements = new Map<string, DocumentStatements>()
   /** By collection. Queries write the paths of its indexes as constants. */
   readonly #specs: Map<string, CollectionSpec>
+  readonly #inTransaction: boolean
   #claims: SqlClaims | undefined
 
-  constructor(connection: SqlConnection, schema: Schema, specs: Map<string, CollectionSpec> = new Map()) {
+  constructor(
+    connection: SqlConnection,
+    schema: Schema,
+    specs: Map<string, CollectionSpec> = new Map(),
+    inTransaction = false,
+  ) {
     this.#connection = connection
     this.#schema = schema
     this.#specs = specs
+    this.#inTransaction = inTransaction
   }
 
   /** The same operations on another connection: a transaction's. */
   on(connection: SqlConnection): SqlDocuments {
-    return new SqlDocuments(connection, this.#schema, this.#specs)
+    return new SqlDocuments(connection, this.#schema, this.#specs, true)
   }
 
   async ensure(collection: string, spec: CollectionSpec): Promise<void> {
@@ -57,13 +64,27 @@ export class SqlDocuments implements DocumentOperations {
     this.#specs.set(collection, spec)
   }
 
+  /** An expired document holds its unique values in the index until it is swept: that is made up for when somebody asks for one
+   *  of them. Not inside a transaction, which the violation has ended. */
+  #write(collection: string, statement: Statement): Promise<SqlRow[]> {
+    const sent = this.#connection.query(statement)
+    const mayCollide = !this.#inTransaction && this.#specs.get(collection)?.indexes.some(({ unique }) => unique) === true
+    if (!mayCollide) return sent
+    return sent.catch(async (error: unknown) => {
+      const collides = error instanceof HoldfastError && error.reason === 'UNIQUE_VIOLATION'
+      if (!collides || !(await freeExpired(this.#connection, collection))) throw error
+      return this.#connection.query(statement)
+    })
+  }
+
   async upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]> {
     const statements = this.#of(collection)
     const [only] = rows
     if (rows.length === 1 && only !== undefined) {
       const values = [only.tenant, only.id, only.bump, escapeForJsonb(only.json)]
       const { ttlMs } = only
-      const [row] = await this.#connection.query(
+      const [row] = await this.#write(
+        collection,
         ttlMs == null
           ? { ...statements.upsertOne, values }
           : { ...statements.upsertOneLiving, values: [...values, ttlMs] },
@@ -71,19 +92,22 @@ export class SqlDocuments implements DocumentOperations {
       return [row === undefined ? undefined : written(only.id, row)]
     }
     const { upsertMany, upsertManyLiving } = statements
-    return this.#insertRows(rows, upsertMany, upsertManyLiving)
+    return this.#insertRows(collection, rows, upsertMany, upsertManyLiving)
   }
 
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
     const { insertMany, insertManyLiving } = this.#of(collection)
-    return this.#insertRows(rows, insertMany, insertManyLiving)
+    return this.#insertRows(collection, rows, insertMany, insertManyLiving)
   }
 
   copy(collection: string, rows: readonly InsertRow[]): Promise<boolean> {
+    // A feed may be on that another program declared.
+    if (this.#schema.definition('feed', collection) !== undefined) return Promise.resolve(false)
     return copyDocuments(this.#connection, collection, rows)
   }
 
   async #insertRows(
+    collection: string,
     rows: readonly InsertRow[],
     statement: PreparedText,
     livingStatement: PreparedText,
@@ -97,7 +121,8 @@ export class SqlDocuments implements DocumentOperations {
     ]
     const isLiving = rows.some(({ ttlMs }) => ttlMs != null)
     const ttls = () => int8Array(sorted.map(({ row }) => row.ttlMs ?? null))
-    const answered = await this.#connection.query(
+    const answered = await this.#write(
+      collection,
       isLiving ? { ...livingStatement, values: [...values, ttls()] } : { ...statement, values },
     )
     return matchUp(sorted, answered, written)
@@ -118,7 +143,8 @@ export class SqlDocuments implements DocumentOperations {
       int8Array(sorted.map(({ row }) => row.lifetime?.ttlMs ?? null)),
       textArray(sorted.map(({ row }) => row.lifetime?.kind ?? null)),
     ]
-    const answered = await this.#connection.query(
+    const answered = await this.#write(
+      collection,
       isLiving ? { ...replaceManyLiving, values: [...values, ...lifetimes()] } : { ...replaceMany, values },
     )
     return matchUp(sorted, answered, written)

@@ -11,6 +11,7 @@ import { SqlIndexes } from './indexes/sql-indexes.js'
 import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
+import { SqlTransfer } from './transfer.js'
 import { SqlUpkeep } from './upkeep.js'
 
 export interface SqlBackendOptions extends ObserveOptions {
@@ -30,6 +31,7 @@ class SqlBackend implements Backend {
   readonly logs: SqlLogs
   readonly blobs: SqlBlobs
   readonly outcomes: SqlOutcomes
+  readonly transfer: SqlTransfer
   readonly upkeep: SqlUpkeep
   readonly indexes: SqlIndexes
   readonly feeds: SqlFeeds
@@ -51,6 +53,7 @@ class SqlBackend implements Backend {
     this.logs = new SqlLogs(driver, this.#schema)
     this.blobs = new SqlBlobs(driver)
     this.outcomes = new SqlOutcomes(driver)
+    this.transfer = new SqlTransfer(driver, this.feeds.recording())
     this.upkeep = new SqlUpkeep(driver, this.#schema, this.feeds)
     this.indexes = new SqlIndexes(driver, this.#schema)
     this.keys = new SqlKeys(driver)
