@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
+import type { OpenOptions } from '../open.js'
 import type { DocumentStore, TenantStore } from '../document-store.js'
 
 export interface ConformanceOptions {
   /** Opens another store on the same data, as another process would. Without it, the tests that need one are skipped. */
-  readonly openAnother?: () => Promise<DocumentStore>
+  readonly openAnother?: (options?: OpenOptions) => Promise<DocumentStore>
   /** How many random cases each property is tried on; default 300. */
   readonly cases?: number
   /** Where the random cases come from; default 20261122. The same seed gives the same cases. */
@@ -17,8 +18,8 @@ export interface Suite {
   readonly store: DocumentStore
   /** A tenant that nobody has used, which is how tests keep out of each other's way. */
   tenant(): TenantStore
-  readonly open: () => Promise<DocumentStore>
-  readonly openAnother: (() => Promise<DocumentStore>) | undefined
+  readonly open: (options?: OpenOptions) => Promise<DocumentStore>
+  readonly openAnother: ((options?: OpenOptions) => Promise<DocumentStore>) | undefined
   readonly cases: number
   readonly seed: number
 }

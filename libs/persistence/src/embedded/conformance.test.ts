@@ -9,7 +9,7 @@ const folder = await mkdtemp(join(tmpdir(), 'holdfast-conformance-'))
 let stores = 0
 after(() => rm(folder, { recursive: true, force: true }))
 
-describeDocumentStore('embedded', () => {
+describeDocumentStore('embedded', (options) => {
   stores += 1
-  return openDocumentStore(`embedded:${join(folder, String(stores))}`)
+  return openDocumentStore(`embedded:${join(folder, String(stores))}`, options)
 })

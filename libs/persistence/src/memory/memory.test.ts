@@ -1,4 +1,4 @@
 import { describeDocumentStore } from '../conformance/index.js'
 import { openDocumentStore } from '../open.js'
 
-describeDocumentStore('memory', () => openDocumentStore('memory:'))
+describeDocumentStore('memory', (options) => openDocumentStore('memory:', options))

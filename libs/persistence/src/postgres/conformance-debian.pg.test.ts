@@ -1,7 +1,7 @@
 import { after, describe, it } from 'node:test'
 import { debianVersions, startPostgres } from '@holdfast/test-servers'
 import { describeDocumentStore } from '../conformance/index.js'
-import { openDocumentStore } from '../open.js'
+import { openDocumentStore, type OpenOptions } from '../open.js'
 
 const [version] = await debianVersions()
 if (version === undefined) {
@@ -12,6 +12,6 @@ if (version === undefined) {
   const server = await startPostgres({ source: 'debian', settings: { fsync: 'off' } })
   after(() => server.stop())
   const url = await server.createDatabase()
-  const open = () => openDocumentStore(url)
+  const open = (options?: OpenOptions) => openDocumentStore(url, options)
   describeDocumentStore(`PostgreSQL ${version}`, open, { openAnother: open })
 }

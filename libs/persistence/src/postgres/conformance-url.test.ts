@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test'
 import { describeDocumentStore } from '../conformance/index.js'
-import { openDocumentStore } from '../open.js'
+import { openDocumentStore, type OpenOptions } from '../open.js'
 
 // Any server that speaks PostgreSQL; the database should be an empty one.
 const url = process.env['HOLDFAST_TEST_DATABASE_URL'] ?? ''
@@ -9,6 +9,6 @@ if (url === '') {
     it('conforms', { skip: 'HOLDFAST_TEST_DATABASE_URL is not set' }, () => {})
   })
 } else {
-  const open = () => openDocumentStore(url)
+  const open = (options?: OpenOptions) => openDocumentStore(url, options)
   describeDocumentStore('the server of HOLDFAST_TEST_DATABASE_URL', open, { openAnother: open })
 }

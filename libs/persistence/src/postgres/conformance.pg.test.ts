@@ -1,7 +1,7 @@
 import { after } from 'node:test'
 import { postgresForTests } from '@holdfast/test-servers'
 import { describeDocumentStore } from '../conformance/index.js'
-import { openDocumentStore } from '../open.js'
+import { openDocumentStore, type OpenOptions } from '../open.js'
 import { describePortability } from '../portability/statements.test.support.js'
 import { recordStatements } from '../telemetry/statement-journal.js'
 
@@ -9,6 +9,6 @@ const statements = recordStatements()
 const database = await postgresForTests()
 after(() => database[Symbol.asyncDispose]())
 
-const open = () => openDocumentStore(database.url)
+const open = (options?: OpenOptions) => openDocumentStore(database.url, options)
 describeDocumentStore('PostgreSQL', open, { openAnother: open })
 describePortability(statements)
