@@ -7,6 +7,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve, sep } from 'node:path'
+import { installRedis } from './install-redis.mjs'
 import { endStrayProcesses } from './stray-processes.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
@@ -39,6 +40,7 @@ async function main(filters) {
   const left = []
   let postgres
   try {
+    if (files.some((file) => file.source.endsWith('.redis.test.ts'))) await installRedis()
     if (files.some((file) => file.source.endsWith('.pg.test.ts'))) {
       const { startPostgres } = await import('@holdfast/test-servers')
       // It holds nothing worth keeping; the tests that need durability start servers of their own.
@@ -84,6 +86,7 @@ function testsOf(workspace) {
  *  nothing of what the caller's shell says about databases and models: tests bring their own. */
 function setEnvironment(folder, mark) {
   for (const name of Object.keys(process.env)) {
+    if (name === 'HOLDFAST_TEST_DATABASE_URL') continue
     if (/^(HOLDFAST_|PG|OPENAI_|NODE_TEST_CONTEXT)/.test(name)) delete process.env[name]
   }
   process.env.TMPDIR = folder

@@ -1,6 +1,14 @@
 export { type TestDatabase, postgresForTests } from './postgres-for-tests.js'
 export { debianVersions } from './postgres-binaries.js'
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js'
+export {
+  type RedisCluster,
+  type RedisOptions,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+  whyNoRedis,
+} from './redis.js'
 export { HoldfastProcess } from './holdfast-process.js'
 export { type PacedModel, startPacedModel } from './paced-model.js'
 export { type Relay, startRelay } from './relay.js'

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Cluster, makeCluster, makeStandby, serverEnvironment } from './cluster.js'
 import { backUp, createDatabase, dropDatabase } from './databases.js'
+import { freePort } from './free-port.js'
 import { childrenOf, signalAll, untilGone } from './processes.js'
 import { type Watchdog, startWatchdog } from './watchdog.js'
 
@@ -193,16 +193,6 @@ class LocalPostgres implements PostgresServer {
 
 function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('There is no free port on 127.0.0.1')
-  return address.port
 }
 
 /** sockaddr_un holds 107 bytes. */
