@@ -3,16 +3,16 @@ import type { IndexDefinition, IndexOperations } from '../backend.js'
 import type { IndexReport, IndexState } from '../index-report.js'
 import { indexName } from '../sql/indexes/index-sql.js'
 
-/** In memory every query reads everything. Declarations are kept for the report, and unique ones by MemoryDocuments. */
+/** In memory every query reads everything. Unique ones are kept by MemoryDocuments. */
 export class MemoryIndexes implements IndexOperations {
-  readonly #declared = new Map<string, readonly IndexDefinition[]>()
+  readonly #declared: () => ReadonlyMap<string, readonly IndexDefinition[]>
 
-  declare(collection: string, indexes: readonly IndexDefinition[]): void {
-    if (indexes.length > 0) this.#declared.set(collection, indexes)
+  constructor(declared: () => ReadonlyMap<string, readonly IndexDefinition[]>) {
+    this.#declared = declared
   }
 
   async report(collection?: string): Promise<IndexReport> {
-    const states = [...this.#declared].flatMap(([name, indexes]) => indexes.map((index) => stateOf(name, index)))
+    const states = [...this.#declared()].flatMap(([name, indexes]) => indexes.map((index) => stateOf(name, index)))
     return {
       indexes: states
         .filter((state) => collection === undefined || state.collection === collection)
@@ -26,7 +26,7 @@ export class MemoryIndexes implements IndexOperations {
   }
 
   async drop(name: string): Promise<void> {
-    const declared = [...this.#declared].flatMap(([collection, indexes]) =>
+    const declared = [...this.#declared()].flatMap(([collection, indexes]) =>
       indexes.map((index) => stateOf(collection, index)),
     )
     if (!declared.some((state) => state.name === name)) {

@@ -1,5 +1,5 @@
 import type { SortPosition } from '../backend.js'
-import { valueAt } from './field-path.js'
+import { isArrayIndex, valueAt } from './field-path.js'
 import { isJsonArray } from './json-value.js'
 import type { JsonValue, QueriedDocument, SortKey } from './predicate.js'
 import { compareText } from './text-order.js'
@@ -33,6 +33,16 @@ export function positionOf(value: JsonValue | undefined): SortPosition {
   }
 }
 
+/** Of the value at a path. An array on the way stands for what is in it, unless the path numbers its elements. */
+export function positionAt(data: unknown, segments: readonly string[]): SortPosition {
+  if (segments.length > 1 && !segments.some(isArrayIndex)) {
+    for (let end = 1; end < segments.length; end += 1) {
+      if (isJsonArray(valueAt(data, segments.slice(0, end)))) return array
+    }
+  }
+  return positionOf(valueAt(data, segments))
+}
+
 const missing: SortPosition = { rank: 1, number: 0, text: '' }
 const object: SortPosition = { rank: 4, number: 0, text: '' }
 const array: SortPosition = { rank: 5, number: 0, text: '' }
@@ -50,7 +60,7 @@ function compareNumbers(a: number, b: number): number {
 /** Where a document stands under a sort: one position for each key, the id's at the end. */
 export function documentPosition(document: QueriedDocument, sort: readonly SortKey[]): SortPosition[] {
   const positions = sort.map(({ path }) =>
-    positionOf(path.of === 'meta' ? document[path.name] : valueAt(document.data, path.segments)),
+    path.of === 'meta' ? positionOf(document[path.name]) : positionAt(document.data, path.segments),
   )
   return [...positions, positionOf(document.id)]
 }

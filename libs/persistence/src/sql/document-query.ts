@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { DocumentQuery, IndexDefinition, SortPosition } from '../backend.js'
-import type { FieldPath, Predicate, SortKey } from '../query/predicate.js'
+import type { DocumentQuery, IndexDefinition } from '../backend.js'
+import type { Predicate, SortKey } from '../query/predicate.js'
 import { textIndexOf, textSearchOf } from '../query/text-search.js'
 import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
-import { elementsSql, filterAlternatives, filterSql } from './filter-sql.js'
-import { escapeText } from './json-text.js'
+import { filterAlternatives } from './alternatives.js'
+import { elementsSql, filterSql } from './filter-sql.js'
 import { impliedConditions } from './indexes/implied-conditions.js'
-import { isOrdered } from './indexes/index-sql.js'
+import { keysetConditions, type Ordering } from './keyset.js'
 import { collectionTable } from './names.js'
 import { Parameters } from './parameters.js'
 import { textScoreSql } from './text-search.js'
@@ -49,19 +49,20 @@ export function queryParts(
   const conditions = [`t.tenant = ${parameters.text(query.tenant)}`, visible('t')]
   if (condition !== undefined) conditions.push(condition)
   conditions.push(...impliedConditions(indexes, query.where, query.tenant, parameters))
-  if (query.after !== undefined) conditions.push(behind(order, query.after, parameters))
   const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`)).join(', ')
-  const select = (matching: string) =>
+  const select = (...matching: readonly string[]) =>
     `select t.id, t.version, t.created_at, t.updated_at, t.data, t.expires_at${score === undefined ? '' : `, ${score}`} from ${collectionTable(collection)} t
-     where ${[...conditions, matching].join(' and ')} order by ${orderBy}`
-  if (query.limit === undefined) {
+     where ${[...conditions, ...matching].join(' and ')} order by ${orderBy}`
+  if (query.limit === undefined && query.after === undefined) {
     return { parameters, selects: [select(filterSql(query.where, parameters, pathText, indexes))], orderBy, limit: '' }
   }
-  const limit = `limit ${parameters.add(query.limit, 'bigint')}`
-  const leading = new Set(indexes.filter(isOrdered).map(({ on }) => JSON.stringify(on[0])))
-  const selects = filterAlternatives(query.where, parameters, pathText, (segments) =>
-    leading.has(JSON.stringify(segments)),
-  ).map((alternative) => `${select(alternative)} ${limit}`)
+  const alternatives = filterAlternatives(query.where, parameters, pathText, indexes)
+  const behind =
+    query.after === undefined
+      ? [[]]
+      : keysetConditions(order, query.after, parameters, alternatives.length > 1).map((one) => [one])
+  const limit = query.limit === undefined ? '' : `limit ${parameters.add(query.limit, 'bigint')}`
+  const selects = alternatives.flatMap((alternative) => behind.map((one) => `${select(...one, alternative)} ${limit}`))
   return { parameters, selects, orderBy, limit }
 }
 
@@ -72,10 +73,17 @@ export function countStatement(
   where: Predicate,
 ): Statement {
   const parameters = new Parameters()
-  const inTenant = `t.tenant = ${parameters.text(tenant)}`
-  const condition = filterSql(where, parameters, pathTextFor(indexes, parameters), indexes)
-  const conditions = [inTenant, visible('t'), ...impliedConditions(indexes, where, tenant, parameters), condition]
-  return named(`select count(*) from ${collectionTable(collection)} t where ${conditions.join(' and ')}`, parameters)
+  const pathText = pathTextFor(indexes, parameters)
+  const conditions = [
+    `t.tenant = ${parameters.text(tenant)}`,
+    visible('t'),
+    ...impliedConditions(indexes, where, tenant, parameters),
+  ].join(' and ')
+  const table = collectionTable(collection)
+  const counts = filterAlternatives(where, parameters, pathText, indexes).map(
+    (alternative) => `(select count(*) from ${table} t where ${conditions} and ${alternative})`,
+  )
+  return named(`select ${counts.join(' + ')}`, parameters)
 }
 
 function scoreOf(
@@ -103,6 +111,7 @@ export function distinctStatement(
   const conditions = [
     `t.tenant = ${parameters.text(tenant)}`,
     visible('t'),
+    ...impliedConditions(indexes, where, tenant, parameters),
     filterSql(where, parameters, pathText, indexes),
   ]
   const table = collectionTable(collection)
@@ -130,12 +139,6 @@ function pathTextFor(indexes: readonly IndexDefinition[], parameters: Parameters
   return (segments) => (indexed.has(JSON.stringify(segments)) ? literalPath(segments) : bound(segments))
 }
 
-interface Ordering {
-  readonly path: FieldPath
-  readonly expressions: readonly string[]
-  readonly direction: 'asc' | 'desc'
-}
-
 /** The sort keys, then the id in the direction of the last key, so that one index scan serves them all. */
 function orderOf(sort: readonly SortKey[], pathText: PathText, score: string | undefined): Ordering[] {
   const keys = sort.map(({ path, direction }): Ordering => {
@@ -148,36 +151,4 @@ function orderOf(sort: readonly SortKey[], pathText: PathText, score: string | u
     ...keys,
     { path: { of: 'meta', name: 'id' }, expressions: ['t.id'], direction: keys.at(-1)?.direction ?? 'asc' },
   ]
-}
-
-/** The rows after a position: one row comparison where all keys run the same way (18 buffers read where the expanded form reads
- *  12,845, as measured on a peer), else the expanded form. */
-function behind(order: readonly Ordering[], after: readonly SortPosition[], parameters: Parameters): string {
-  const keys = order.flatMap(({ path, expressions, direction }, index) => {
-    const values = positionSql(path, after[index] ?? { rank: 1, number: 0, text: '' }, parameters)
-    return expressions.map((expression, part) => ({ expression, direction, value: values[part] ?? 'null' }))
-  })
-  const operator = (direction: 'asc' | 'desc') => (direction === 'asc' ? '>' : '<')
-  const [first] = keys
-  if (first === undefined) return 'true'
-  if (keys.every(({ direction }) => direction === first.direction)) {
-    const left = keys.map(({ expression }) => expression).join(', ')
-    return `(${left}) ${operator(first.direction)} (${keys.map(({ value }) => value).join(', ')})`
-  }
-  const steps = keys.map(({ expression, direction, value }, index) => {
-    const equal = keys.slice(0, index).map((key) => `${key.expression} = ${key.value}`)
-    return `(${[...equal, `${expression} ${operator(direction)} ${value}`].join(' and ')})`
-  })
-  return `(${steps.join(' or ')})`
-}
-
-function positionSql(path: FieldPath, { rank, number, text }: SortPosition, parameters: Parameters): string[] {
-  if (path.of === 'data') {
-    const bound = parameters.add(JSON.stringify(number), 'numeric')
-    return [parameters.add(rank, 'int'), bound, parameters.text(escapeText(text))]
-  }
-  if (path.name === 'id') return [parameters.text(text)]
-  if (path.name === 'textScore') return [parameters.add(number, 'float8')]
-  if (path.name === 'version') return [parameters.add(number, 'bigint')]
-  return [`to_timestamp(${parameters.add(number, 'float8')} / 1000)`]
 }

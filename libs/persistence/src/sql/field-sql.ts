@@ -51,8 +51,13 @@ export function jsonAt(segments: readonly string[], pathText: PathText): string 
 
 export function dataField(segments: readonly string[], pathText: PathText): FieldSql {
   const json = jsonAt(segments, pathText)
+  const type = `(case jsonb_typeof(${json}) when 'number' then 2 when 'string' then 3 when 'object' then 4 when 'array' then 5 when 'boolean' then 6 else 1 end)`
+  // An array on the way counts as one, so that an index finds those who have to be looked through value by value. A number in
+  // the path leads into arrays by itself.
+  const ways = segments.some(isArrayIndex) ? [] : segments.slice(0, -1)
+  const arrays = ways.map((_, place) => `jsonb_typeof(${jsonAt(segments.slice(0, place + 1), pathText)}) = 'array'`)
   return {
-    rank: `(case jsonb_typeof(${json}) when 'number' then 2 when 'string' then 3 when 'object' then 4 when 'array' then 5 when 'boolean' then 6 else 1 end)`,
+    rank: arrays.length === 0 ? type : `(case when ${arrays.join(' or ')} then 5 else ${type} end)`,
     number: `(case jsonb_typeof(${json}) when 'number' then ${json}::numeric when 'boolean' then ${json}::boolean::int::numeric else 0::numeric end)`,
     text: `(case jsonb_typeof(${json}) when 'string' then (${json} #>> '{}'::text[]) else '' end collate "C")`,
   }

@@ -106,30 +106,6 @@ function typed(value: string, type: string, condition: string): string {
   return `(case when jsonb_typeof(${value}) = '${type}' then ${condition} else false end)`
 }
 
-/** The same condition as disjoint alternatives. A path that may lead to an array makes an `or`, behind which the server cannot
- *  read an index in order; as alternatives, documents without an array there come straight from the index, and those with one
- *  (mostly none) beside them. Taken apart: the first comparison with a field that `isIndexed`. */
-export function filterAlternatives(
-  predicate: Predicate,
-  parameters: Parameters,
-  pathText: PathText,
-  isIndexed: (segments: readonly string[]) => boolean,
-  indexes: readonly IndexDefinition[] = [],
-): string[] {
-  const parts = predicate.kind === 'and' ? predicate.of : [predicate]
-  for (const part of parts) {
-    if (part.kind !== 'compare' || part.path.of === 'meta' || part.value === null || typeof part.value === 'object')
-      continue
-    const { segments } = part.path
-    if (segments.length !== 1 || !isIndexed(segments)) continue
-    const others: Predicate = { kind: 'and', of: parts.filter((other) => other !== part) }
-    const rest = filterSql(others, parameters, pathText, indexes)
-    const comparison = new DataComparison(segments, parameters, pathText)
-    return comparison.alternatives(part.op, part.value).map((alternative) => `${alternative} and ${rest}`)
-  }
-  return [filterSql(predicate, parameters, pathText, indexes)]
-}
-
 /** The values at a path of the row `t`, arrays as their elements: a table `x(v)` to stand beside `t` in `from`. */
 export function elementsSql(segments: readonly string[], parameters: Parameters, pathText: PathText): string {
   return new DataComparison(segments, parameters, pathText).elements()
@@ -162,7 +138,7 @@ function inSql(path: FieldPath, values: readonly JsonValue[], parameters: Parame
 /** Comparisons with the value at one path. The plain case (no array on the way) is the triple of field-sql.ts, which an index
  *  can serve. Documents with an array on the way or at the end are also looked through value by value.
  *  Expressions are made when they are first used, because the server refuses parameters that its statement does not use. */
-class DataComparison {
+export class DataComparison {
   readonly #segments: readonly string[]
   readonly #parameters: Parameters
   readonly #pathText: PathText
@@ -200,8 +176,8 @@ class DataComparison {
     return `(${this.alternatives(op, value).join(' or ')})`
   }
 
-  /** Documents whose value itself meets the comparison, and those in which an array leads to one that does. For a path of one
-   *  part no document is both. */
+  /** Documents whose value itself meets the comparison, and those in which an array leads to one that does. No document is both,
+   *  unless the path has a number in it. */
   alternatives(op: ComparisonOperator, value: string | number | boolean): [string, string] {
     const through = this.#through(this.#elementMeets(op, value))
     return [this.#plain(op, value), `(${this.#arrayAnywhere} and ${through})`]
@@ -213,8 +189,10 @@ class DataComparison {
     const whole = values.filter((value) => typeof value === 'object' && value !== null)
     const plain = others.map((value) => this.#plain('eq', value))
     if (strings.length > 0) {
-      const { rank, text } = this.#field
-      plain.push(`(${rank} = 3 and ${text} = any(${this.#parameters.textArray(strings.map(escapeText))}))`)
+      const { rank, number, text } = this.#field
+      plain.push(
+        `(${rank} = 3 and ${number} = 0 and ${text} = any(${this.#parameters.textArray(strings.map(escapeText))}))`,
+      )
     }
     const parts = [...plain]
     if (plain.length > 0)
@@ -246,18 +224,18 @@ class DataComparison {
 
   get #arrayAnywhere(): string {
     if (this.#segments.length === 0) return 'false'
-    const atTheEnd = `${this.#field.rank} = 5`
-    return this.#segments.length === 1 ? atTheEnd : `(${atTheEnd} or ${this.#arrayOnTheWay})`
+    const inField = `${this.#field.rank} = 5`
+    return this.#segments.some(isArrayIndex) ? `(${inField} or ${this.#arrayOnTheWay})` : inField
   }
 
-  /** Equality names all three expressions, so that the rest of an index behind them is in order. */
+  /** What comes before the value in an index is named too, and behind an equality all three expressions, so that the rest of the
+   *  index is in order. */
   #plain(op: ComparisonOperator, value: string | number | boolean): string {
     const { rank, number, text } = this.#field
     const sql = operators[op]
     const noText = op === 'eq' ? ` and ${text} = ''` : ''
     if (typeof value === 'string') {
-      const noNumber = op === 'eq' ? ` and ${number} = 0` : ''
-      return `(${rank} = 3${noNumber} and ${text} ${sql} ${this.#parameters.text(escapeText(value))})`
+      return `(${rank} = 3 and ${number} = 0 and ${text} ${sql} ${this.#parameters.text(escapeText(value))})`
     }
     if (typeof value === 'boolean') return `(${rank} = 6 and ${number} ${sql} ${value ? 1 : 0}${noText})`
     return `(${rank} = 2 and ${number} ${sql} ${this.#parameters.add(JSON.stringify(value), 'numeric')}${noText})`

@@ -250,6 +250,7 @@ function failingAt(driver: SqlDriver, pattern: RegExp): SqlDriver {
     copyIn: (text, chunks) => driver.copyIn(text, chunks),
     snapshot: (work) => driver.snapshot(work),
     script: (text) => driver.script(text),
+    maintain: (text, signal) => driver.maintain(text, signal),
     health: () => driver.health(),
     close: () => driver.close(),
   }

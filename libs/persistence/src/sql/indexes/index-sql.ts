@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IndexDefinition } from '../../backend.js'
+import { isArrayIndex } from '../../query/field-path.js'
 import { dataField, literalPath } from '../field-sql.js'
 import { collectionTable, quoteIdentifier, quoteLiteral } from '../names.js'
 import { textVectorSql } from '../text-search.js'
@@ -44,8 +45,10 @@ export function dropIndexSql(name: string, concurrently: boolean): string {
 export function indexName(collection: string, { on, unique, text, array, where, directions }: IndexDefinition): string {
   const more = { text, array, where, directions }
   const isPlain = Object.values(more).every((value) => value === undefined)
+  // Whose expressions have changed since.
+  const isDeep = text === undefined && array === undefined && on.some((path) => path.length > 1 && !path.some(isArrayIndex))
   const digest = createHash('sha256')
-    .update(JSON.stringify(isPlain ? [on, unique] : [on, unique, more]))
+    .update(JSON.stringify([on, unique, ...(isPlain ? [] : [more]), ...(isDeep ? ['arrays on the way'] : [])]))
     .digest('hex')
   return `${indexPrefix(collection)}${digest.slice(0, 12)}`
 }

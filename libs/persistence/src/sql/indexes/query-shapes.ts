@@ -81,8 +81,10 @@ function servesPart({ on, text }: IndexDefinition, { equality, range, sort }: Qu
 function suggestionFor({ equality, range, sort }: QueryShape): IndexSpecification | undefined {
   const keys: [string, 1 | -1][] = []
   for (const key of Object.entries(sort)) {
-    if (key[0].startsWith('_')) break
-    if (!equality.includes(key[0])) keys.push(key)
+    const [path, direction] = key
+    // A text score has no order of its own in an index.
+    if (path.startsWith('_') || typeof direction === 'object') break
+    if (!equality.includes(path)) keys.push([path, direction])
   }
   const behind: (readonly [string, 1 | -1])[] =
     keys.length > 0 ? keys : range.slice(0, 1).map((path) => [path, 1] as const)
