@@ -2,6 +2,7 @@ import type { UpkeepOperations } from './expiry/upkeep-operations.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
 import type { FeedOperations, FeedSpec } from './feed/feed-operations.js'
 import type { KeyOperations } from './encryption/key-operations.js'
+import type { Hints } from './hints.js'
 import type { IndexReport } from './index-report.js'
 import type { JsonValue, Predicate, SortKey } from './query/predicate.js'
 import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
@@ -27,6 +28,8 @@ export interface Backend extends Operations {
   /** The keys of tenants, for encryption at rest. */
   readonly keys: KeyOperations
   readonly feeds: FeedOperations
+  /** Absent where nobody else writes, or where there is no way to tell them. */
+  readonly hints?: Hints
   /** A replica that lacks nothing older than that, if there is one. `distrust` it when it fails. */
   replica?(maxStalenessMs: number): Promise<ReplicaReads | undefined>
   readonly transfer: TransferOperations

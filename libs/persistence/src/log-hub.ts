@@ -1,6 +1,7 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { LogOperations, StoredEntry, StreamKey } from './backend.js'
 import { wait } from './conflict-retry.js'
+import { anyTopic, type Hints } from './hints.js'
 import { isTransient } from './transient.js'
 
 /** Between two looks, so that a busy writer does not keep a watcher looking all the time. */
@@ -20,8 +21,10 @@ export interface LogChange extends StreamKey {
 export interface LogNotifier {
   /** Call it after the change is durable. */
   notify(change: LogChange): void
-  /** Whether anybody would hear of a change to this log. */
+  /** Whether anybody in this process would hear of a change to this log. Called after each append. */
   isWatched(log: string): boolean
+  /** Tells other processes, which may watch it. */
+  appended?(log: string): void
 }
 
 /** What a hub asks: of logs, or of anything that has heads that grow. */
@@ -37,6 +40,8 @@ export interface LogHubOptions {
   readonly slowestPollMs?: number
   /** How long a tail puts up with a database that does not answer, in milliseconds; default 30,000. */
   readonly patienceMs?: number
+  /** How other processes are told, and tell; `topics` is what a log's name begins with there. */
+  readonly hints?: { readonly of: Hints; readonly topics: string } | undefined
 }
 
 /** Wakes the tails of a store. Appends of this process reach them at once and bring the entries along; for those of other
@@ -53,6 +58,8 @@ export class LogHub implements LogNotifier {
   #pollMs: number
   #timer: NodeJS.Timeout | undefined
   #failingSince: number | undefined
+  readonly #hints: LogHubOptions['hints']
+  #stopListening: (() => void) | undefined
   #closed = false
 
   constructor(backend: HubSource, options: LogHubOptions = {}) {
@@ -61,6 +68,7 @@ export class LogHub implements LogNotifier {
     this.#slowestPollMs = options.slowestPollMs ?? 250
     this.patienceMs = options.patienceMs ?? 30_000
     this.#pollMs = this.#fastestPollMs
+    this.#hints = options.hints
   }
 
   /** Tails under way. */
@@ -72,7 +80,12 @@ export class LogHub implements LogNotifier {
     return this.#watches.has(log)
   }
 
+  appended(log: string): void {
+    if (this.#hints !== undefined) this.#hints.of.announce(`${this.#hints.topics}${log}`)
+  }
+
   notify({ log, head, entries, removed, ...key }: LogChange): void {
+    this.appended(log)
     for (const watch of this.#watches.get(log)?.get(nameOf(key)) ?? []) {
       if (removed) watch.end(removedError(log, key.stream))
       else watch.announce(head, entries)
@@ -103,6 +116,7 @@ export class LogHub implements LogNotifier {
     const watches = streams.get(nameOf(key)) ?? new Set()
     streams.set(nameOf(key), watches.add(watch))
     this.#pollSoon()
+    this.#stopListening ??= this.#listen()
     return watch
   }
 
@@ -112,14 +126,27 @@ export class LogHub implements LogNotifier {
     watches?.delete(watch)
     if (watches?.size === 0) streams?.delete(nameOf(watch.key))
     if (streams?.size === 0) this.#watches.delete(watch.log)
-    if (this.#watches.size === 0) this.#stopPolling()
+    if (this.#watches.size > 0) return
+    this.#stopPolling()
+    this.#stopListening?.()
+    this.#stopListening = undefined
   }
 
   /** Ends all tails with FAILED_PRECONDITION. */
   close(): void {
     this.#closed = true
     this.#stopPolling()
+    this.#stopListening?.()
     for (const watch of this.#all()) watch.end(closedError())
+  }
+
+  #listen(): (() => void) | undefined {
+    if (this.#hints === undefined) return undefined
+    const { of, topics } = this.#hints
+    return of.listen((topic) => {
+      if (topic === anyTopic) for (const log of this.#watches.keys()) this.poke(log)
+      else if (topic.startsWith(topics)) this.poke(topic.slice(topics.length))
+    })
   }
 
   #pollSoon(): void {

@@ -177,6 +177,7 @@ export class StoredLog<T> implements Log<T> {
 
   /** Also what was stored before: its first answer may have been lost, and with it the news for tails. */
   #announce({ tenant, stream, entries }: AppendGroup, appended: readonly AppendedEntry[]): void {
+    this.#target.hub.appended?.(this.name)
     if (!this.#target.hub.isWatched(this.name)) return
     const fresh = appended.flatMap(({ seq, at, stored }, index): StoredEntry[] => {
       const entry = entries[index]

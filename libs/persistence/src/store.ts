@@ -34,6 +34,9 @@ import { relationMissing, Relations } from './relations.js'
 import { Declarations } from './schema/declarations.js'
 import { checkOptions } from './options.js'
 import { checkId, checkName, checkTenantId } from './sql/names.js'
+import { exportLines, type ExportOptions } from './transfer/export.js'
+import { importLines, type ImportOptions, type ImportReport } from './transfer/import.js'
+import type { Chunks } from './transfer/split-lines.js'
 
 const defaultTenant = 'default'
 
@@ -65,7 +68,7 @@ class Engine {
     this.declarations = new Declarations(this.ring)
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
-    this.hub = new LogHub(backend)
+    this.hub = new LogHub(backend, { hints: backend.hints && { of: backend.hints, topics: 'log:' } })
     this.sweeper = new Sweeper(backend.upkeep, backend.logs, sweepIntervalMs ?? defaultSweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
@@ -315,6 +318,16 @@ export class Store extends StoreScope implements DocumentStore {
   async health(): Promise<StoreHealth> {
     this.engine.assertOpen()
     return { kind: this.kind, ...(await this.engine.backend.health()) }
+  }
+
+  export(options?: ExportOptions): AsyncIterable<string> {
+    this.engine.assertOpen()
+    return exportLines(this.engine.backend.transfer, this.engine.contents, options)
+  }
+
+  async import(lines: Chunks, options?: ImportOptions): Promise<ImportReport> {
+    this.engine.assertOpen()
+    return importLines(this.engine, lines, options)
   }
 
   migrate(): Promise<MigrationReport> {

@@ -1,5 +1,5 @@
 import type { Backend, StreamHead } from '../backend.js'
-import { LogHub } from '../log-hub.js'
+import { type HubSource, LogHub } from '../log-hub.js'
 import type { FeedOperations } from './feed-operations.js'
 import { FeedTrimmer } from './feed-trimmer.js'
 
@@ -10,22 +10,24 @@ export class ChangeFeeds {
   readonly hub: LogHub
   readonly #trimmer: FeedTrimmer
 
-  constructor(backend: Pick<Backend, 'feeds' | 'sharedWithOthers'>) {
+  constructor(backend: Pick<Backend, 'feeds' | 'hints' | 'sharedWithOthers'>) {
     this.operations = backend.feeds
     this.#trimmer = new FeedTrimmer(backend.feeds)
-    this.hub = new LogHub({
+    const source: HubSource = {
       sharedWithOthers: backend.sharedWithOthers,
       logs: {
         heads: async (collection, keys) => {
-          const heads = await backend.feeds.heads(
-            collection,
-            keys.map(({ tenant }) => tenant),
-          )
+          const tenants = keys.map(({ tenant }) => tenant)
+          const heads = await backend.feeds.heads(collection, tenants)
           return heads.map(({ last }): StreamHead => ({ ...noStream, next: last + 1 }))
         },
       },
+    }
+    this.hub = new LogHub(source, { hints: backend.hints && { of: backend.hints, topics: 'feed:' } })
+    backend.feeds.onRecorded((collection) => {
+      this.hub.poke(collection)
+      this.hub.appended(collection)
     })
-    backend.feeds.onRecorded((collection) => this.hub.poke(collection))
   }
 
   /** Trims the feed from now on. */

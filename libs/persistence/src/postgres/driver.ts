@@ -1,8 +1,9 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { ConnectionStatistics } from '../telemetry/statistics.js'
-import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
+import type { Listener, ListenerEvents, SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
 import { ConnectionLost, type PostgresConnection } from './connection.js'
+import { openListener } from './listener.js'
 import { ConnectionPool } from './pool.js'
 import { beginSnapshot, commit, rollback, runTransaction } from './transaction.js'
 
@@ -27,15 +28,17 @@ export interface PostgresDriverOptions {
  *  not encoded in UTF-8, no TLS) */
 export async function openPostgresDriver(url: string, options: PostgresDriverOptions = {}): Promise<SqlDriver> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
-  const pool = new ConnectionPool({
+  const settings = {
     url: checkedUrl(url),
     applicationName: options.applicationName ?? 'holdfast',
     maxConnections: options.maxConnections ?? 10,
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
     statementTimeoutMs,
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
-  })
-  const driver = new PostgresDriver(pool, options.scriptTimeoutMs ?? 600_000)
+  }
+  const pool = new ConnectionPool(settings)
+  const listen = (channel: string, events: ListenerEvents) => openListener(settings, channel, events)
+  const driver = new PostgresDriver(pool, options.scriptTimeoutMs ?? 600_000, listen)
   pool.release(await pool.acquire())
   return driver
 }
@@ -48,8 +51,14 @@ class PostgresDriver implements SqlDriver {
   readonly sharedWithOthers = true
   readonly #pool: ConnectionPool
   readonly #scriptTimeoutMs: number
+  readonly listen: (channel: string, events: ListenerEvents) => Promise<Listener>
 
-  constructor(pool: ConnectionPool, scriptTimeoutMs: number) {
+  constructor(
+    pool: ConnectionPool,
+    scriptTimeoutMs: number,
+    listen: (channel: string, events: ListenerEvents) => Promise<Listener>,
+  ) {
+    this.listen = listen
     this.#pool = pool
     this.#scriptTimeoutMs = scriptTimeoutMs
   }

@@ -18,9 +18,21 @@ export interface SqlDriver extends SqlConnection {
   /** One statement without parameters that may take hours, or that cannot be inside a transaction (`create index
    *  concurrently`): outside of transactions and, on a server, on a connection of its own. The signal cancels it. */
   maintain(text: string, signal?: AbortSignal): Promise<void>
+  /** Waits for NOTIFY on a connection of its own; absent where nobody else could send one. */
+  readonly listen?: ((channel: string, events: ListenerEvents) => Promise<Listener>) | undefined
   health(): Promise<BackendHealth>
   /** Of the pool, if there is one. */
   connections?(): ConnectionStatistics | undefined
+  close(): Promise<void>
+}
+
+export interface ListenerEvents {
+  readonly onNotify: (payload: string) => void
+  /** The connection broke; not called after `close`. */
+  readonly onLost: () => void
+}
+
+export interface Listener {
   close(): Promise<void>
 }
 
@@ -31,6 +43,8 @@ export interface SqlConnection {
   /** `COPY … FROM STDIN` with what `chunks` bring, taken no faster than the server takes it; autocommitted, all or nothing. Absent inside
    *  a transaction. Failures are those of `query`; what `chunks` throws is thrown, and nothing is written. */
   copyIn?(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** Whether changes of the collection are recorded here, which a COPY would not be. */
+  isRecorded?(collection: string): boolean
 }
 
 export interface Statement {

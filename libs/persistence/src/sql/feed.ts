@@ -187,7 +187,8 @@ export class GatheredChanges implements SqlConnection {
   readonly #on: ReadonlySet<string>
   readonly #statements: (collection: string) => FeedStatements
   readonly #changes = new Map<string, GatheredChange[]>()
-  readonly #underWay = new Set<Promise<unknown>>()
+  /** The last write that was asked for; those before it end before it. */
+  #last: Promise<unknown> = Promise.resolve()
   #sealed = false
 
   constructor(connection: SqlConnection, on: ReadonlySet<string>, statements: (collection: string) => FeedStatements) {
@@ -205,15 +206,15 @@ export class GatheredChanges implements SqlConnection {
     if (records === undefined || !this.#on.has(records.collection)) return this.#connection.query(statement)
     if (this.#sealed) return Promise.reject(endedError())
     const work = this.#write(statement, records)
-    this.#underWay.add(work)
+    this.#last = work.catch(() => undefined)
     return work
   }
 
   /** Records everything, also what the transaction's work did not wait for. */
   async flush(): Promise<void> {
-    for (let waitedFor = -1; waitedFor < this.#underWay.size;) {
-      waitedFor = this.#underWay.size
-      await Promise.allSettled(this.#underWay)
+    for (let last: unknown; last !== this.#last;) {
+      last = this.#last
+      await last
     }
     this.#sealed = true
     const names = [...this.#changes.keys()].sort()

@@ -7,6 +7,7 @@ import { SqlBlobs } from './blobs.js'
 import { SqlDocuments } from './documents.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
 import { SqlFeeds } from './feed.js'
+import { NotifyHints } from './hint.js'
 import { SqlIndexes } from './indexes/sql-indexes.js'
 import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
@@ -35,6 +36,7 @@ class SqlBackend implements Backend {
   readonly upkeep: SqlUpkeep
   readonly indexes: SqlIndexes
   readonly feeds: SqlFeeds
+  readonly hints?: NotifyHints
   readonly keys: SqlKeys
   readonly #driver: SqlDriver
   readonly #statistics: Statistics
@@ -49,6 +51,7 @@ class SqlBackend implements Backend {
     this.kind = driver.kind
     this.sharedWithOthers = driver.sharedWithOthers
     this.feeds = new SqlFeeds(driver, this.#schema)
+    if (driver.listen !== undefined) this.hints = new NotifyHints(driver)
     this.documents = new SqlDocuments(this.feeds.recording(), this.#schema)
     this.logs = new SqlLogs(driver, this.#schema)
     this.blobs = new SqlBlobs(driver)
@@ -109,6 +112,7 @@ class SqlBackend implements Backend {
     await this.#replicas?.close()
     // What it would have kept can be seen again.
     await this.indexes.close().catch(() => {})
+    await this.hints?.close()
     await this.#driver.close()
   }
 }

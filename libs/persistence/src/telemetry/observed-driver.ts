@@ -91,6 +91,10 @@ export class ObservedDriver implements SqlDriver {
     return this.#driver.maintain(text, signal)
   }
 
+  get listen(): SqlDriver['listen'] {
+    return this.#driver.listen
+  }
+
   connections(): ConnectionStatistics | undefined {
     return this.#driver.connections?.()
   }
