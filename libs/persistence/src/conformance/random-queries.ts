@@ -42,6 +42,23 @@ const range = fc
   .tuple(fc.constantFrom('$gt', '$gte', '$lt', '$lte'), scalar)
   .map(([operator, bound]) => ({ [operator]: bound }))
 
+const pattern = fc.constantFrom(
+  'a',
+  '^a',
+  'b$',
+  '^$',
+  '.',
+  '^.$',
+  '[^a]',
+  '\\w',
+  '\\W',
+  '\\bb',
+  'a|\\\\',
+  'É',
+  '(1|0)+',
+  '"',
+)
+
 const operators: fc.Arbitrary<unknown> = fc.oneof(
   fc.record({ $eq: value }),
   fc.record({ $ne: value }),
@@ -50,12 +67,39 @@ const operators: fc.Arbitrary<unknown> = fc.oneof(
   fc.record({ $in: fc.array(value, { maxLength: 3 }) }),
   fc.record({ $nin: fc.array(value, { maxLength: 3 }) }),
   fc.record({ $exists: fc.boolean() }),
+  fc
+    .uniqueArray(fc.constantFrom('number', 'string', 'object', 'array', 'bool', 'null'), { minLength: 1, maxLength: 2 })
+    .map(($type) => ({ $type })),
+  fc.record({ $regex: pattern, $options: fc.constantFrom('', 'i', 'm', 's', 'x') }),
+  fc.record({ $all: fc.array(value, { maxLength: 2 }) }),
+  fc.nat(3).map(($size) => ({ $size })),
+  fc.constantFrom([2, 0], [2, 1], [3, -1], [2 ** 53 - 1, 0]).map(($mod) => ({ $mod })),
 )
+
+const ofElements: fc.Arbitrary<unknown> = fc.letrec<{ elemMatch: unknown; criteria: unknown }>((tie) => ({
+  elemMatch: tie('criteria').map(($elemMatch) => ({ $elemMatch })),
+  criteria: fc.oneof(
+    { maxDepth: 2, withCrossShrink: true },
+    operators,
+    fc.constant({}),
+    fc.tuple(path, operators).map(([name, one]) => Object.fromEntries([[name, one]])),
+    fc.tuple(path, scalar).map(([name, one]) => Object.fromEntries([[name, one]])),
+    tie('elemMatch'),
+    fc.tuple(path, tie('elemMatch')).map(([name, one]) => Object.fromEntries([[name, one]])),
+    operators.map((one) => ({ $not: one })),
+    fc.tuple(fc.constantFrom('$or', '$nor'), path, operators).map(([join, name, one]) => ({
+      [join]: [Object.fromEntries([[name, one]]), { a: 1 }],
+    })),
+  ),
+})).elemMatch
 
 const condition: fc.Arbitrary<unknown> = fc.oneof(
   { withCrossShrink: true },
   scalar,
   operators,
+  operators,
+  ofElements,
+  ofElements.map((one) => ({ $all: [one] })),
   value,
   operators.map((negated) => ({ $not: negated })),
 )
