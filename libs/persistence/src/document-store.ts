@@ -1,4 +1,11 @@
-import type { Consumer, ConsumerHandler, ConsumerOptions, FeedEvent, FeedOptions, WatchOptions } from './feed/change-feed.js'
+import type {
+  Consumer,
+  ConsumerHandler,
+  ConsumerOptions,
+  FeedEvent,
+  FeedOptions,
+  WatchOptions,
+} from './feed/change-feed.js'
 import type { SweepReport } from './expiry/sweeper.js'
 import type { LogRetention } from './expiry/upkeep-operations.js'
 import type { Indexes } from './index-report.js'
@@ -10,7 +17,10 @@ import type { RewriteOptions, RewriteReport } from './schema/rewrite.js'
 import type { Upcast } from './schema/schema-versions.js'
 import type { StandardSchema } from './schema/standard-schema.js'
 import type { BulkOperation, BulkOptions, BulkReport } from './transfer/bulk.js'
+import type { ExportOptions } from './transfer/export.js'
+import type { ImportOptions, ImportReport } from './transfer/import.js'
 import type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
+import type { Chunks } from './transfer/split-lines.js'
 import type { CollectedBlobs } from './blobs/collect-blobs.js'
 
 /** A stored value with what the database knows about it. */
@@ -335,9 +345,8 @@ export interface Blobs {
   links(hash: string): Promise<BlobOwner[]>
   /** The hashes that an owner links. */
   linkedBy(owner: BlobOwner): Promise<string[]>
-  /** Removes what nothing links and nobody has put or unlinked for `olderThanMs` (default: a day), and uploads without a sign of life
-   *  for that long. Safe beside writers: a link is never left without its blob. An upload under way gives a sign of life every 10 s; with a shorter
-   *  grace time than 30,000 ms the put of a stream may fail with FAILED_PRECONDITION (reason UPLOAD_GONE). */
+  /** Removes what nothing links and nobody has put or unlinked for `olderThanMs` (default: a day), and uploads that gave no sign of
+   *  life for that long, and for a minute at least. Safe beside writers: a link is never left without its blob, and no upload under way is cut. */
   collect(options?: { readonly olderThanMs?: number }): Promise<CollectedBlobs>
 }
 
@@ -383,6 +392,14 @@ export interface DocumentStore extends TenantStore {
   /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */
   stats(): StoreStatistics
   migrate(): Promise<MigrationReport>
+  /** Everything, or everything of one tenant, as lines of JSON that `import` takes back, each with its line feed: documents and tombstones with their versions
+   *  and times, logs with their branches, blobs with their bytes and links. On PostgreSQL and in memory all of one moment. Holds a page in memory.
+   *  Equal content gives equal bytes. Encrypted documents stay encrypted, and their keys are not part of it. */
+  export(options?: ExportOptions): AsyncIterable<string>
+  /** Takes in what `export` wrote, in pieces of any size. What is there already and equal is left alone, so that an import can be repeated, and taken up
+   *  again wherever it ended. @throws DATA_LOSS at a line that was changed, lost or moved, and at the end of an export that was cut off; ALREADY_EXISTS if
+   *  something is there that differs and `onConflict` is `fail`. What came before the line is imported then. */
+  import(lines: Chunks, options?: ImportOptions): Promise<ImportReport>
   close(): Promise<void>
 }
 

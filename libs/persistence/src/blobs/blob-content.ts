@@ -12,6 +12,8 @@ export interface BlobContent extends AsyncDisposable {
   read(tenant: string, blob: PlacedBlob, start: number, end: number): AsyncIterable<Uint8Array>
   /** Removes whatever there is of an upload, finished or not. Safe to repeat. */
   remove(upload: Upload): Promise<void>
+  /** After all of a tenant's uploads were removed: leaves nothing that tells of the tenant. */
+  forgetTenant(tenant: string): Promise<void>
 }
 
 /** The bytes of one upload on their way. */

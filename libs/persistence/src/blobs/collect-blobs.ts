@@ -3,6 +3,8 @@ import type { BlobContents } from './blob-content.js'
 import type { BlobOperations, ErasedBlobs, Upload } from './blob-operations.js'
 
 const batch = 500
+/** Uploads under way give a sign of life every 10 s. Whoever gave none for this long was killed, whatever the grace time. */
+const killedAfterMs = 60_000
 /** 64 MiB a statement, well within a statement's time limit. */
 const chunksAtOnce = 256
 
@@ -32,7 +34,7 @@ export async function collectBlobs(
     blobs += found
     for (const blob of dropped) sizeBytes += blob.sizeBytes
   }
-  const uploads = await operations.condemn(tenant, olderThanMs)
+  const uploads = await operations.condemn(tenant, Math.max(olderThanMs, killedAfterMs))
   const unreachable = await removeDead(tenant, operations, contents)
   return { blobs, sizeBytes, uploads, unreachable }
 }
@@ -46,7 +48,10 @@ export async function eraseBlobs(
 ): Promise<ErasedBlobs> {
   const erased = await operations.erase(tenant)
   const unreachable = await removeDead(tenant, operations, contents)
-  if (unreachable === 0) return erased
+  if (unreachable === 0) {
+    await contents.chosen?.forgetTenant(tenant)
+    return erased
+  }
   throw new HoldfastError(
     'FAILED_PRECONDITION',
     `The bytes of ${unreachable} uploads lie where this store cannot reach: open it with the option blobs they were put with, and erase again`,

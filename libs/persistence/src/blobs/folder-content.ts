@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join, parse } from 'node:path'
 import { HoldfastError } from '@holdfast/errors'
 import type { BlobContent, BlobUpload } from './blob-content.js'
-import { damaged } from './blob-errors.js'
+import { damaged, uploadGone } from './blob-errors.js'
 import { blobChunkBytes, type PlacedBlob, type Upload } from './blob-operations.js'
 import { tenantFolder } from './tenant-folder.js'
 
@@ -29,7 +29,7 @@ class FolderContent implements BlobContent {
       await makeFolder(dirname(under))
       return open(under, 'wx', 0o600)
     })
-    return new FileUpload(this.#folder, file, under, this.#sealed(tenant, upload))
+    return new FileUpload(upload, this.#folder, file, under, this.#sealed(tenant, upload))
   }
 
   async *read(tenant: string, blob: PlacedBlob, start: number, end: number): AsyncIterable<Uint8Array> {
@@ -53,9 +53,15 @@ class FolderContent implements BlobContent {
       for (const path of [this.#underWay(tenant, upload), this.#sealed(tenant, upload)]) {
         await unlink(path).catch(unlessMissing)
       }
-      await this.#tidy(dirname(this.#sealed(tenant, upload)))
-      await this.#tidy(dirname(this.#underWay(tenant, upload)))
-      await this.#tidy(dirname(dirname(this.#underWay(tenant, upload))))
+    })
+  }
+
+  async forgetTenant(tenant: string): Promise<void> {
+    const folder = join(this.#folder, tenantFolder(tenant))
+    await translated(this.#folder, async () => {
+      const parts = await readdir(folder).catch(unlessMissing)
+      for (const part of parts ?? []) await rmdir(join(folder, part)).catch(unlessFull)
+      await rmdir(folder).catch(unlessFull)
     })
   }
 
@@ -72,11 +78,6 @@ class FolderContent implements BlobContent {
     }
   }
 
-  /** Leaves no folder behind that holds nothing. */
-  async #tidy(folder: string): Promise<void> {
-    await rmdir(folder).catch(() => {})
-  }
-
   #underWay(tenant: string, upload: string): string {
     return join(this.#folder, tenantFolder(tenant), 'uploads', upload)
   }
@@ -87,13 +88,15 @@ class FolderContent implements BlobContent {
 }
 
 class FileUpload implements BlobUpload {
+  readonly #upload: string
   readonly #folder: string
   readonly #file: FileHandle
   readonly #underWay: string
   readonly #sealed: string
   #closed = false
 
-  constructor(folder: string, file: FileHandle, underWay: string, sealed: string) {
+  constructor(upload: string, folder: string, file: FileHandle, underWay: string, sealed: string) {
+    this.#upload = upload
     this.#folder = folder
     this.#file = file
     this.#underWay = underWay
@@ -112,25 +115,18 @@ class FileUpload implements BlobUpload {
     return translated(this.#folder, async () => {
       await this.#file.sync()
       await this.#close()
-      await this.#intoPlace()
+      await makeFolder(dirname(this.#sealed))
+      try {
+        await rename(this.#underWay, this.#sealed)
+      } catch (error) {
+        throw codeOf(error) === 'ENOENT' ? uploadGone(this.#upload) : error
+      }
       await syncFolder(dirname(this.#sealed))
     })
   }
 
   async abort(): Promise<void> {
     await this.#close().catch(() => {})
-  }
-
-  /** Again, when somebody has just tidied the folder away. */
-  async #intoPlace(): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      await makeFolder(dirname(this.#sealed))
-      try {
-        return await rename(this.#underWay, this.#sealed)
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT' || attempt === 5) throw error
-      }
-    }
   }
 
   async #close(): Promise<void> {
@@ -195,6 +191,11 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined
 }
 
-function unlessMissing(error: unknown): void {
+function unlessMissing(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error
+}
+
+/** An upload that began meanwhile keeps its folder. */
+function unlessFull(error: unknown): undefined {
+  if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
 }

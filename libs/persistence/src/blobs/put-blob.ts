@@ -15,8 +15,8 @@ import {
 /** Waits before a `finish` of unknown outcome is repeated, in milliseconds; about 3 s in all. */
 const finishRetriesMs = [50, 100, 250, 500, 1_000, 1_000]
 
-/** How often an upload under way gives a sign of life, also while its source has nothing to give. */
-export const signOfLifeMs = 10_000
+/** How often an upload under way gives a sign of life, also while its source has nothing to give. See collect-blobs.ts. */
+const signOfLifeMs = 10_000
 
 /** Where a put puts. */
 export interface PutPlace {
@@ -26,36 +26,38 @@ export interface PutPlace {
   readonly content: BlobContent | undefined
   /** Within a transaction nobody else sees the upload, and its connection has no time for signs of life. */
   readonly inTransaction: boolean
+  /** For imports; default: now. */
+  readonly createdAt?: number
 }
 
 /** A blob of at most one chunk takes one call to the database. */
 export async function putBytes(place: PutPlace, bytes: Uint8Array, contentType: string): Promise<PlacedBlob> {
   const { tenant, operations, content } = place
   const hash = createHash('sha256').update(bytes).digest('hex')
-  if (content === undefined && bytes.length <= blobChunkBytes) {
-    // A copy, so that it is stored as hashed whatever the caller does with the buffer meanwhile.
-    const last = { index: 0, bytes: Uint8Array.from(bytes) }
+  const small = bytes.length <= blobChunkBytes
+  // A copy, so that it is stored as hashed whatever the caller does with the buffer meanwhile.
+  const copy = small ? Uint8Array.from(bytes) : bytes
+  if (content === undefined && small) {
+    const last = { index: 0, bytes: copy }
     return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, last)
   }
-  for (let attempt = 1; ; attempt += 1) {
-    const known = await operations.touch(tenant, hash)
-    if (known !== undefined) return known
-    try {
-      return await putStream(place, [bytes], contentType)
-    } catch (error) {
-      // Collected with a grace time shorter than the put took.
-      if (!(error instanceof HoldfastError && error.reason === 'UPLOAD_GONE') || attempt === 10) throw error
-    }
+  return (await operations.touch(tenant, hash)) ?? putStream(place, inPieces(copy), contentType)
+}
+
+/** Copies, so that the hash is that of what is kept even if the caller writes to the buffer meanwhile. */
+function* inPieces(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += blobChunkBytes) {
+    yield Uint8Array.from(bytes.subarray(at, at + blobChunkBytes))
   }
 }
 
 /** Holds one chunk or part in memory, whatever the size. */
 export async function putStream(
   place: PutPlace,
-  source: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   contentType: string,
 ): Promise<PlacedBlob> {
-  const { tenant, operations, content, inTransaction } = place
+  const { tenant, operations, content, inTransaction, createdAt } = place
   const upload = randomUUID()
   const digest = createHash('sha256')
   let sizeBytes = 0
@@ -72,7 +74,8 @@ export async function putStream(
       await sink.write(part)
     }
     const last = await sink.seal()
-    const blob = { hash: digest.digest('hex'), sizeBytes, contentType, content: sink.name }
+    const created = createdAt === undefined ? {} : { createdAt }
+    const blob = { hash: digest.digest('hex'), sizeBytes, contentType, content: sink.name, ...created }
     const made = await finish(place, upload, blob, last)
     if (made.upload !== upload) await sink.discard()
     return made

@@ -100,6 +100,10 @@ class S3Content implements BlobContent {
     }
   }
 
+  async forgetTenant(): Promise<void> {
+    // There are no folders in a bucket.
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#place.client.destroy()
   }

@@ -8,6 +8,7 @@ import { testEncryptionAtRest, testEncryption } from './encryption.js'
 import type { OpenOptions } from '../open.js'
 import { testSchemas } from './schemas.js'
 import { testDocuments } from './documents.js'
+import { testExports } from './exports.js'
 import { testConsumers } from './consumers.js'
 import { testFeed } from './feed.js'
 import { testForks } from './forks.js'
@@ -72,6 +73,7 @@ export function describeDocumentStore(
     testEncryptionAtRest(suite)
     testTransactions(suite)
     testTransfer(suite)
+    testExports(suite)
     testKeyedTransactions(suite)
     testClaims(suite)
     testTenants(suite)
