@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import type { Message } from '@holdfast/protocol'
@@ -65,7 +66,7 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
           } catch (error) {
             if (!isPassing(error)) throw error
             retries += 1
-            await pause(20 + Math.random() * 30)
+            await delay(20 + Math.random() * 30)
           }
         }
       }
@@ -76,7 +77,7 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
       for (let kill = 1; kill <= kills; kill += 1) {
         // In the middle of the writing, not before the writers are back.
         await until(() => answers >= writers * 4)
-        await pause(random() * 300)
+        await delay(random() * 300)
         await server.kill()
         answers = 0
         restartMs = Math.max(restartMs, await server.start())
@@ -100,15 +101,11 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
 async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 60_000
   while (!holds()) {
     if (performance.now() > deadline) throw new Error('The writers did not come back within a minute')
-    await pause(2)
+    await delay(2)
   }
 }
 

@@ -6,6 +6,8 @@ export interface CampaignOptions {
   /** Which stores to run on. */
   readonly stores: readonly ('embedded' | 'postgres')[]
   readonly seed: number
+  /** How long campaigns of a fixed size are. */
+  readonly length: 'quick' | 'usual' | 'long'
   readonly report: (line: string) => void
 }
 
@@ -17,6 +19,7 @@ export interface CampaignReport {
 
 const campaigns: Readonly<Record<string, () => Promise<{ run(options: CampaignOptions): Promise<CampaignReport> }>>> = {
   conversations: () => import('./conversations.js'),
+  persistence: () => import('./persistence.js'),
   streams: () => import('./streams.js'),
 }
 
@@ -24,6 +27,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
     kills: { type: 'string', default: '20' },
     writers: { type: 'string', default: '16' },
     store: { type: 'string', default: 'both' },
@@ -39,15 +44,17 @@ const sane =
   Object.values(numbers).every((number) => Number.isSafeInteger(number) && number >= 0) && numbers.writers > 0
 if (load === undefined || chosen === undefined || !sane) {
   process.stderr.write(
-    `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--json]
-NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).\n`,
+    `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--quick|--long] [--json]
+NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).
+--quick and --long are for persistence, whose campaigns have a size of their own.\n`,
   )
   process.exitCode = 2
 } else {
   const campaign = await load()
+  const length = values.quick ? 'quick' : values.long ? 'long' : 'usual'
   const report = (line: string) => process.stderr.write(`${line}\n`)
   report(`seed ${numbers.seed}`)
-  const { figures, mustBeZero } = await campaign.run({ ...numbers, stores: chosen, report })
+  const { figures, mustBeZero } = await campaign.run({ ...numbers, stores: chosen, length, report })
   if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
   else for (const [figure, value] of Object.entries(figures)) process.stdout.write(`${figure}  ${value}\n`)
   const failed = mustBeZero.filter((figure) => figures[figure] !== 0)
