@@ -1,3 +1,4 @@
+import type { ErasureOperations } from './erase/erasure-operations.js'
 import type { UpkeepOperations } from './expiry/upkeep-operations.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
 import type { FeedOperations, FeedSpec } from './feed/feed-operations.js'
@@ -18,6 +19,7 @@ import type { TransferOperations } from './transfer/seam.js'
  *  none of the batch took effect (or, with code `UNKNOWN`, that nobody can say). */
 export interface Backend extends Operations {
   readonly upkeep: UpkeepOperations
+  readonly erasure: ErasureOperations
   readonly kind: 'memory' | 'embedded' | 'postgres'
   /** Whether other processes may write the same data, so that tails have to look for themselves. */
   readonly sharedWithOthers: boolean
@@ -107,6 +109,8 @@ export interface CollectionSpec {
   readonly expires?: boolean
   /** Deleting leaves a tombstone. */
   readonly softDelete?: SoftDelete
+  /** The path of the field that says whom a document is about. */
+  readonly subject?: string
   /** Every change is recorded in the commit of its write. */
   readonly feed?: FeedSpec
 }

@@ -1,3 +1,5 @@
+import type { Subject, SubjectErasureReport } from './erase/erase-subject.js'
+import type { ErasureReport } from './erase/erase-tenant.js'
 import type {
   Consumer,
   ConsumerHandler,
@@ -122,6 +124,8 @@ export interface CollectionOptions<T = unknown> {
   /** How long documents live from their last write on, in milliseconds; default: until they are deleted. Documents written before this
    *  was declared live on until the next put. */
   readonly ttlMs?: number
+  /** The field that says whom a document is about, as a path into the data: `userId`. `eraseSubject({ id })` finds all of them by it. */
+  readonly subject?: string
   /** Deleting leaves a tombstone, which refuses later writes of the id with FAILED_PRECONDITION (reason DOCUMENT_REMOVED): nobody who comes
    *  late brings the document back. `restore` takes the deletion back within `retainMs` (default 30 days; 0: the data goes at once);
    *  then the data is erased. The tombstone, a small row, stays for `tombstonesMs`; default null: for good. */
@@ -374,6 +378,13 @@ export interface TenantStore extends Scope, AsyncDisposable {
   /** Runs the work on all three shapes as one commit, isolated as if alone, and again when it conflicts with others: it must
    *  have no effects besides `tx`, and must use `tx`, not the store. */
   transaction<R>(work: (tx: Scope) => Promise<R>, options?: TransactionOptions): Promise<R>
+  /** Deletes all that the tenant has, for good: documents with tombstones, logs, blobs, feeds, keys, outcomes; nothing that names it is left in
+   *  any table. It is not one transaction but batches, which nobody has to wait for: stop the tenant's writers before, and call
+   *  it again if it was cut off. The report counts what went and, as a proof, what is left. */
+  eraseTenant(): Promise<ErasureReport>
+  /** Deletes all that a subject of this tenant has, for good, like `eraseTenant`. Where a collection has `softDelete`, tombstones without data
+   *  stay and refuse late writers; a feed keeps the ids. Encrypted collections have to be declared in this process. */
+  eraseSubject(subject: Subject): Promise<SubjectErasureReport>
 }
 
 export interface DocumentStore extends TenantStore {

@@ -141,6 +141,10 @@ class StoreScope implements TenantStore {
   }
 
   collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
+    return this.#collection(name, options)
+  }
+
+  #collection<T>(name: string, options?: CollectionOptions<T>): StoredCollection<T> {
     this.engine.assertOpen()
     const { backend, declarations, relations } = this.engine
     const target = {
@@ -170,6 +174,27 @@ class StoreScope implements TenantStore {
       ready: this.engine.outside(this.engine.relations.log(name, options?.retain)),
     }
     return this.engine.declarations.log<T>(target, options)
+  }
+
+  async eraseTenant(): Promise<ErasureReport> {
+    this.engine.assertOpen()
+    const { backend, contents, ring } = this.engine
+    ring?.forget(this.tenantId)
+    const report = await eraseTenant(backend, contents, this.tenantId)
+    ring?.forget(this.tenantId)
+    return report
+  }
+
+  async eraseSubject(subject: Subject): Promise<SubjectErasureReport> {
+    this.engine.assertOpen()
+    const home = {
+      tenant: this.tenantId,
+      backend: this.engine.backend,
+      blobs: this.blobs,
+      collection: (name: string) => this.#collection<unknown>(name),
+      log: (name: string) => this.log<unknown>(name),
+    }
+    return eraseSubject(home, subject)
   }
 
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {

@@ -90,6 +90,11 @@ export class MemoryDocuments implements DocumentOperations {
     return new Map([...this.#tables].map(([name, { spec }]) => [name, spec]))
   }
 
+  /** All rows of a tenant, documents or not. */
+  held(collection: string, tenant: string): Promise<Row[]> {
+    return this.#run(() => [...(this.#table(collection).tenants.get(tenant)?.values() ?? [])])
+  }
+
   /** Does to at most `limit` rows of all tenants what `judge` says. @returns how many it did not keep as they were */
   sweep(collection: string, limit: number, judge: (row: Row, now: number) => 'keep' | 'delete' | 'purge'): Promise<number> {
     return this.#run(() => {

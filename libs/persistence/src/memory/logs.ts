@@ -101,6 +101,50 @@ export class MemoryLogs implements LogOperations {
     })
   }
 
+  get names(): readonly string[] {
+    return [...this.#logs.keys()]
+  }
+
+  /** What a tenant has, removed or not. */
+  held(log: string, tenant: string): Promise<{ readonly name: string; readonly entries: number }[]> {
+    return this.#run(() =>
+      this.#of(log, tenant).map(([name, { entries }]) => ({ name: name.slice(tenant.length + 1), entries: entries.size })),
+    )
+  }
+
+  /** @returns how many entries went */
+  eraseEntries(log: string, tenant: string): Promise<number> {
+    return this.#run(() => {
+      let count = 0
+      for (const [, stream] of this.#of(log, tenant)) {
+        const entries = [...stream.entries.values()]
+        for (const entry of entries) stream.drop(entry)
+        this.#journal.record(() => {
+          for (const entry of entries) stream.add(entry)
+        })
+        count += entries.length
+      }
+      return count
+    })
+  }
+
+  /** @returns how many streams went */
+  eraseStreams(log: string, tenant: string): Promise<number> {
+    return this.#run(() => {
+      const streams = this.#streams(log)
+      const erased = this.#of(log, tenant)
+      for (const [name] of erased) streams.delete(name)
+      this.#journal.record(() => {
+        for (const [name, stream] of erased) streams.set(name, stream)
+      })
+      return erased.length
+    })
+  }
+
+  #of(log: string, tenant: string): [name: string, stream: Stream][] {
+    return [...this.#streams(log)].filter(([name]) => name.startsWith(`${tenant}\0`))
+  }
+
   /** Those that were not removed. */
   streams(log: string): Promise<StreamKey[]> {
     return this.#run(() =>

@@ -4,6 +4,7 @@ import { MemoryKeys } from '../encryption/memory-keys.js'
 import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
 import { MemoryIndexes } from './indexes.js'
+import { MemoryErasure } from './erasure.js'
 import { MemoryFeeds } from './feed.js'
 import { Journal, type Run } from './journal.js'
 import { MemoryLogs } from './logs.js'
@@ -31,6 +32,7 @@ class MemoryBackend implements Backend {
   readonly outcomes: MemoryOutcomes
   readonly transfer: MemoryTransfer
   readonly upkeep: MemoryUpkeep
+  readonly erasure: MemoryErasure
   readonly indexes: MemoryIndexes
   readonly feeds: MemoryFeeds
   readonly keys: MemoryKeys = new MemoryKeys()
@@ -50,6 +52,7 @@ class MemoryBackend implements Backend {
     this.outcomes = new MemoryOutcomes(run, this.#journal, clock)
     this.transfer = new MemoryTransfer(run, this.documents, this.logs, this.blobs)
     this.upkeep = new MemoryUpkeep(run, this.documents, this.logs)
+    this.erasure = new MemoryErasure(this)
   }
 
   now(): Promise<number> {

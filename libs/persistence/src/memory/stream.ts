@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../query/json-value.js'
 import type { JsonValue } from '../query/predicate.js'
+import { jsonbText } from '../transfer/jsonb-text.js'
 
 export interface MemoryEntry {
   readonly seq: number
@@ -20,7 +21,8 @@ export interface Past {
 /** One stream of a log: what it holds itself, and the stream that it is a branch of. An entry that is out of its own stream's
  *  sight (trimmed, removed) is kept as long as a branch reads it. */
 export class Stream {
-  readonly past: Past | undefined
+  /** Set by an import after it was made, if then. */
+  past: Past | undefined
   readonly branches: Set<Stream> = new Set()
   readonly entries: Map<number, MemoryEntry> = new Map()
   readonly keys: Map<string, MemoryEntry> = new Map()
@@ -32,6 +34,8 @@ export class Stream {
   lowest: number
   at: number
   removed = false
+  /** Meaningful if it is removed. */
+  removedAt: number | undefined = undefined
 
   constructor(past?: Past) {
     this.past = past
@@ -112,5 +116,5 @@ function canonical(json: string): string {
 }
 
 function digest(json: string): string {
-  return createHash('sha256').update(canonical(json)).digest('hex')
+  return createHash('sha256').update(jsonbText(json)).digest('hex')
 }

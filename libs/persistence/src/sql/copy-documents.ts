@@ -4,13 +4,13 @@ import { escapeForJsonb } from './json-text.js'
 import { collectionTable } from './names.js'
 
 /** New documents by COPY in its binary format (https://www.postgresql.org/docs/current/sql-copy.html), all or none.
- *  @returns `false`: this connection has no COPY (one inside a transaction). @throws ALREADY_EXISTS if one of the ids is taken */
+ *  @returns `false`: this connection has no COPY (one inside a transaction), or a feed has to hear of them. @throws ALREADY_EXISTS if one of the ids is taken */
 export async function copyDocuments(
   connection: SqlConnection,
   collection: string,
   rows: readonly InsertRow[],
 ): Promise<boolean> {
-  if (connection.copyIn === undefined) return false
+  if (connection.copyIn === undefined || connection.isRecorded?.(collection) === true) return false
   const [now] = await connection.query({
     name: 'now',
     text: 'select clock_timestamp()::timestamptz(3)',

@@ -25,7 +25,7 @@ export class SqlFeeds implements FeedOperations {
   /** The collections whose changes are recorded. */
   readonly #on = new Set<string>()
   readonly #statements = new Map<string, FeedStatements>()
-  /** By the text that does not record. */
+  /** By the name of the statement that does not record. */
   readonly #recordingTexts = new Map<string, string>()
   readonly #listeners: ((collection: string) => void)[] = []
 
@@ -145,10 +145,11 @@ export class SqlFeeds implements FeedOperations {
   }
 
   async #record(statement: Statement, records: Recording): Promise<SqlRow[]> {
-    let text = this.#recordingTexts.get(statement.text)
+    const { name } = statement
+    let text = name === undefined ? undefined : this.#recordingTexts.get(name)
     if (text === undefined) {
       text = recordingText(statement.text, records)
-      this.#recordingTexts.set(statement.text, text)
+      if (name !== undefined) this.#recordingTexts.set(name, text)
     }
     const rows = await this.#driver.query(recordingStatement(statement, text))
     if (rows.length > 0) this.recorded([records.collection])

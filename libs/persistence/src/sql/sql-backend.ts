@@ -13,6 +13,7 @@ import { SqlLogs } from './logs.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
 import { SqlTransfer } from './transfer.js'
+import { SqlErasure } from './erasure.js'
 import { SqlUpkeep } from './upkeep.js'
 
 export interface SqlBackendOptions extends ObserveOptions {
@@ -34,6 +35,7 @@ class SqlBackend implements Backend {
   readonly outcomes: SqlOutcomes
   readonly transfer: SqlTransfer
   readonly upkeep: SqlUpkeep
+  readonly erasure: SqlErasure
   readonly indexes: SqlIndexes
   readonly feeds: SqlFeeds
   readonly hints?: NotifyHints
@@ -58,6 +60,7 @@ class SqlBackend implements Backend {
     this.outcomes = new SqlOutcomes(driver)
     this.transfer = new SqlTransfer(driver, this.feeds.recording())
     this.upkeep = new SqlUpkeep(driver, this.#schema, this.feeds)
+    this.erasure = new SqlErasure(driver, this.#schema, this.feeds)
     this.indexes = new SqlIndexes(driver, this.#schema)
     this.keys = new SqlKeys(driver)
   }

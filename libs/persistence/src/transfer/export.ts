@@ -1,0 +1,246 @@
+import { checkOptions } from '../options.js'
+import type { BlobContents } from '../blobs/blob-content.js'
+import { blobChunkBytes, type PlacedBlob } from '../blobs/blob-operations.js'
+import { readBlob } from '../blobs/read-blob.js'
+import { canonicalJson } from '../query/json-value.js'
+import type { JsonValue } from '../query/predicate.js'
+import { checkTenantId } from '../sql/names.js'
+import { LineWriter } from './checked-lines.js'
+import { Handover } from './handover.js'
+import { formatVersion, noCounts, type TransferCounts } from './records.js'
+import type { DocumentRow, EntryRow, StreamRow, TransferOperations, TransferSource } from './seam.js'
+
+export interface ExportOptions {
+  /** Only what belongs to this tenant; default: everything. */
+  readonly tenant?: string
+  /** Told now and then how much was exported so far. */
+  readonly onProgress?: (counts: Readonly<TransferCounts>) => void
+}
+
+const linkPage = 1_000
+const blobPage = 500
+
+/** Everything as lines of JSON, each with its line feed, in an order that depends on the content only. */
+export async function* exportLines(
+  transfer: TransferOperations,
+  contents: BlobContents,
+  options: ExportOptions = {},
+): AsyncGenerator<string> {
+  checkOptions(options, ['tenant', 'onProgress'])
+  const { tenant, onProgress } = options
+  if (tenant !== undefined) checkTenantId(tenant, 'tenant')
+  const blocks = new Handover<readonly string[]>()
+  const done = transfer
+    .snapshot(async (source) => {
+      const writer = new ExportWriter(source, contents, tenant)
+      for await (const block of writer.blocks()) {
+        if (!(await blocks.give(block))) return
+        onProgress?.(writer.counts)
+      }
+    })
+    .then(
+      () => blocks.end(),
+      (error: unknown) => blocks.end({ error }),
+    )
+  try {
+    for await (const block of blocks) yield* block
+  } finally {
+    await done
+  }
+}
+
+class ExportWriter {
+  readonly counts: TransferCounts = noCounts()
+  readonly #source: TransferSource
+  readonly #contents: BlobContents
+  readonly #tenant: string | undefined
+  readonly #lines = new LineWriter()
+
+  constructor(source: TransferSource, contents: BlobContents, tenant: string | undefined) {
+    this.#source = source
+    this.#contents = contents
+    this.#tenant = tenant
+  }
+
+  async *blocks(): AsyncGenerator<string[]> {
+    const tenant = this.#tenant === undefined ? {} : { tenant: this.#tenant }
+    yield [this.#line({ type: 'header', format: 'holdfast', version: formatVersion, ...tenant })]
+    for (const { name, indexes } of await this.#source.collections()) {
+      const declared = indexes.map((index) => canonicalJson(index as unknown as JsonValue)).sort()
+      yield* this.#collection(
+        name,
+        `{"type":"collection","name":${JSON.stringify(name)},"indexes":[${declared.join(',')}]`,
+      )
+    }
+    for (const log of await this.#source.logs()) yield* this.#log(log)
+    yield* this.#blobs()
+    yield [this.#line({ type: 'trailer', ...this.counts, sha256: this.#lines.sha256 })]
+  }
+
+  /** Of one tenant, only collections that have something of it are named: the others are not its own. */
+  async *#collection(name: string, heading: string): AsyncGenerator<string[]> {
+    let after: DocumentRow | undefined
+    let isNamed = false
+    for (;;) {
+      const rows = await this.#source.documents(name, this.#tenant, after)
+      after = rows.at(-1)
+      const lines: string[] = []
+      if (!isNamed && (rows.length > 0 || this.#tenant === undefined)) {
+        isNamed = true
+        this.counts.collections += 1
+        lines.push(this.#lines.line(heading))
+      }
+      for (const row of rows) lines.push(this.#lines.line(documentBody(row)))
+      this.counts.documents += rows.length
+      if (lines.length > 0) yield lines
+      if (rows.length === 0) return
+    }
+  }
+
+  async *#log(log: string): AsyncGenerator<string[]> {
+    const entries = new EntryPages(this.#source, log, this.#tenant)
+    let after: StreamRow | undefined
+    let isNamed = false
+    for (;;) {
+      const streams = await this.#source.streams(log, this.#tenant, after)
+      after = streams.at(-1)
+      if (!isNamed && (streams.length > 0 || this.#tenant === undefined)) {
+        isNamed = true
+        this.counts.logs += 1
+        yield [this.#line({ type: 'log', name: log })]
+      }
+      for (const stream of streams) {
+        this.counts.streams += 1
+        yield [this.#lines.line(streamBody(stream))]
+        for await (const rows of entries.of(stream)) {
+          this.counts.entries += rows.length
+          yield rows.map((row) => this.#lines.line(entryBody(row)))
+        }
+      }
+      if (streams.length === 0) return
+    }
+  }
+
+  async *#blobs(): AsyncGenerator<string[]> {
+    const { blobs } = this.#source
+    let after: (PlacedBlob & { readonly tenant: string }) | undefined
+    for (;;) {
+      const page = await blobs.list(this.#tenant, after, blobPage)
+      after = page.at(-1)
+      for (const blob of page) {
+        const { tenant, hash, sizeBytes, contentType, createdAt } = blob
+        this.counts.blobs += 1
+        yield [this.#line({ type: 'blob', tenant, hash, sizeBytes, contentType, createdAt: timeOf(createdAt) })]
+        const bytes = readBlob(tenant, blobs, this.#contents, blob, 0, sizeBytes)
+        for await (const chunk of inChunks(bytes))
+          yield [this.#line({ type: 'chunk', bytes: chunk.toString('base64') })]
+        yield* this.#links(tenant, hash)
+      }
+      if (page.length < blobPage) return
+    }
+  }
+
+  async *#links(tenant: string, hash: string): AsyncGenerator<string[]> {
+    let owner = ''
+    for (;;) {
+      const links = await this.#source.blobs.links(tenant, { hash }, owner, linkPage)
+      owner = links.at(-1)?.owner ?? owner
+      this.counts.links += links.length
+      if (links.length > 0) yield links.map((link) => this.#line({ type: 'link', owner: link.owner }))
+      if (links.length < linkPage) return
+    }
+  }
+
+  #line(record: object): string {
+    return this.#lines.line(JSON.stringify(record).slice(0, -1))
+  }
+}
+
+/** The entries of a log, taken stream by stream from pages that go across streams. */
+class EntryPages {
+  readonly #source: TransferSource
+  readonly #log: string
+  readonly #tenant: string | undefined
+  #page: readonly EntryRow[] = []
+  #at = 0
+  #last: EntryRow | undefined
+  #isOver = false
+
+  constructor(source: TransferSource, log: string, tenant: string | undefined) {
+    this.#source = source
+    this.#log = log
+    this.#tenant = tenant
+  }
+
+  /** Streams must come in the order of the entries. Without a snapshot there may be entries of streams that came later, and beyond the head. */
+  async *of({ tenant, stream, head }: StreamRow): AsyncGenerator<readonly EntryRow[]> {
+    for (;;) {
+      const rows: EntryRow[] = []
+      for (; this.#at < this.#page.length; this.#at += 1) {
+        const row = this.#page[this.#at] as EntryRow
+        const order = compareBytes(row.tenant, tenant) || compareBytes(row.stream, stream)
+        if (order > 0) {
+          if (rows.length > 0) yield rows
+          return
+        }
+        if (order === 0 && row.seq <= head) rows.push(row)
+      }
+      if (rows.length > 0) yield rows
+      if (this.#isOver) return
+      this.#page = await this.#source.entries(this.#log, this.#tenant, this.#last)
+      this.#at = 0
+      this.#last = this.#page.at(-1)
+      this.#isOver = this.#page.length === 0
+    }
+  }
+}
+
+/** The order of `COLLATE "C"`. */
+function compareBytes(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** Bytes in pieces of the size of a chunk, wherever they were kept. */
+async function* inChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let begun: Uint8Array[] = []
+  let begunBytes = 0
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const part = piece.subarray(at, at + blobChunkBytes - begunBytes)
+      begun.push(Uint8Array.from(part))
+      begunBytes += part.length
+      at += part.length
+      if (begunBytes < blobChunkBytes) continue
+      yield Buffer.concat(begun)
+      begun = []
+      begunBytes = 0
+    }
+  }
+  if (begunBytes > 0) yield Buffer.concat(begun)
+}
+
+function documentBody({ tenant, id, version, createdAt, updatedAt, expiresAt, removedAt, json }: DocumentRow): string {
+  const head = { type: 'document', tenant, id, version, createdAt: timeOf(createdAt), updatedAt: timeOf(updatedAt) }
+  const ends = { expiresAt: timeOf(expiresAt), removedAt: timeOf(removedAt) }
+  return JSON.stringify({ ...head, ...ends }).slice(0, -1) + dataMember(json)
+}
+
+function streamBody({ tenant, stream, head, first, at, past, removedAt }: StreamRow): string {
+  const row = { type: 'stream', tenant, stream, head, first, at: timeOf(at), ...past, removedAt: timeOf(removedAt) }
+  return JSON.stringify(row).slice(0, -1)
+}
+
+function entryBody({ seq, key, at, digest, json }: EntryRow): string {
+  return JSON.stringify({ type: 'entry', seq, key, at: timeOf(at), digest }).slice(0, -1) + dataMember(json)
+}
+
+/** With its keys in order: backends keep them in different ones. */
+function dataMember(json: string | undefined): string {
+  return json === undefined ? '' : `,"data":${canonicalJson(JSON.parse(json) as JsonValue)}`
+}
+
+function timeOf(milliseconds: number): string
+function timeOf(milliseconds: number | undefined): string | undefined
+function timeOf(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : new Date(milliseconds).toISOString()
+}

@@ -1,0 +1,17 @@
+/** The lines of an export, in this order: a header; each collection, followed by its documents; each log, followed by its streams, each followed by its
+ *  entries; the blobs, each followed by its bytes in chunks and its links; a trailer. What follows something belongs to it. */
+export const formatVersion = 1
+
+export interface TransferCounts {
+  collections: number
+  documents: number
+  logs: number
+  streams: number
+  entries: number
+  blobs: number
+  links: number
+}
+
+export function noCounts(): TransferCounts {
+  return { collections: 0, documents: 0, logs: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
+}
