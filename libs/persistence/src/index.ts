@@ -17,6 +17,7 @@ export type {
   LifetimeOptions,
   LeaseRelease,
   Log,
+  LogOptions,
   Page,
   Projection,
   ReadFrom,
@@ -36,6 +37,13 @@ export { checkLines, type ImportOptions, type ImportReport } from './transfer/im
 export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
 export type { MigrationReport, QueryPlan, StreamHead } from './backend.js'
+export type { EncryptOption } from './encryption/encrypt-option.js'
+export type { EncryptionOptions, KeyContext, MasterKey } from './encryption/master-keys.js'
+export type { StoreEncryption } from './encryption/store-encryption.js'
+export type { SchemaCheck, SchemaCheckOptions } from './schema/check-schema.js'
+export type { RewriteOptions, RewriteReport } from './schema/rewrite.js'
+export type { Upcast, UpcastStep } from './schema/schema-versions.js'
+export type { StandardSchema } from './schema/standard-schema.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
 export type { Subject, SubjectErasureReport } from './erase/erase-subject.js'
 export type { ErasureReport } from './erase/erase-tenant.js'

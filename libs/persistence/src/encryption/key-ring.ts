@@ -126,6 +126,12 @@ export class KeyRing {
     return destroyed
   }
 
+  /** The tenant's keys were erased, tombstones and all. */
+  forget(tenant: string): void {
+    this.#cache.delete(tenant)
+    this.#lastReload.delete(tenant)
+  }
+
   /** Wraps everything that another master key wrapped with the current one. @returns how many keys */
   async rewrapAll(): Promise<number> {
     let rewrapped = 0

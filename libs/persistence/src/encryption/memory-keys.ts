@@ -32,6 +32,13 @@ export class MemoryKeys implements KeyOperations {
     return live.length
   }
 
+  /** Leaves no tombstone either. @returns how many there were */
+  async erase(tenant: string): Promise<number> {
+    const count = this.#keys.get(tenant)?.size ?? 0
+    this.#keys.delete(tenant)
+    return count
+  }
+
   async wrappedByOthers(masterKey: string, limit: number): Promise<{ tenant: string; key: StoredKey }[]> {
     const all = [...this.#keys].flatMap(([tenant, keys]) => [...keys.values()].map((key) => ({ tenant, key })))
     return all.filter(({ key }) => key.wrappedBy !== masterKey && key.wrapped !== '').slice(0, limit)

@@ -62,6 +62,11 @@ export class CodedReads implements StaleReads {
     return this.#inner.explain(collection, { ...query, where: await this.codec.where(query.where) })
   }
 
+  /** Documents as they are stored, made readable. */
+  decoded(tenant: string, stored: readonly StoredDocument[]): Promise<StoredDocument[]> {
+    return Promise.all(stored.map((document) => this.codec.decode({ tenant, id: document.id }, document)))
+  }
+
   protected decodeEach(
     keys: readonly Key[],
     stored: readonly (StoredDocument | undefined)[],
