@@ -87,6 +87,37 @@ export function testFeed(suite: Suite): void {
       assert.ok(Math.abs((events[0]?.at.getTime() ?? 0) - (await suite.store.now()).getTime()) < 60_000)
     })
 
+    it('tells of claims, soft deletes, restores, loads and expiry', { timeout: 60_000 }, async () => {
+      const tenant = suite.tenant()
+      const docs = tenant.collection<Numbered>('conformance-fed-life', {
+        feed: true,
+        softDelete: true,
+        ttlMs: 3_600_000,
+      })
+      await docs.put('a', { n: 1 })
+      const claimed = await docs.claim({ n: 1 }, { set: { n: 2 } })
+      assert.equal(claimed?.id, 'a')
+      await docs.deleteOne('a')
+      await docs.restore('a')
+      await docs.load([{ id: 'b', data: { n: 1 } }])
+      await docs.bulk([{ put: { id: 'c', data: { n: 1 } } }, { delete: { filter: 'b' } }])
+      await docs.put('brief', { n: 1 }, { ttlMs: 1 })
+      const events = docs.watch({ from: 'start' })[Symbol.asyncIterator]()
+      const seen: string[] = []
+      for (let last = ''; !last.startsWith('delete brief');) {
+        await suite.store.sweep()
+        const { value } = await events.next()
+        last = shape(value ?? assert.fail())
+        seen.push(last)
+        if (last.startsWith('write brief')) await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      await events.return?.()
+      const kinds = seen.map((line) => line.split(' ').slice(0, 2).join(' '))
+      assert.deepEqual(kinds.slice(0, 5), ['write a', 'write a', 'delete a', 'write a', 'write b'])
+      assert.deepEqual(kinds.slice(5, 7).sort(), ['delete b', 'write c'])
+      assert.deepEqual(kinds.slice(7), ['write brief', 'delete brief'])
+    })
+
     it('says nothing of writes that did not happen', async () => {
       const docs = open()
       await docs.put('a', { n: 1 })
