@@ -27,7 +27,7 @@ export async function stormClaims(options: StormOptions): Promise<Record<string,
   const random = randomFrom(options.seed)
   try {
     await using postgres = options.store === 'postgres' ? await startPostgres() : undefined
-    const url = postgres === undefined ? join(folder, 'data') : await postgres.createDatabase()
+    const url = postgres === undefined ? `embedded:${join(folder, 'data')}` : await postgres.createDatabase()
     await seed(url, options.jobs)
     const crowd = new Crowd({ url, workers: options.workers, processes: postgres === undefined ? 1 : 4 })
     const started = performance.now()

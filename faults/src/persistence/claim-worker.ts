@@ -35,7 +35,7 @@ async function work(from: DocumentStore, worker: number): Promise<void> {
       handout: { id, token: lease.token, version, at: job.updatedAt.getTime(), until: lease.expiresAt.getTime() },
     })
     // Now and then one sleeps through its lease.
-    if (turn % 50 === 49) await delay(leaseMs * 1.5)
+    if (turn % 100 === 99) await delay(leaseMs * 1.5)
     else if (turn % 10 === 0) await delay(turn % 30)
     try {
       const at = await (turn % 4 === 0 ? completeInTransaction(from, job) : complete(job))

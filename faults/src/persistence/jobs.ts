@@ -8,13 +8,13 @@ export interface Job {
 }
 
 export interface WorkerSettings {
-  /** Of the store: a connection string or a folder. */
+  /** Of the store. */
   readonly url: string
   /** In one process. */
   readonly workers: number
 }
 
-export const leaseMs = 2_000
+export const leaseMs = 1_000
 
 export function jobsOf(scope: Scope): Collection<Job> {
   return scope.collection<Job>('jobs', { indexes: [{ on: ['state', 'at'] }] })

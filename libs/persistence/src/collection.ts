@@ -38,9 +38,11 @@ import { parseFilter, parseWriteFilter } from './query/filter.js'
 import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
 import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
+import { CodedReads } from './schema/coded-documents.js'
 import { checkId } from './sql/names.js'
 import { type BulkOperation, type BulkOptions, type BulkReport, runBulk } from './transfer/bulk.js'
 import { loadDocuments, type LoadItem, type LoadOptions, type LoadReport } from './transfer/load.js'
+import { resolveWrite } from './unknown-write.js'
 
 export interface CollectionTarget {
   readonly name: string
@@ -85,7 +87,21 @@ export class StoredCollection<T> implements Collection<T> {
     const ttlMs = this.#target.life.ofWrite(options.ttlMs)
     const row = { ...this.#key(id), json: encodeJson(data), ttlMs }
     await this.#target.ready()
-    const written = await this.#target.access.insert(row)
+    const write = (): Promise<Written | undefined> => this.#target.access.insert(row)
+    let written: Written | undefined
+    try {
+      written = await write()
+    } catch (error) {
+      const { json } = row
+      const isOwnId = options.id === undefined
+      written = await resolveWrite(error, {
+        write,
+        fetch: () => this.#target.access.fetch(row),
+        json,
+        version: 1,
+        isOwnId,
+      })
+    }
     if (written === undefined) throw await this.#taken(row)
     return withData(written, data)
   }
@@ -189,9 +205,17 @@ export class StoredCollection<T> implements Collection<T> {
       if (put === undefined) throw removedDocument(this.name, id)
       return withData(put, data)
     }
-    const written = await (ifVersion === 0
-      ? access.insert({ ...key, json, ttlMs })
-      : access.replace({ ...key, json, ifVersion, lifetime: { kind: 'set', ttlMs: ttlMs ?? null } }))
+    const write = (): Promise<Written | undefined> =>
+      ifVersion === 0
+        ? access.insert({ ...key, json, ttlMs })
+        : access.replace({ ...key, json, ifVersion, lifetime: { kind: 'set', ttlMs: ttlMs ?? null } })
+    let written: Written | undefined
+    try {
+      written = await write()
+    } catch (error) {
+      const fetch = (): Promise<StoredDocument | undefined> => access.fetch(key)
+      written = await resolveWrite(error, { write, fetch, json, version: ifVersion + 1, isOwnId: false })
+    }
     if (written === undefined) throw await this.#stale(key, ifVersion)
     return withData(written, data)
   }
@@ -213,17 +237,21 @@ export class StoredCollection<T> implements Collection<T> {
       const key = this.#key(found ?? randomUUID())
       const inserts = options.upsert === true && (id !== undefined || found === undefined)
       const seen: { as: 'match' | 'absent' | 'other' } = { as: 'absent' }
-      const { document } = await this.#target.access.modify(key, (current) => {
-        if (ifVersion !== undefined && (current?.version ?? 0) !== ifVersion) {
-          throw staleVersion(this.name, key.id, current?.version, ifVersion)
-        }
-        if (current === undefined) {
-          seen.as = inserts ? 'match' : 'absent'
-          return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed, true)) : undefined
-        }
-        seen.as = stillMatches(where, current) ? 'match' : 'other'
-        return seen.as === 'match' ? updated(current.json, parsed, lifetime) : undefined
-      }, lifetime)
+      const { document } = await this.#target.access.modify(
+        key,
+        (current) => {
+          if (ifVersion !== undefined && (current?.version ?? 0) !== ifVersion) {
+            throw staleVersion(this.name, key.id, current?.version, ifVersion)
+          }
+          if (current === undefined) {
+            seen.as = inserts ? 'match' : 'absent'
+            return inserts ? encodeJson(applyUpdate(upsertSeed(where), parsed, true)) : undefined
+          }
+          seen.as = stillMatches(where, current) ? 'match' : 'other'
+          return seen.as === 'match' ? updated(current.json, parsed, lifetime) : undefined
+        },
+        lifetime,
+      )
       if (seen.as === 'match' && document !== undefined) return decode<T>(document)
       if (id === undefined) continue
       if (seen.as === 'other' && options.upsert === true) throw await this.#taken(key)
@@ -246,10 +274,14 @@ export class StoredCollection<T> implements Collection<T> {
     let modified = 0
     await this.#eachMatch(parseWriteFilter(filter), async (key, where) => {
       let stood = false
-      const { changed } = await this.#target.access.modify(key, (current) => {
-        stood = current !== undefined && stillMatches(where, current)
-        return stood && current !== undefined ? updated(current.json, parsed, lifetime) : undefined
-      }, lifetime)
+      const { changed } = await this.#target.access.modify(
+        key,
+        (current) => {
+          stood = current !== undefined && stillMatches(where, current)
+          return stood && current !== undefined ? updated(current.json, parsed, lifetime) : undefined
+        },
+        lifetime,
+      )
       if (stood) matched += 1
       if (changed) modified += 1
     })
@@ -293,6 +325,14 @@ export class StoredCollection<T> implements Collection<T> {
       }
     })
     return { deleted }
+  }
+
+  /** Which of these documents, as they are stored, match; also of those that no find sees. */
+  async matching(stored: readonly StoredDocument[], filter: Filter): Promise<string[]> {
+    const where = parseFilter(filter)
+    const { operations, tenant } = this.#target
+    const readable = operations instanceof CodedReads ? await operations.decoded(tenant, stored) : stored
+    return readable.filter((document) => stillMatches(where, document)).map(({ id }) => id)
   }
 
   async restore(id: string): Promise<Document<T> | undefined> {
