@@ -19,6 +19,8 @@ import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
 import { testQueries } from './queries.js'
+import { testQueryLanguage } from './query-language.js'
+import { testErasures } from './erasures.js'
 import { testRowLife } from './row-life.js'
 import { testSeveralStores } from './several-stores.js'
 import { type ConformanceOptions, freshTenantId } from './suite.js'
@@ -61,6 +63,7 @@ export function describeDocumentStore(
     testIndexes(suite)
     testMatching(suite)
     testQueries(suite)
+    testQueryLanguage(suite)
     testLogs(suite)
     testForks(suite)
     testTails(suite)
@@ -69,6 +72,7 @@ export function describeDocumentStore(
     testBlobs(suite)
     testBlobLinks(suite)
     testRowLife(suite)
+    testErasures(suite)
     testSchemas(suite)
     testEncryptionAtRest(suite)
     testTransactions(suite)

@@ -19,8 +19,8 @@ export function textMatchSql(search: TextSearch, index: TextIndex, parameters: P
   const language = search.language ?? index.language
   const wanted =
     phrases.length > 0 ? allOf(phrasesSql(phrases, language, parameters)) : anyOf(wordsSql(words, language, parameters))
-  const unwanted = wordsSql(without, language, parameters).map((query) => `!!${query}`)
   if (wanted === undefined) return 'false'
+  const unwanted = wordsSql(without, language, parameters).map((query) => `!!${query}`)
   // Only stop words are an empty query, which "and not" would turn into one that matches all others.
   const notEmpty = unwanted.length === 0 ? '' : ` and numnode(${wanted}) > 0`
   return `(${textVectorSql(index.paths, index.language)} @@ ${allOf([wanted, ...unwanted]) ?? wanted}${notEmpty})`
