@@ -1,6 +1,6 @@
 import type { IndexDefinition } from '../backend.js'
 import { isArrayIndex } from '../query/field-path.js'
-import type { ComparisonOperator, Predicate } from '../query/predicate.js'
+import type { ComparisonOperator, Predicate, SortKey } from '../query/predicate.js'
 import type { PathText } from './field-sql.js'
 import { DataComparison, filterSql } from './filter-sql.js'
 import { isOrdered } from './indexes/index-sql.js'
@@ -47,6 +47,22 @@ export function filterAlternatives(
     return [...allPlain.slice(0, place), array, ...later]
   })
   return [allPlain, ...withArray].map((conditions) => [...conditions, rest].join(' and '))
+}
+
+/** Whether the best plan depends on the values: a range that an index has, and an order that another has, so that either the
+ *  range is read and sorted, or the order is read until enough is in the range. A plan for any values takes the range for
+ *  a narrow one, or a wide one, always: with `order by id limit 20` it has been seen to read the whole table for two rows. */
+export function dependsOnValues(
+  where: Predicate,
+  sort: readonly SortKey[],
+  indexes: readonly IndexDefinition[],
+): boolean {
+  const parts = where.kind === 'and' ? where.of : [where]
+  if (!parts.some((part) => part.kind === 'compare' && part.op !== 'eq')) return false
+  const [range, ...more] = bestSplit(where, parts, indexes)
+  if (range === undefined || more.length > 0 || range.some(({ op }) => op === 'eq')) return false
+  const ordered = sort[0]?.path
+  return ordered?.of !== 'data' || JSON.stringify(ordered.segments) !== JSON.stringify(range[0]?.segments)
 }
 
 /** The comparisons by field, in the order of the index: equality as far as it goes, then one range. */

@@ -4,7 +4,7 @@ import type { Predicate, SortKey } from '../query/predicate.js'
 import { textIndexOf, textSearchOf } from '../query/text-search.js'
 import type { Statement } from './driver.js'
 import { boundPath, dataField, literalPath, metaColumn, type PathText } from './field-sql.js'
-import { filterAlternatives } from './alternatives.js'
+import { dependsOnValues, filterAlternatives } from './alternatives.js'
 import { elementsSql, filterSql } from './filter-sql.js'
 import { impliedConditions } from './indexes/implied-conditions.js'
 import { keysetConditions, type Ordering } from './keyset.js'
@@ -23,6 +23,8 @@ export function queryStatement(
   const [only = ''] = selects
   const text =
     selects.length === 1 ? only : `select * from ((${selects.join(') union all (')})) t order by ${orderBy} ${limit}`
+  // Without a name it is planned for its values, each time.
+  if (dependsOnValues(query.where, query.sort, indexes)) return { text, values: parameters.values, readOnly: true }
   return named(text, parameters)
 }
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { IndexDefinition } from '../../backend.js'
 import { wait } from '../../conflict-retry.js'
-import type { SqlDriver } from '../driver.js'
+import type { SqlConnection, SqlDriver } from '../driver.js'
 import { collectionTable } from '../names.js'
 import type { Schema } from '../schema.js'
 import { findIndexes, type FoundIndex, isSmall, validIndexNames } from './catalog.js'
@@ -10,8 +10,24 @@ import { commentSql, createIndexSql, dropIndexSql, indexName } from './index-sql
 /** Below it an index is made in a few milliseconds, in which writers may as well wait. */
 const smallTableRows = 1_000
 
-/** Who builds says so this often; another takes over when it was not said for three times as long. */
+/** Another takes over from who builds when it was not renewed for so long. */
 const leaseMs = 15_000
+
+/** A row of `holdfast.locks`. */
+export function leaseName(collection: string): string {
+  return `index:${collection}`
+}
+
+/** The names of the leases that are held now. */
+export async function heldLeases(connection: SqlConnection): Promise<Set<string>> {
+  const rows = await connection.query({
+    text: `select name from holdfast.locks
+      where name like 'index:%' and taken_at > clock_timestamp() - interval '${leaseMs} milliseconds'`,
+    values: [],
+    readOnly: true,
+  })
+  return new Set(rows.map(([name]) => String(name)))
+}
 
 /** Makes what is declared and not there, on tables that may have data and writers.
  *
@@ -33,11 +49,6 @@ export class IndexBuilder {
   constructor(driver: SqlDriver, schema: Schema) {
     this.#driver = driver
     this.#schema = schema
-  }
-
-  /** The names of the indexes that this process builds or wants to build. */
-  get building(): ReadonlySet<string> {
-    return new Set(this.#underWay.keys())
   }
 
   failure(name: string): unknown {
@@ -131,7 +142,7 @@ export class IndexBuilder {
   }
 
   async #buildAll(collection: string, indexes: readonly IndexDefinition[]): Promise<void> {
-    const lease = `index:${collection}`
+    const lease = leaseName(collection)
     const missing = async (): Promise<Map<string, FoundIndex>> =>
       new Map((await findIndexes(this.#driver, collection)).map((index) => [index.name, index]))
     for (let attempt = 0; ; attempt += 1) {

@@ -46,7 +46,8 @@ export function indexName(collection: string, { on, unique, text, array, where, 
   const more = { text, array, where, directions }
   const isPlain = Object.values(more).every((value) => value === undefined)
   // Whose expressions have changed since.
-  const isDeep = text === undefined && array === undefined && on.some((path) => path.length > 1 && !path.some(isArrayIndex))
+  const isDeep =
+    text === undefined && array === undefined && on.some((path) => path.length > 1 && !path.some(isArrayIndex))
   const digest = createHash('sha256')
     .update(JSON.stringify([on, unique, ...(isPlain ? [] : [more]), ...(isDeep ? ['arrays on the way'] : [])]))
     .digest('hex')

@@ -49,11 +49,8 @@ export function mergeShapes(shapes: readonly QueryShape[]): QueryShape[] {
   for (const { collection, equality, range, sort, count, totalMs } of shapes) {
     const key = JSON.stringify([collection, equality, range, sort])
     const before = merged.get(key) ?? { count: 0, totalMs: 0 }
-    merged.set(key, {
-      ...{ collection, equality, range, sort },
-      count: before.count + count,
-      totalMs: before.totalMs + totalMs,
-    })
+    const total = { count: before.count + count, totalMs: before.totalMs + totalMs }
+    merged.set(key, { collection, equality, range, sort, ...total })
   }
   return [...merged.values()]
 }

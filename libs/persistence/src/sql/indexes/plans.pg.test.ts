@@ -99,7 +99,7 @@ const cases: readonly Case[] = [
     ordered: true,
   },
   { what: 'equality and a range', filter: { team: 7, at: { $gte: 1000, $lt: 3000 } }, by: 'teamAt', ordered: false },
-  { what: 'paths into objects', filter: { 'address.zip': 77, name: 'n77' }, by: 'nested', ordered: false },
+  { what: 'paths into objects', filter: { 'address.zip': 77, name: 'n91' }, by: 'nested', ordered: false },
   { what: 'a sort in two directions', filter: {}, sort: { city: 1, at: -1 }, by: 'cityAt', ordered: true },
   { what: 'that sort upside down', filter: {}, sort: { city: -1, at: 1 }, by: 'cityAt', ordered: true },
   {
@@ -110,7 +110,7 @@ const cases: readonly Case[] = [
     ordered: true,
   },
   { what: 'more than the condition', filter: { priority: 77, state: { $in: ['open'] } }, by: 'open', ordered: false },
-  { what: 'less than the condition', filter: { points: { $gt: 1_000_500 }, phone: '+890' }, by: 'vip', ordered: false },
+  { what: 'less than the condition', filter: { points: { $gt: 1_000_500 }, phone: '+979' }, by: 'vip', ordered: false },
   { what: 'an element of an array', filter: { tags: 't77' }, by: 'tags', ordered: false },
   { what: 'some elements of arrays', filter: { tags: { $in: ['t77', 't78'] } }, by: 'tags', ordered: false },
   { what: 'an element of arrays in objects in arrays', filter: { 'teams.roles': 'r77' }, by: 'roles', ordered: false },
@@ -154,12 +154,13 @@ describe(`declared indexes on PostgreSQL, among ${rows} documents`, () => {
     return lines.map(([line]) => String(line)).join('\n')
   }
 
-  /** As the server plans it for these values, for any values, and what it settles on after a time. */
-  const plans = async ({ text, values }: Statement): Promise<ReadonlyMap<string, string>> =>
+  /** As the server plans it for these values; and if it is kept, for any values, and what it settles on after a time. */
+  const plans = async ({ name, text, values }: Statement): Promise<ReadonlyMap<string, string>> =>
     driver.transaction(async (connection) => {
       const run = (sql: string) => connection.query({ text: sql, values: [] })
       await run('set local plan_cache_mode = force_custom_plan')
       const custom = await explain(connection, text, values)
+      if (name === undefined) return new Map([['custom', custom]])
       await run(`prepare p as ${text}`)
       const call = `execute p${values.length === 0 ? '' : `(${values.map(literal).join(', ')})`}`
       await run('set local plan_cache_mode = force_generic_plan')
@@ -186,6 +187,18 @@ describe(`declared indexes on PostgreSQL, among ${rows} documents`, () => {
     })
   }
 
+  it('serve a range against the order of another index as its values are: such a statement is not kept', async () => {
+    const range = (least: number, sort?: object): Statement =>
+      statementOf({ filter: { at: { $gte: least } }, ...(sort === undefined ? {} : { sort }) })
+    assert.equal(range(5).name, undefined)
+    assert.equal(range(5, { city: 1 }).name, undefined)
+    assert.notEqual(range(5, { at: -1 }).name, undefined)
+    const narrow = (await plans(range(999_900))).get('custom') ?? ''
+    const wide = (await plans(range(5))).get('custom') ?? ''
+    assert.deepEqual([usedIndexes(narrow), usedIndexes(wide).filter((name) => name !== 'at')], [['at'], []])
+    for (const plan of [narrow, wide]) assert.ok(rowsRead(plan) <= rows / 1000, plan)
+  })
+
   it('serve counting', async () => {
     for (const filter of [
       { tags: 't77' },
@@ -194,7 +207,8 @@ describe(`declared indexes on PostgreSQL, among ${rows} documents`, () => {
       { team: 7, at: { $lt: 5000 } },
     ]) {
       for (const [kind, plan] of await plans(countStatement(collection, indexes, 'default', parseFilter(filter)))) {
-        assert.equal(usedIndexes(plan).length, 1, `${kind} ${plan}`)
+        assert.ok(usedIndexes(plan).length > 0, `${kind} ${plan}`)
+        assert.ok(rowsRead(plan) <= rows / 50, `reads ${rowsRead(plan)} for ${kind} ${plan}`)
         assert.doesNotMatch(plan, /Seq Scan/, plan)
       }
     }

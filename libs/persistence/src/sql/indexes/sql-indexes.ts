@@ -4,7 +4,7 @@ import type { IndexReport, IndexState, MissingIndex, QueryShape } from '../../in
 import type { Schema } from '../schema.js'
 import { declaredIndexes } from '../collection-ddl.js'
 import type { SqlDriver } from '../driver.js'
-import type { IndexBuilder } from './builder.js'
+import { heldLeases, type IndexBuilder, leaseName } from './builder.js'
 import { findIndexes, type FoundIndex } from './catalog.js'
 import { indexName } from './index-sql.js'
 import { missingIndex, type QueryShapes } from './query-shapes.js'
@@ -25,16 +25,19 @@ export class SqlIndexes implements IndexOperations {
   async report(collection?: string): Promise<IndexReport> {
     const declared = await this.#declared(collection)
     const found = new Map((await findIndexes(this.#driver, collection)).map((index) => [index.name, index]))
+    const leases = await heldLeases(this.#driver)
     const states: IndexState[] = []
     for (const [name, indexes] of declared) {
       for (const index of indexes) {
         const its = indexName(name, index)
-        states.push(this.#state(name, its, index, found.get(its), true))
+        states.push(
+          this.#state(name, its, index, found.get(its), statusOf(found.get(its), leases.has(leaseName(name)))),
+        )
         found.delete(its)
       }
     }
     for (const index of found.values()) {
-      states.push(this.#state(index.collection, index.name, definitionIn(index), index, false))
+      states.push(this.#state(index.collection, index.name, definitionIn(index), index, 'undeclared'))
     }
     const shapes = mergeShapes([...(await keptShapes(this.#driver, collection)), ...this.#shapes.seen])
     return {
@@ -88,10 +91,9 @@ export class SqlIndexes implements IndexOperations {
     name: string,
     definition: IndexDefinition | undefined,
     found: FoundIndex | undefined,
-    isDeclared: boolean,
+    status: IndexState['status'],
   ): IndexState {
     const unique = definition?.unique ?? found?.unique === true
-    const status = isDeclared ? this.#status(name, found) : 'undeclared'
     const failure = this.#builder.failure(name)
     return {
       collection,
@@ -107,12 +109,13 @@ export class SqlIndexes implements IndexOperations {
       ...(failure === undefined ? {} : { error: failure instanceof Error ? failure.message : 'failed' }),
     }
   }
+}
 
-  #status(name: string, found: FoundIndex | undefined): IndexState['status'] {
-    if (found?.valid === true) return 'ready'
-    if (found?.underWay === true || this.#builder.building.has(name)) return 'building'
-    return found === undefined ? 'missing' : 'invalid'
-  }
+/** @param isBuilding a process builds indexes of the collection */
+function statusOf(found: FoundIndex | undefined, isBuilding: boolean): IndexState['status'] {
+  if (found?.valid === true) return 'ready'
+  if (found?.underWay === true || isBuilding) return 'building'
+  return found === undefined ? 'missing' : 'invalid'
 }
 
 function missingOf(shapes: readonly QueryShape[], declared: ReadonlyMap<string, IndexDefinition[]>): MissingIndex[] {
