@@ -8,7 +8,7 @@ import { checkOptions } from './options.js'
 
 /** @throws INVALID_ARGUMENT naming the option at fault */
 export function parseCollectionOptions(options: CollectionOptions): CollectionSpec {
-  checkOptions(options, ['indexes', 'feed', 'ttlMs', 'softDelete', 'schema', 'upcast', 'encrypt'])
+  checkOptions(options, ['indexes', 'feed', 'ttlMs', 'softDelete', 'subject', 'schema', 'upcast', 'encrypt'])
   const feed = parseFeed(options.feed)
   return { indexes: encryptedIndexes(parseIndexes(options.indexes), options.encrypt), ...(feed === undefined ? {} : { feed }), ...parseLifeOptions(options) }
 }

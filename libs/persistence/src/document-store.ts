@@ -124,7 +124,8 @@ export interface CollectionOptions<T = unknown> {
   /** How long documents live from their last write on, in milliseconds; default: until they are deleted. Documents written before this
    *  was declared live on until the next put. */
   readonly ttlMs?: number
-  /** The field that says whom a document is about, as a path into the data: `userId`. `eraseSubject({ id })` finds all of them by it. */
+  /** The field that says whom a document is about, as a path into the data: `userId`. `eraseSubject({ id })` finds all of them by it;
+   *  a large collection wants an index on it. */
   readonly subject?: string
   /** Deleting leaves a tombstone, which refuses later writes of the id with FAILED_PRECONDITION (reason DOCUMENT_REMOVED): nobody who comes
    *  late brings the document back. `restore` takes the deletion back within `retainMs` (default 30 days; 0: the data goes at once);

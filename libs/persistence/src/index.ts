@@ -31,6 +31,7 @@ export type {
   Update,
   WriteOptions,
 } from './document-store.js'
+export { type MongoImportOptions, readMongoExport } from './transfer/mongodb.js'
 export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk.js'
 export type { ExportOptions } from './transfer/export.js'
 export { checkLines, type ImportOptions, type ImportReport } from './transfer/import.js'

@@ -38,6 +38,7 @@ export class Relations {
   async #ensureCollection(name: string, spec: CollectionSpec): Promise<void> {
     await this.#backend.documents.ensure(name, spec)
     await this.#backend.feeds.ensure(name, spec.feed)
+    if (spec.subject !== undefined) await this.#backend.erasure.declareSubject(name, spec.subject)
     this.#onCollection(name, spec)
   }
 

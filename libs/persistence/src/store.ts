@@ -1,7 +1,11 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend, DocumentOperations, MigrationReport, Operations } from './backend.js'
 import { BlobContents } from './blobs/blob-content.js'
+import type { BlobOperations } from './blobs/blob-operations.js'
 import { StoredBlobs } from './blobs/stored-blobs.js'
+import type { StoredCollection } from './collection.js'
+import { eraseSubject, type Subject, type SubjectErasureReport } from './erase/erase-subject.js'
+import { eraseTenant, type ErasureReport } from './erase/erase-tenant.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
 import { CoalescedDocuments, DirectDocuments } from './document-access.js'
@@ -18,6 +22,7 @@ import type {
   TenantStore,
   TransactionOptions,
 } from './document-store.js'
+import { encryptedBlobOperations, encryptedContents } from './encryption/encrypted-blobs.js'
 import type { KeySource } from './encryption/encrypted-codec.js'
 import { KeyRing } from './encryption/key-ring.js'
 import type { MasterKeys } from './encryption/master-keys.js'
@@ -49,7 +54,12 @@ class Engine {
   readonly hub: LogHub
   readonly feeds: ChangeFeeds
   readonly sweeper: Sweeper
+  /** As the backend's, with encryption. */
+  readonly blobs: BlobOperations
   readonly contents: BlobContents
+  /** Without encryption. */
+  readonly storedContents: BlobContents
+  readonly encryptsBlobs: boolean
   readonly openTransactions: OpenTransactions | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
@@ -63,8 +73,13 @@ class Engine {
     sweepIntervalMs: number | undefined,
   ) {
     this.backend = backend
-    this.contents = contents
+    this.storedContents = contents
     this.ring = masters === undefined ? undefined : new KeyRing(backend.keys, masters)
+    this.encryptsBlobs = masters?.blobs === true
+    const { ring } = this
+    const encryption = ring && { keys: (tenant: string) => ring.source(tenant), encrypts: this.encryptsBlobs }
+    this.blobs = encryption === undefined ? backend.blobs : encryptedBlobOperations(backend.blobs, encryption)
+    this.contents = encryption === undefined ? contents : encryptedContents(contents, encryption)
     this.declarations = new Declarations(this.ring)
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
@@ -137,7 +152,7 @@ class StoreScope implements TenantStore {
   constructor(engine: Engine, tenantId: string) {
     this.engine = engine
     this.tenantId = tenantId
-    this.blobs = new StoredBlobs(tenantId, engine.backend.blobs, engine.contents)
+    this.blobs = new StoredBlobs(tenantId, engine.blobs, engine.contents)
   }
 
   collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
@@ -262,11 +277,21 @@ class TransactionScope implements Scope {
     changes: LogChange[],
   ) {
     this.tenantId = tenantId
-    this.blobs = new StoredBlobs(tenantId, tx.blobs, engine.contents, true)
     this.#engine = engine
     this.#tx = tx
     this.#missing = missing
     this.#changes = changes
+    const keys = this.#keys()
+    const encryption = keys && { keys: () => keys, encrypts: engine.encryptsBlobs }
+    this.blobs =
+      encryption === undefined
+        ? new StoredBlobs(tenantId, tx.blobs, engine.contents, true)
+        : new StoredBlobs(
+            tenantId,
+            encryptedBlobOperations(tx.blobs, encryption),
+            encryptedContents(engine.storedContents, encryption),
+            true,
+          )
   }
 
   collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {

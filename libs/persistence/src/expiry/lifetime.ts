@@ -1,6 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import type { CollectionSpec, Lifetime, SoftDelete } from '../backend.js'
 import { checkOptions } from '../options.js'
+import { parseDataPath } from '../query/field-path.js'
 
 /** 1,000 years: no time that is reached from now is beyond what JavaScript and PostgreSQL can tell. */
 const maxTtlMs = 31_557_600_000_000
@@ -14,22 +15,24 @@ const defaultRetainMs = 30 * dayMs
 export interface LifeOptions {
   readonly ttlMs?: unknown
   readonly softDelete?: unknown
+  readonly subject?: unknown
 }
 
-export type LifeSpec = Pick<CollectionSpec, 'ttlMs' | 'expires' | 'softDelete'>
+export type LifeSpec = Pick<CollectionSpec, 'ttlMs' | 'expires' | 'softDelete' | 'subject'>
 
 /** @throws INVALID_ARGUMENT naming the option at fault */
-export function parseLifeOptions({ ttlMs, softDelete }: LifeOptions): LifeSpec {
+export function parseLifeOptions({ ttlMs, softDelete, subject }: LifeOptions): LifeSpec {
   return {
     ...(ttlMs === undefined ? {} : { ttlMs: checkMs(ttlMs, 'ttlMs', 1), expires: true }),
     ...(softDelete === undefined || softDelete === false ? {} : { softDelete: parseSoftDelete(softDelete) }),
+    ...(subject === undefined ? {} : { subject: parseSubject(subject) }),
   }
 }
 
 /** What `added` brings; `undefined` if that is nothing new.
  *  @throws INVALID_ARGUMENT if they contradict each other: which of them holds would depend on who came last */
 export function mergeLife(before: LifeSpec, added: LifeSpec): LifeSpec | undefined {
-  for (const field of ['ttlMs', 'softDelete'] as const) {
+  for (const field of ['ttlMs', 'softDelete', 'subject'] as const) {
     const [was, is] = [before[field], added[field]]
     if (was === undefined || is === undefined || JSON.stringify(was) === JSON.stringify(is)) continue
     throw invalidField(
@@ -37,8 +40,8 @@ export function mergeLife(before: LifeSpec, added: LifeSpec): LifeSpec | undefin
       'is declared otherwise for the same collection elsewhere: use the same options everywhere',
     )
   }
-  const { ttlMs, expires, softDelete } = added
-  const isNew = (['ttlMs', 'expires', 'softDelete'] as const).some(
+  const { ttlMs, expires, softDelete, subject } = added
+  const isNew = (['ttlMs', 'expires', 'softDelete', 'subject'] as const).some(
     (field) => added[field] !== undefined && before[field] === undefined,
   )
   if (!isNew) return undefined
@@ -46,6 +49,7 @@ export function mergeLife(before: LifeSpec, added: LifeSpec): LifeSpec | undefin
     ...(ttlMs === undefined ? {} : { ttlMs }),
     ...(expires === undefined ? {} : { expires }),
     ...(softDelete === undefined ? {} : { softDelete }),
+    ...(subject === undefined ? {} : { subject }),
   }
 }
 
@@ -63,6 +67,11 @@ export function lifetimeOf(given: number | null | undefined, ttlMs: number | und
 export function checkMs(value: unknown, field: string, least: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= maxTtlMs) return value
   throw invalidField(field, `must be whole milliseconds, ${least} to ${maxTtlMs} (1,000 years)`)
+}
+
+function parseSubject(subject: unknown): string {
+  if (typeof subject !== 'string') throw invalidField('subject', 'must be a field path')
+  return parseDataPath(subject, 'subject').join('.')
 }
 
 function parseSoftDelete(softDelete: unknown): SoftDelete {

@@ -101,14 +101,13 @@ export class MemoryLogs implements LogOperations {
     })
   }
 
-  get names(): readonly string[] {
-    return [...this.#logs.keys()]
-  }
-
   /** What a tenant has, removed or not. */
   held(log: string, tenant: string): Promise<{ readonly name: string; readonly entries: number }[]> {
     return this.#run(() =>
-      this.#of(log, tenant).map(([name, { entries }]) => ({ name: name.slice(tenant.length + 1), entries: entries.size })),
+      this.#of(log, tenant).map(([name, { entries }]) => ({
+        name: name.slice(tenant.length + 1),
+        entries: entries.size,
+      })),
     )
   }
 

@@ -140,9 +140,9 @@ export const dropChunksText: string = `with gone as (
   select count(*) from gone`
 
 /** $1 tenant, $2 limit. */
-export const eraseText: string = `with some as (select hash from holdfast.blobs where tenant = $1 order by hash limit $2 for update),
-  links as (delete from holdfast.blob_links where tenant = $1 and hash in (select hash from some) returning 1),
+export const eraseText: string = `with erased as (select hash from holdfast.blobs where tenant = $1 order by hash limit $2 for update),
+  links as (delete from holdfast.blob_links where tenant = $1 and hash in (select hash from erased) returning 1),
   gone as (
-    delete from holdfast.blobs where tenant = $1 and hash in (select hash from some) returning upload, content),
+    delete from holdfast.blobs where tenant = $1 and hash in (select hash from erased) returning upload, content),
   dead as (insert into holdfast.blob_uploads (tenant, upload, content, dead) select $1, upload, content, true from gone)
   select (select count(*) from gone), (select count(*) from links)`

@@ -1,0 +1,146 @@
+import type { Key, StoredDocument } from '../backend.js'
+import type { ErasureOperations, Holding, HoldingKind } from '../erase/erasure-operations.js'
+import type { SqlConnection } from './driver.js'
+import type { SqlFeeds } from './feed.js'
+import { unescapeFromJsonb } from './json-text.js'
+import { collectionTable, logTables, quoteIdentifier } from './names.js'
+import { textArray } from './parameters.js'
+import type { Schema } from './schema.js'
+import { visible } from './visibility.js'
+
+/** The order in which a tenant's rows go. Without keys nobody can read what is encrypted: they are first. A stream's row goes after its
+ *  entries, so that numbers are not given out again while there are entries that have them. */
+const order: readonly HoldingKind[] = ['keys', 'documents', 'entries', 'streams', 'feed', 'blobs', 'other']
+
+const prefixes: readonly (readonly [prefix: string, kind: HoldingKind])[] = [
+  ['c_', 'documents'],
+  ['l_', 'entries'],
+  ['s_', 'streams'],
+  ['f_', 'feed'],
+  ['blob', 'blobs'],
+  ['tenant_keys', 'keys'],
+]
+
+/** Every table of the schema that has a column `tenant` is a holding, so that none can be forgotten. */
+export class SqlErasure implements ErasureOperations {
+  readonly #connection: SqlConnection
+  readonly #schema: Schema
+  readonly #feeds: SqlFeeds
+  readonly #keys = new Map<string, readonly string[]>()
+
+  constructor(connection: SqlConnection, schema: Schema, feeds: SqlFeeds) {
+    this.#connection = connection
+    this.#schema = schema
+    this.#feeds = feeds
+  }
+
+  async holdings(): Promise<Holding[]> {
+    const rows = await this.#connection.query({
+      text: `select c.table_name, k.column_name
+        from information_schema.columns c
+        join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name
+        left join information_schema.table_constraints p
+          on p.table_schema = c.table_schema and p.table_name = c.table_name and p.constraint_type = 'PRIMARY KEY'
+        left join information_schema.key_column_usage k
+          on k.constraint_schema = p.constraint_schema and k.constraint_name = p.constraint_name and k.table_name = p.table_name
+        where c.table_schema = 'holdfast' and c.column_name = 'tenant' and t.table_type = 'BASE TABLE'
+        order by c.table_name, k.ordinal_position`,
+      values: [],
+      readOnly: true,
+    })
+    const tables = new Map<string, string[]>()
+    for (const [table, column] of rows) {
+      const key = tables.get(String(table)) ?? []
+      if (column !== null) key.push(String(column))
+      tables.set(String(table), key)
+    }
+    for (const [table, key] of tables) this.#keys.set(table, key)
+    return [...tables.keys()]
+      .map((name): Holding => ({ name, kind: prefixes.find(([prefix]) => name.startsWith(prefix))?.[1] ?? 'other' }))
+      .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+  }
+
+  async eraseRows({ name }: Holding, tenant: string, limit: number): Promise<number> {
+    const table = `holdfast.${quoteIdentifier(name)}`
+    const key = (this.#keys.get(name) ?? []).map(quoteIdentifier)
+    const columns = key.join(', ')
+    const [row] = await this.#connection.query({
+      text:
+        key.length === 0
+          ? `with gone as (delete from ${table} where tenant = $1 and $2::bigint > 0 returning 1) select count(*) from gone`
+          : `with picked as materialized (
+              select ${columns} from ${table} where tenant = $1 order by ${columns} limit $2::bigint),
+            gone as (
+              delete from ${table} t using picked p where ${key.map((column) => `t.${column} = p.${column}`).join(' and ')} returning 1)
+            select count(*) from gone`,
+      values: [tenant, limit],
+    })
+    return Number(row?.[0] ?? 0)
+  }
+
+  async countRows({ name }: Holding, tenant: string): Promise<number> {
+    const [row] = await this.#connection.query({
+      text: `select count(*) from holdfast.${quoteIdentifier(name)} where tenant = $1`,
+      values: [tenant],
+      readOnly: true,
+    })
+    return Number(row?.[0] ?? 0)
+  }
+
+  async countEntries(log: string, tenant: string, stream: string): Promise<number> {
+    const [row] = await this.#connection.query({
+      text: `select count(*) from ${logTables(log).entries} where tenant = $1 and stream = $2`,
+      values: [tenant, stream],
+      readOnly: true,
+    })
+    return Number(row?.[0] ?? 0)
+  }
+
+  async subjects(): Promise<{ collection: string; path: string }[]> {
+    const rows = await this.#connection.query({
+      text: `select name, definition from holdfast.relations where kind = 'subject' order by name`,
+      values: [],
+      readOnly: true,
+    })
+    return rows.map(([collection, path]) => ({ collection: String(collection), path: String(path) }))
+  }
+
+  declareSubject(collection: string, path: string): Promise<void> {
+    return this.#schema.ensure('subject', collection, path, [])
+  }
+
+  async hidden(collection: string, tenant: string, after: string, limit: number): Promise<StoredDocument[]> {
+    const rows = await this.#connection.query({
+      name: `hidden:${collection}`,
+      text: `select t.id, t.version, t.created_at, t.updated_at, t.data from ${collectionTable(collection)} t
+        where t.tenant = $1 and t.id > $2 and t.data is not null and not ${visible('t')} order by t.id limit $3::bigint`,
+      values: [tenant, after, limit],
+      readOnly: true,
+    })
+    return rows.map(([id, version, createdAt, updatedAt, json]) => ({
+      id: String(id),
+      version: Number(version),
+      createdAt: Number(createdAt),
+      updatedAt: Number(updatedAt),
+      json: unescapeFromJsonb(String(json)),
+    }))
+  }
+
+  async eraseDocuments(collection: string, keys: readonly Key[], fenced: boolean): Promise<number> {
+    await this.#feeds.ensure(collection, undefined)
+    const table = collectionTable(collection)
+    const sorted = keys.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    const from = `unnest($1::text[], $2::text[]) as u(tenant, id)
+      where t.tenant = u.tenant and t.id = u.id and t.data is not null returning t.tenant, t.id, t.version`
+    const rows = await this.#feeds.recording().query({
+      name: `${fenced ? 'erase-fenced' : 'erase'}:${collection}`,
+      text: fenced
+        ? `update ${table} t set data = null, removed_at = coalesce(t.removed_at, now()), expires_at = null, lease_until = null
+            from ${from}`
+        : `delete from ${table} t using ${from}`,
+      values: [textArray(sorted.map(({ tenant }) => tenant)), textArray(sorted.map(({ id }) => id))],
+      records: { collection, op: 'delete' },
+    })
+    return rows.length
+  }
+}
