@@ -27,7 +27,8 @@ export async function openS3Content(options: S3Options): Promise<BlobContent> {
   const client = new sdk.S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? (endpoint === undefined ? {} : { region: 'us-east-1' }) : { region }),
-    ...(credentials === undefined ? {} : { credentials }),
+    // A copy: the SDK writes into it.
+    ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
     forcePathStyle: pathStyle,
     // Bytes are signed by their sha256 on the way in, and compared with the blob's on the way out; other servers do not all know the
     // newer checksums that the SDK adds by itself.
