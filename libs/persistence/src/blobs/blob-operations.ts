@@ -27,6 +27,8 @@ export interface NewBlob {
   readonly content?: ContentName
   /** For imports; default: now. */
   readonly createdAt?: number
+  /** How many bytes lie in chunks, if those are encrypted and therefore not `sizeBytes`. */
+  readonly storedBytes?: number
 }
 
 export interface BlobChunk {

@@ -90,7 +90,8 @@ export class MemoryBlobs implements BlobOperations {
       if (last !== undefined && copy !== undefined) chunks[last.index] = copy
       const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
       const alive = noted === undefined ? content === 'database' && (last?.index ?? 0) === 0 : !noted.dead
-      if (!alive || (content === 'database' && sizeBytes !== blob.sizeBytes)) throw uploadGone(upload)
+      if (!alive || (content === 'database' && sizeBytes !== (blob.storedBytes ?? blob.sizeBytes)))
+        throw uploadGone(upload)
       const record = { ...blob, content, upload, createdAt: blob.createdAt ?? this.#clock() }
       this.#setUpload(tenant, upload, undefined)
       this.#setBlob(tenant, blob.hash, { tenant, record, chunks, touchedAt: this.#clock(), owners: new Set() })

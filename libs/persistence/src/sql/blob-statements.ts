@@ -19,7 +19,7 @@ export const chunkText: string = `insert into holdfast.blob_chunks (tenant, uplo
 export const refreshText: string = `update holdfast.blob_uploads set touched_at = now()
   where tenant = $1 and upload = $2 and not dead`
 
-/** $1 tenant, $2 hash, $3 upload, $4 size, $5 content type, $6 place and $7 bytes of the last chunk or null, $8 content, $9 created at or null.
+/** $1 tenant, $2 hash, $3 upload, $4 size, $5 content type, $6 place and $7 bytes of the last chunk or null, $8 content, $9 created at or null, $10 bytes in chunks.
  *  No row: the upload is not complete, or another upload of the same bytes finished at this moment. A blob of a single chunk needs no
  *  note, because its chunk comes in the same commit. */
 export const finishText: string = `with known as (
@@ -30,7 +30,7 @@ export const finishText: string = `with known as (
     select $1, $2, $3, $4::bigint, $5, coalesce($9::timestamptz, now()), now(), $8
     where not exists (select from known)
       and (exists (select from noted) or ($8 = 'database' and coalesce($6::int, 0) = 0))
-      and ($8 <> 'database' or $4::bigint = coalesce(octet_length($7::bytea), 0) + coalesce((
+      and ($8 <> 'database' or $10::bigint = coalesce(octet_length($7::bytea), 0) + coalesce((
         select sum(octet_length(bytes)) from holdfast.blob_chunks
         where tenant = $1 and upload = $3 and place is distinct from $6::int), 0))
     on conflict do nothing returning ${columns}),
