@@ -215,8 +215,8 @@ describe(`declared indexes on PostgreSQL, among ${rows} documents`, () => {
   })
 
   it('find what reading everything finds', async () => {
-    for (const one of cases) {
-      const statement = statementOf({ ...one, sort: one.sort ?? {} })
+    for (const one of cases.filter(({ ordered, after: page }) => !ordered || page !== undefined)) {
+      const statement = statementOf(one)
       const ids = (found: readonly (readonly unknown[])[]) => found.map(([id]) => id)
       const found = ids(await driver.query(statement))
       const slowly = await driver.transaction(async (connection) => {
