@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import type { DocumentStore, TenantStore } from '../document-store.js'
 import type { EncryptionOptions } from '../encryption/master-keys.js'
-import { collect, faultOf, type Json, type Suite, upTo } from './suite.js'
+import { collect, faultOf, freshTenantId, type Json, type Suite, upTo } from './suite.js'
 
 /** What the stores of the suite are opened with. The same for all of them: they share their data. */
 export const testEncryption: EncryptionOptions = {
@@ -283,6 +283,42 @@ export function testEncryptionAtRest(suite: Suite): void {
         inspect(suite.store, { depth: 20, showHidden: true }) + inspect(people(suite.tenant()), { depth: 20 })
       for (const form of [secret.toString('base64').slice(0, 20), secret.toString('hex').slice(0, 20), '07 07 07 07']) {
         assert.ok(!shown.includes(form), form)
+      }
+    })
+  })
+
+  describe('an encrypted blob', () => {
+    it('is read whole and in parts, as it was put', async () => {
+      const store = await suite.open({ encryption: { ...testEncryption, blobs: true } })
+      try {
+        const { blobs, tenantId } = store.tenant(freshTenantId())
+        const sizes = [0, 1, 262_144, 262_145, 700_001]
+        for (const size of sizes) {
+          const content = Buffer.alloc(size, `${size}:`)
+          const { hash, sizeBytes } = await blobs.put(content)
+          assert.equal(sizeBytes, size)
+          assert.ok(content.equals(await blobs.bytes(hash)), `${size} bytes`)
+          const streamed = await blobs.put(
+            (async function* () {
+              yield content.subarray(0, size >> 1)
+              yield content.subarray(size >> 1)
+            })(),
+          )
+          assert.equal(streamed.hash, hash)
+          if (size < 10) continue
+          const part = Buffer.concat(await collect(blobs.get(hash, { start: size - 7, end: size - 2 })))
+          assert.ok(part.equals(content.subarray(size - 7, size - 2)))
+        }
+        const inside = await store.tenant(tenantId).transaction(async (tx) => {
+          const { hash } = await tx.blobs.put(Buffer.from('inside'))
+          return tx.blobs.bytes(hash)
+        })
+        assert.equal(Buffer.from(inside).toString(), 'inside')
+        const { hash } = await blobs.put(Buffer.from('gone'))
+        await store.encryption.shredTenant(tenantId)
+        await assert.rejects(blobs.bytes(hash), shredded)
+      } finally {
+        await store.close()
       }
     })
   })

@@ -31,7 +31,7 @@ describe('encryption at rest on PostgreSQL', () => {
   before(async () => {
     database = await postgresForTests()
     driver = await openPostgresDriver(database.url)
-    store = await open({ keys: [first] })
+    store = await open({ keys: [first], blobs: true })
   })
 
   after(async () => {
@@ -47,6 +47,8 @@ describe('encryption at rest on PostgreSQL', () => {
     await events(store, 'scan').append('s', [{ key: 'k', data: { text: marker } }, { data: { text: marker } }])
     await events(store, 'scan').amend('s', 1, { text: `${marker}3` })
     assert.equal((await docs.findOne({ email: `${marker}@example.org` }))?.id, 'a')
+    await store.tenant('scan').blobs.put(Buffer.from(`${marker} in a blob`))
+    await store.tenant('scan').blobs.put(Buffer.alloc(600_000, `${marker} in a large blob `))
     const tables = await driver.query({
       text: `select quote_ident(table_schema) || '.' || quote_ident(table_name) from information_schema.tables
              where table_schema = 'holdfast'`,
@@ -54,7 +56,11 @@ describe('encryption at rest on PostgreSQL', () => {
     })
     let scanned = 0
     for (const [table] of tables) {
-      const rows = await driver.query({ text: `select t::text from ${String(table)} t`, values: [] })
+      const text =
+        table === 'holdfast.blob_chunks'
+          ? `select encode(bytes, 'escape') from ${table}`
+          : `select t::text from ${String(table)} t`
+      const rows = await driver.query({ text, values: [] })
       for (const [row] of rows) {
         scanned += 1
         assert.ok(!String(row).includes(marker), `${String(table)} has the plaintext: ${String(row)}`)

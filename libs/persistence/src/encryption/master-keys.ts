@@ -34,18 +34,22 @@ export interface EncryptionOptions {
   /** How long a tenant's keys are kept in memory, in milliseconds; default 30,000, at least 100. After `shredTenant` in one process, others
    *  can go on reading for at most this long. */
   readonly keyCacheMs?: number
+  /** Encrypts the bytes of new blobs, in the database and outside of it; default false. Hash, size and content type stay in clear. */
+  readonly blobs?: boolean
 }
 
 export class MasterKeys {
   readonly current: string
   readonly keyCacheMs: number
+  /** Whether the bytes of new blobs are encrypted. */
+  readonly blobs: boolean
   readonly #keys: ReadonlyMap<string, MasterKey>
   readonly #secrets = new Map<string, Promise<KeyObject>>()
 
   /** @throws INVALID_ARGUMENT; no message holds a secret */
   constructor(options: EncryptionOptions) {
-    checkOptions(options, ['keys', 'current', 'keyCacheMs'])
-    const { keys, keyCacheMs = 30_000 } = options
+    checkOptions(options, ['keys', 'current', 'keyCacheMs', 'blobs'])
+    const { keys, keyCacheMs = 30_000, blobs = false } = options
     if (!Array.isArray(keys) || keys.length === 0) throw invalidField('encryption.keys', 'must be at least one key')
     for (const [index, key] of keys.entries()) checkKey(key, `encryption.keys[${index}]`)
     this.#keys = new Map(keys.map((key: MasterKey) => [key.id, key]))
@@ -56,6 +60,8 @@ export class MasterKeys {
       throw invalidField('encryption.keyCacheMs', 'must be an integer from 100')
     }
     this.keyCacheMs = keyCacheMs
+    if (typeof blobs !== 'boolean') throw invalidField('encryption.blobs', 'must be true or false')
+    this.blobs = blobs
   }
 
   async wrap(plain: Uint8Array, context: KeyContext): Promise<string> {
@@ -148,7 +154,7 @@ function checkKey(key: unknown, field: string): void {
 }
 
 /** `HOLDFAST_ENCRYPTION_KEYS`: `id=base64` for each key, divided by commas or line ends, the current one first; or the path of a file
- *  that holds this. @returns `undefined` if it is not set */
+ *  that holds this. `HOLDFAST_ENCRYPT_BLOBS=true` encrypts blobs, too. @returns `undefined` if it is not set */
 export async function encryptionFromEnvironment(
   value: string | undefined = process.env['HOLDFAST_ENCRYPTION_KEYS'],
 ): Promise<EncryptionOptions | undefined> {
@@ -162,7 +168,7 @@ export async function encryptionFromEnvironment(
       if (id !== undefined && secret !== undefined) return { id, secret }
       throw invalidField(`HOLDFAST_ENCRYPTION_KEYS[${index}]`, 'must be id=SECRET, 32 bytes in base64')
     })
-  return { keys }
+  return { keys, ...(process.env['HOLDFAST_ENCRYPT_BLOBS'] === 'true' ? { blobs: true } : {}) }
 }
 
 async function readKeyFile(file: string): Promise<string> {
