@@ -99,13 +99,13 @@ export async function eraseSubject(home: SubjectHome, subject: Subject): Promise
       const { first, next } = await log.head(stream)
       await release({ log: name, stream })
       if (hasBlobs) for (let seq = first; seq < next; seq += 1) await release({ log: name, stream, seq })
-      const before = await erasure.countEntries(name, home.tenant, stream)
+      entries += await erasure.countEntries(name, home.tenant, stream)
       if (await log.remove(stream)) streams += 1
-      const left = await erasure.countEntries(name, home.tenant, stream)
-      entries += before - left
-      remaining.entries += left
     }
+    // Only now, because the entries of one may have stayed for another of them, which branched off.
+    for (const stream of ofLog) remaining.entries += await erasure.countEntries(name, home.tenant, stream)
   }
+  entries -= remaining.entries
   for (const hash of hashes) {
     try {
       if (await home.blobs.remove(hash)) blobs += 1
