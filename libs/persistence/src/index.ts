@@ -1,9 +1,11 @@
 export type {
   AppendOptions,
   Blob,
+  BlobOwner,
   Blobs,
   ClaimedDocument,
   ClaimOptions,
+  CollectedBlobs,
   Collection,
   CollectionOptions,
   Document,
@@ -45,6 +47,7 @@ export type { SchemaCheck, SchemaCheckOptions } from './schema/check-schema.js'
 export type { RewriteOptions, RewriteReport } from './schema/rewrite.js'
 export type { Upcast, UpcastStep } from './schema/schema-versions.js'
 export type { StandardSchema } from './schema/standard-schema.js'
+export type { BlobsOption, S3Credentials, S3Options } from './blobs/blob-options.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
 export type { Subject, SubjectErasureReport } from './erase/erase-subject.js'
 export type { ErasureReport } from './erase/erase-tenant.js'
