@@ -19,6 +19,12 @@ export interface FeedEntry {
   readonly at: number
 }
 
+export interface FeedPage {
+  readonly entries: readonly FeedEntry[]
+  /** There may be more behind them now. */
+  readonly more: boolean
+}
+
 export interface FeedHead {
   /** The position of the last change that is committed; 0: there was none. */
   readonly last: number
@@ -34,7 +40,7 @@ export interface FeedOperations {
   ensure(collection: string, spec: FeedSpec | undefined): Promise<boolean>
   /** In the order of positions, those after `after`. Whatever is committed after this read has a higher position than all that
    *  it answered. @throws OUT_OF_RANGE with reason FEED_TRIMMED if entries after `after` are not kept any more */
-  read(collection: string, tenant: string, after: number, limit: number): Promise<FeedEntry[]>
+  read(collection: string, tenant: string, after: number, limit: number): Promise<FeedPage>
   /** In the order of the tenants. */
   heads(collection: string, tenants: readonly string[]): Promise<FeedHead[]>
   /** Deletes what is older, of all tenants. @returns how many entries went */

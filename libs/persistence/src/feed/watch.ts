@@ -5,7 +5,7 @@ import { patiently, untilStopped } from '../log-tail.js'
 import { checkOptions } from '../options.js'
 import type { FeedEvent, WatchOptions } from './change-feed.js'
 import type { ChangeFeeds } from './change-feeds.js'
-import type { FeedEntry } from './feed-operations.js'
+import type { FeedEntry, FeedPage } from './feed-operations.js'
 import { aheadError, decodePosition, encodePosition } from './feed-position.js'
 
 export interface WatchSource<T> {
@@ -91,7 +91,7 @@ export async function* followFeed<T>(
       if (caughtUp) await untilStopped(watch.after(position), stop)
       const { head } = watch
       const after: number = position
-      const read: readonly FeedEntry[] | 'trimmed' | undefined = await ask(async () => {
+      const read: FeedPage | 'trimmed' | undefined = await ask(async () => {
         try {
           return await operations.read(name, tenant, after, limit)
         } catch (error) {
@@ -104,12 +104,12 @@ export async function* followFeed<T>(
         position = await ask(() => startPosition(source, start))
         continue
       }
-      const entries = read
+      const { entries, more } = read
       const events = await ask(() => withDocuments(source, entries))
       if (events === undefined || stop.aborted) return undefined
-      caughtUp = entries.length < limit
+      caughtUp = !more
       // What was announced and did not come was erased meanwhile.
-      position = Math.max(after, entries.at(-1)?.position ?? 0, caughtUp ? head : 0)
+      position = entries.at(-1)?.position ?? Math.max(after, head)
       if (events.length === 0) continue
       delivered = true
       yield events

@@ -1,4 +1,4 @@
-import type { ChangeKind, FeedEntry, FeedHead, FeedOperations, FeedSpec } from '../feed/feed-operations.js'
+import type { ChangeKind, FeedEntry, FeedHead, FeedOperations, FeedPage, FeedSpec } from '../feed/feed-operations.js'
 import { trimmedError } from '../feed/feed-position.js'
 import type { Journal, Run } from './journal.js'
 
@@ -66,13 +66,13 @@ export class MemoryFeeds implements FeedOperations {
     this.#listeners.push(listener)
   }
 
-  read(collection: string, tenant: string, after: number, limit: number): Promise<FeedEntry[]> {
+  read(collection: string, tenant: string, after: number, limit: number): Promise<FeedPage> {
     return this.#run(() => {
       const feed = this.#feeds.get(collection)?.tenants.get(tenant)
-      if (feed === undefined) return []
+      if (feed === undefined) return { entries: [], more: false }
       if (after < feed.trimmed) throw trimmedError(collection)
       const from = firstAfter(feed.entries, after)
-      return feed.entries.slice(from, from + limit)
+      return { entries: feed.entries.slice(from, from + limit), more: from + limit < feed.entries.length }
     })
   }
 

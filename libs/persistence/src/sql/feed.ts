@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { ChangeKind, FeedEntry, FeedHead, FeedOperations, FeedSpec } from '../feed/feed-operations.js'
+import type { ChangeKind, FeedEntry, FeedHead, FeedOperations, FeedPage, FeedSpec } from '../feed/feed-operations.js'
 import { trimmedError } from '../feed/feed-position.js'
 import type { Recording, SqlConnection, SqlDriver, SqlRow, Statement } from './driver.js'
 import {
@@ -7,13 +7,14 @@ import {
   feedStatements,
   type FeedStatements,
   feedTable,
+  placesInRow,
   recordingStatement,
   recordingText,
 } from './feed-statements.js'
 import { int8Array, textArray } from './parameters.js'
 import type { Schema } from './schema.js'
 
-/** Entries that one statement deletes, so that none takes long. */
+/** Rows that one statement deletes, so that none takes long. */
 const sweepBatch = 5_000
 const tenantBatch = 200
 
@@ -70,30 +71,25 @@ export class SqlFeeds implements FeedOperations {
     this.#listeners.push(listener)
   }
 
-  async read(collection: string, tenant: string, after: number, limit: number): Promise<FeedEntry[]> {
-    const rows = await this.#driver.query({ ...this.#of(collection).read, values: [tenant, after, limit] })
+  async read(collection: string, tenant: string, after: number, limit: number): Promise<FeedPage> {
+    // A row may have one change or thousands: few rows are unpacked for a page, and the page may come out short.
+    const mostRows = Math.min(limit, Math.max(32, Math.ceil(limit / 4)))
+    const values = [tenant, Math.floor(after / placesInRow), after % placesInRow, limit, mostRows]
+    const rows = await this.#driver.query({ ...this.#of(collection).read, values })
     const trimmed = Number(rows[0]?.[0] ?? 0)
     if (after < trimmed) throw trimmedError(collection)
-    return rows.flatMap(([, position, deleted, id, version, at]): FeedEntry[] =>
-      typeof position === 'number'
-        ? [
-            {
-              position,
-              op: deleted === true ? 'delete' : 'write',
-              id: String(id),
-              version: Number(version),
-              at: Number(at),
-            },
-          ]
-        : [],
+    const entries = rows.flatMap(([, position, place, id, version, at]): FeedEntry[] =>
+      typeof position === 'number' ? [entryOf(position, Number(place), String(id), Number(version), Number(at))] : [],
     )
+    return { entries, more: entries.length === limit || rows.at(-1)?.[6] === mostRows }
   }
 
   async heads(collection: string, tenants: readonly string[]): Promise<FeedHead[]> {
     const rows = await this.#driver.query({ ...this.#of(collection).heads, values: [textArray(tenants)] })
     const heads = tenants.map((): FeedHead => ({ last: 0, trimmed: 0 }))
-    for (const [place, last, trimmed] of rows) {
-      heads[Number(place) - 1] = { last: Math.max(Number(last), Number(trimmed)), trimmed: Number(trimmed) }
+    for (const [place, position, count, trimmed] of rows) {
+      const last = Number(position) * placesInRow + Number(count)
+      heads[Number(place) - 1] = { last: Math.max(last, Number(trimmed)), trimmed: Number(trimmed) }
     }
     return heads
   }
@@ -125,7 +121,8 @@ export class SqlFeeds implements FeedOperations {
         values: [tenant, collection],
       })
       const [row] = await this.#driver.query({
-        text: `with e as (delete from ${feedTable(collection)} where tenant = $1 returning 1) select count(*) from e`,
+        text: `with e as (delete from ${feedTable(collection)} where tenant = $1 returning cardinality(ids) as changes)
+          select coalesce(sum(changes), 0)::bigint from e`,
         values: [tenant],
       })
       if (Number(row?.[0]) > 0) gone.set(collection, Number(row?.[0]))
@@ -139,7 +136,7 @@ export class SqlFeeds implements FeedOperations {
     for (;;) {
       const marked = await this.#driver.query({ ...mark, values: [tenant, retainMs, sweepBatch] })
       const [row] = await this.#driver.query({ ...sweep, values: [tenant, sweepBatch] })
-      gone += Number(row?.[0] ?? 0)
+      gone += Number(row?.[1] ?? 0)
       if (marked.length === 0 && Number(row?.[0] ?? 0) < sweepBatch) return gone
     }
   }
@@ -172,6 +169,11 @@ export class SqlFeeds implements FeedOperations {
     this.#statements.set(collection, made)
     return made
   }
+}
+
+function entryOf(position: number, place: number, id: string, version: number, at: number): FeedEntry {
+  const op = version < 0 ? 'delete' : 'write'
+  return { position: position * placesInRow + place, op, id, version: Math.abs(version), at }
 }
 
 interface GatheredChange {
@@ -225,9 +227,8 @@ export class GatheredChanges implements SqlConnection {
         ...this.#statements(name).append,
         values: [
           textArray(changes.map(({ tenant }) => tenant)),
-          { type: 'bool', items: changes.map(({ op }) => op === 'delete') },
           textArray(changes.map(({ id }) => id)),
-          int8Array(changes.map(({ version }) => version)),
+          int8Array(changes.map(({ op, version }) => (op === 'delete' ? -version : version))),
         ],
       })
     }
