@@ -201,5 +201,12 @@ export const matchingCases: Readonly<Record<string, readonly MatchingCase[]>> = 
     { filter: { a: new Date(0) }, yes: [{ a: new Date(0) }, { a: [new Date(0)] }], no: [{ a: 0 }, {}, { a: 'x' }] },
     { filter: { a: { $not: { $gt: new Date(0) } } }, yes: [{}, { a: new Date(-1) }], no: [{ a: new Date(1) }] },
   ],
+  'data that is an array itself is an object whose names are its places': [
+    { filter: { a: null }, yes: [[], [{ a: 1 }], [[1]]], no: [{ a: 1 }] },
+    { filter: { a: { $exists: true } }, yes: [{ a: 1 }], no: [[{ a: 1 }], []] },
+    { filter: { '0': 1 }, yes: [[1], [[1]], { 0: 1 }], no: [[0, 1], [{ 0: 1 }]] },
+    { filter: { '0.a': 1 }, yes: [[{ a: 1 }], [[{ a: 1 }]]], no: [{ a: 1 }] },
+    { filter: { '1': { $size: 1 } }, yes: [[0, [5]]], no: [[[5]], [0, 5]] },
+  ],
   'a comment changes nothing': [{ filter: { a: 1, $comment: 'why' }, yes: [{ a: 1 }], no: [{ a: 2 }] }],
 }

@@ -5,7 +5,13 @@ import { parseFilter } from './filter.js'
 import { matches } from './match.js'
 
 function match(filter: unknown, data: unknown): boolean {
-  return matches(parseFilter(filter), { id: 'd1', version: 3, createdAt: 1_000, updatedAt: 2_000, data })
+  return matches(parseFilter(filter), {
+    id: 'd1',
+    version: 3,
+    createdAt: 1_000,
+    updatedAt: 2_000,
+    data: JSON.parse(JSON.stringify(data)),
+  })
 }
 
 describe('matches', () => {

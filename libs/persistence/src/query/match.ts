@@ -75,8 +75,7 @@ function hasElement(
   return array.some((element) => {
     if (!objects) return matches(of, { ...document, data: element })
     if (typeof element !== 'object' || element === null) return false
-    // An array is an object here whose names are its places.
-    return matches(of, { ...document, data: isJsonArray(element) ? Object.fromEntries(element.entries()) : element })
+    return matches(of, { ...document, data: element })
   })
 }
 
@@ -113,14 +112,20 @@ function someValue(document: QueriedDocument, path: FieldPath, test: Test): bool
   if (path.of === 'meta') return test(document[path.name])
   const data = document.data as JsonValue
   if (path.segments.length === 0) return test(data)
-  return someValueWithin(data, path.segments, 0, (value, numbered) => {
+  return someValueWithin(rooted(data, path.segments), path.segments, 0, (value, numbered) => {
     return test(value) || (!numbered && isJsonArray(value) && value.some(test))
   })
 }
 
+/** Data that is an array itself is an object whose names are its places. */
+function rooted(data: unknown, segments: readonly string[]): JsonValue {
+  const value = data as JsonValue
+  return segments.length > 0 && isJsonArray(value) ? Object.fromEntries(value.entries()) : value
+}
+
 /** As `someValue`, but a value that is an array stands for itself only. */
 function someWhole(document: QueriedDocument, path: FieldPath, test: Test): boolean {
-  return path.of === 'data' && someValueWithin(document.data as JsonValue, path.segments, 0, test)
+  return path.of === 'data' && someValueWithin(rooted(document.data, path.segments), path.segments, 0, test)
 }
 
 /** Calls `visit` with every value that the path leads to, arrays whole; `undefined`: missing. */
@@ -129,7 +134,7 @@ export function eachValue(
   segments: readonly string[],
   visit: (value: JsonValue | undefined) => void,
 ): void {
-  someValueWithin(data as JsonValue, segments, 0, (value) => {
+  someValueWithin(rooted(data, segments), segments, 0, (value) => {
     visit(value)
     return false
   })

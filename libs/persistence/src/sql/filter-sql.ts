@@ -75,18 +75,11 @@ function valueSql(
       const condition = sql(predicate.of)
       return comparison.someWhole((v) => {
         const elements = `jsonb_array_elements(case when jsonb_typeof(${v}) = 'array' then ${v} else '[]' end)`
-        if (!predicate.objects) return `exists (select from ${elements} t(data) where ${condition})`
-        return `exists (select from ${elements} e, lateral (select ${withNames('e')}) t(data)
-          where jsonb_typeof(e) in ('object', 'array') and ${condition})`
+        const objects = predicate.objects ? `jsonb_typeof(t.data) in ('object', 'array') and ` : ''
+        return `exists (select from ${elements} t(data) where ${objects}${condition})`
       })
     }
   }
-}
-
-/** An array as an object whose names are its places. */
-function withNames(value: string): string {
-  return `case when jsonb_typeof(${value}) = 'array' then coalesce((select jsonb_object_agg((n - 1)::text, i)
-    from jsonb_array_elements(${value}) with ordinality o(i, n)), '{}') else ${value} end`
 }
 
 function modSql(
@@ -295,6 +288,11 @@ export class DataComparison {
     const steps = this.#segments.map((segment, index) => {
       const from = `v${index}.v`
       const key = this.#parameters.text(escapeText(segment))
+      if (index === 0) {
+        // Data that is an array itself is an object whose names are its places.
+        const inArray = isArrayIndex(segment) ? ` when 'array' then ${from} -> ${segment}` : ''
+        return `lateral (select case jsonb_typeof(${from}) when 'object' then ${from} -> ${key}${inArray} end, false) v1(v, numbered)`
+      }
       const isArray = `jsonb_typeof(${from}) = 'array'`
       const branches = [
         `select case when jsonb_typeof(${from}) = 'object' then ${from} -> ${key} end, false where (${isArray}) is not true`,
