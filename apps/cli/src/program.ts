@@ -4,7 +4,9 @@ import type { CommandContext } from './command-context.js'
 import { chatCommand } from './commands/chat.js'
 import { configCommand } from './commands/config.js'
 import { conversationsCommand } from './commands/conversations.js'
+import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
+import { indexesCommand } from './commands/indexes.js'
 import { upCommand } from './commands/up.js'
 
 /** All commands. What a command needs is loaded when it runs, so that the others start fast. */
@@ -17,7 +19,15 @@ export function createProgram(context: CommandContext): Command {
     .exitOverride()
     // The caller prints errors, in the form of all other errors.
     .configureOutput({ outputError: () => {} })
-  for (const command of [upCommand, chatCommand, conversationsCommand, doctorCommand, configCommand]) {
+  for (const command of [
+    upCommand,
+    chatCommand,
+    conversationsCommand,
+    dataCommand,
+    doctorCommand,
+    indexesCommand,
+    configCommand,
+  ]) {
     program.addCommand(inheriting(program, command(context)))
   }
   return program

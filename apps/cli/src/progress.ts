@@ -30,3 +30,17 @@ export function startProgress(err: Output, label: string, quiet = false): Progre
     stop: () => bar.stop(),
   }
 }
+
+/** The same for work of which nobody knows how much it is. */
+export function startCount(err: Output, label: string, quiet = false): { update(done: number): void; stop(): void } {
+  if (quiet || !err.isTerminal) return { update: () => {}, stop: () => {} }
+  const bar = new cliProgress.SingleBar({
+    format: `${label} {value} {duration_formatted}`,
+    stream: err.stream,
+    clearOnComplete: true,
+    hideCursor: true,
+    gracefulExit: false,
+  })
+  bar.start(0, 0)
+  return { update: (done) => bar.update(done), stop: () => bar.stop() }
+}

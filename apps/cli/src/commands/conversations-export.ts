@@ -1,9 +1,9 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { HoldfastError, invalidField } from '@holdfast/errors'
+import { invalidField } from '@holdfast/errors'
 import { type AccessFlags, openAccess } from '../access/open-access.js'
 import type { CommandContext } from '../command-context.js'
 import { exportConversations } from '../exchange/export.js'
 import { startProgress } from '../progress.js'
+import { replacement } from '../replacement.js'
 
 interface ExportFlags extends AccessFlags {
   readonly user?: string
@@ -37,39 +37,5 @@ export async function runExport(ids: readonly string[], flags: ExportFlags, cont
   } finally {
     progress.stop()
     await target?.drop()
-  }
-}
-
-interface Replacement {
-  readonly write: (text: string) => Promise<void>
-  /** Puts it in the place of the file, in one step. */
-  keep(): Promise<void>
-  /** Removes it, unless it was kept. */
-  drop(): Promise<void>
-}
-
-async function replacement(file: string): Promise<Replacement> {
-  const begun = `${file}.${process.pid}.part`
-  const handle = await open(begun, 'w').catch((error: unknown) => {
-    const text = error instanceof Error ? error.message : String(error)
-    throw new HoldfastError('FAILED_PRECONDITION', `${file} cannot be written: ${text}`, { cause: error })
-  })
-  let isOpen = true
-  const close = async (): Promise<void> => {
-    isOpen = false
-    await handle.close()
-  }
-  return {
-    write: (text) => handle.writeFile(text),
-    async keep() {
-      await handle.sync()
-      await close()
-      await rename(begun, file)
-    },
-    async drop() {
-      if (!isOpen) return
-      await close()
-      await rm(begun, { force: true })
-    },
   }
 }
