@@ -29,7 +29,8 @@ export async function heldLeases(connection: SqlConnection): Promise<Set<string>
   return new Set(rows.map(([name]) => String(name)))
 }
 
-/** Makes what is declared and not there, on tables that may have data and writers.
+/** Makes what is declared and not there, on tables that may have data and writers. (The embedded database has a single session:
+ *  there a build keeps everyone waiting, and no other process.)
  *
  *  On a server, `create index concurrently`: writers go on. One process at a time builds on a table, because two such builds on one
  *  table wait for each other; which one it is, a row of `holdfast.locks` says (a lease: a transaction that held a lock for
@@ -63,12 +64,8 @@ export class IndexBuilder {
     this.#valid = undefined
     missing = await this.#missing(collection, indexes)
     if (missing.length === 0) return
-    if (
-      this.#driver.kind === 'embedded' ||
-      (await isSmall(this.#driver, collectionTable(collection), smallTableRows))
-    ) {
-      if (await this.#buildAtOnce(collection, missing)) return
-    }
+    const small = await isSmall(this.#driver, collectionTable(collection), smallTableRows)
+    if (small && (await this.#buildAtOnce(collection, missing))) return
     const unique = missing.filter((index) => index.unique)
     const others = missing.filter((index) => !index.unique)
     await this.#build(collection, unique)
@@ -123,6 +120,7 @@ export class IndexBuilder {
       throw error
     }
     this.#valid = undefined
+    for (const index of indexes) this.#failures.delete(indexName(collection, index))
     return true
   }
 
@@ -190,7 +188,10 @@ export class IndexBuilder {
       }
       if (found !== undefined) await this.drop(name)
       try {
-        await this.#driver.maintain(createIndexSql(collection, index, true), this.#abort.signal)
+        await this.#driver.maintain(
+          createIndexSql(collection, index, this.#driver.kind !== 'embedded'),
+          this.#abort.signal,
+        )
         await this.#driver.query({ text: commentSql(collection, index), values: [] })
         return true
       } catch (error) {
