@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
+import { Client } from 'pg'
 import { type PostgresServer, startPostgres, startProxy } from '@holdfast/test-servers'
 import { assertVersionsGrow, history, rebuilt, shape, take, versionsOf } from '../conformance/feed.js'
 import type { Collection, DocumentStore, TenantStore } from '../document-store.js'
@@ -75,7 +76,7 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
       upTo(32).map(async (writer) => {
         const tenant = tenants[writer % 3] ?? assert.fail()
         const docs = fed(tenant)
-        for (const n of upTo(12)) {
+        for (const n of upTo(8)) {
           const id = `d${(writer * 5 + n * 7) % 17}`
           if (n % 3 === 0) {
             await tenant.transaction(async (tx) => {
@@ -146,7 +147,7 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
       const near = watchToEnd(fed(stores[1]?.tenant('cuts') ?? assert.fail()))
       const writing = { done: false }
       const writers = upTo(16).map(async (writer) => {
-        for (const n of upTo(40)) {
+        for (const n of upTo(24)) {
           const tenant = cut.tenant('cuts')
           const id = `d${(writer + n * 3) % 13}`
           const write = () =>
@@ -197,6 +198,30 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
     }
   })
 
+  it('has thousands of changes of one transaction, and is read to its end from anywhere', async () => {
+    const tenant = stores[0]?.tenant('thousands') ?? assert.fail()
+    const docs = fed(tenant)
+    await docs.put('first', { n: 0 })
+    const ids = upTo(5_000).map((n) => `d${n}`)
+    await tenant.transaction(async (tx) => {
+      await fed(tx).insertMany(ids.map((id, n) => ({ id, data: { n } })))
+      await fed(tx).deleteOne('d0')
+    })
+    await docs.put('last', { n: 0 })
+    const all = await history(docs)
+    assert.equal(all.length, 5_003)
+    assert.deepEqual(all.slice(-2).map(shape), ['delete d0 1', 'write last 1'])
+    assert.equal(new Set(all.map(({ position }) => position)).size, all.length)
+    assert.deepEqual(new Set(all.slice(1, -2).map(({ id }) => id)), new Set(ids))
+    for (const from of [0, 1, 99, 100, 101, 3_999, 4_000, 4_001, 4_096, 5_000]) {
+      const seen: FeedEvent<Numbered>[] = await take(
+        docs.watch({ after: all[from]?.position ?? '' }),
+        all.length - 1 - from,
+      )
+      assert.deepEqual(seen.map(shape), all.slice(from + 1).map(shape))
+    }
+  })
+
   it('is kept on by programs that do not declare it', async () => {
     const docs = stores[0]?.tenant('undeclared').collection<Numbered>('kept', { feed: true })
     await docs?.put('a', { n: 1 })
@@ -205,6 +230,31 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
     await tenant.collection('kept').put('b', { n: 2 })
     await tenant.transaction((tx) => tx.collection('kept').put('c', { n: 3 }))
     assert.deepEqual((await history(tenant.collection('kept'))).map(shape), ['write a 1', 'write b 1', 'write c 1'])
+  })
+
+  it('gives hints only while somebody listens, and no more than 20 a second', async () => {
+    const database = await server.createDatabase()
+    await using store = await openDocumentStore(database)
+    const client = new Client(database)
+    await client.connect()
+    try {
+      let hints = 0
+      client.on('notification', () => (hints += 1))
+      await client.query('listen holdfast')
+      const write = async (ms: number) => {
+        for (const end = performance.now() + ms; performance.now() < end;) {
+          await Promise.all([fed(store).put('x', { n: 0 }), store.log('l').append('s', [{ data: 0 }])])
+        }
+      }
+      await write(500)
+      assert.equal(hints, 0)
+      await client.query(`insert into holdfast.listeners values ('somebody', now() + interval '1 hour')`)
+      await write(2_500)
+      await client.query('select 1')
+      assert.ok(hints > 2 && hints <= 52, `${hints} hints`)
+    } finally {
+      await client.end()
+    }
   })
 
   it('wakes watchers and tails of other processes within the time of a hint', async () => {
