@@ -14,8 +14,8 @@ import { quoteLiteral } from '../names.js'
 import { openSqlBackend } from '../sql-backend.js'
 import { indexName } from './index-sql.js'
 
-/** 1,000,000 with INDEX_TEST_ROWS=1000000, see docs/guides/indexes.md. */
-const rows = Number(process.env['INDEX_TEST_ROWS'] ?? 100_000)
+/** 1,000,000 with HOLDFAST_TEST_INDEX_ROWS=1000000, see docs/guides/indexes.md. */
+const rows = Number(process.env['HOLDFAST_TEST_INDEX_ROWS'] ?? 100_000)
 const collection = 'people'
 
 const specifications = {
