@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Query } from 'mingo'
 import { updateOne } from 'mingo/updater'
@@ -40,6 +42,12 @@ const updates: readonly (readonly [name: Difference, update: Json, document: Jso
   ['$addToSet of what is double', { $addToSet: { a: 2 } }, { a: [1, 1] }, { a: [1, 1, 2] }],
   ['$pull of objects', { $pull: { a: { y: 'b' } } }, { a: ['b'] }, { a: ['b'] }],
 ]
+
+it('every known difference stands in the guide', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../../../docs/guides/queries.md'), 'utf8')
+  const names = new Set([...filters, ...updates].map(([name]) => name))
+  for (const name of names) assert.ok(guide.includes(`\n| ${name} `), name)
+})
 
 describe('a known difference still is one:', () => {
   for (const [name, filter, document, ours] of filters) {

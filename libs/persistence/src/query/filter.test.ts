@@ -63,6 +63,8 @@ describe('parseFilter', () => {
     ['a symbol as key', { [Symbol('a')]: 1 }, 'filter'],
     ['an unknown operator', { a: { $foo: 1 } }, 'filter.a.$foo'],
     ['an unknown operator at the top', { $where: 'true' }, 'filter.$where'],
+    ['$expr', { $expr: { $gt: ['$a', 1] } }, 'filter.$expr'],
+    ['$jsonSchema', { $jsonSchema: {} }, 'filter.$jsonSchema'],
     ['a field operator at the top', { $gt: 5 }, 'filter.$gt'],
     ['a logical operator in a field', { a: { $and: [{}] } }, 'filter.a.$and'],
     ['operators mixed with fields', { a: { $gt: 1, b: 2 } }, 'filter.a'],

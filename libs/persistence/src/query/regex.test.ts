@@ -54,6 +54,13 @@ describe('a regular expression', () => {
     assert.ok(!test('\\s', '\u00a0'))
   })
 
+  it('differs from MongoDB at a last line break, and with what JSONB cannot hold', () => {
+    assert.ok(!test('a$', 'a\n'))
+    assert.ok(test('a$', 'a\n', 'm'))
+    assert.ok(test('^a..b$', 'a\0b'))
+    assert.ok(!test('^a.b$', 'a\0b'))
+  })
+
   const refused = [
     ...String.raw`( ) [ a{3,2} *a a** a++ (?=a) (?<=a) (?<n>a) (a)\1 \k \p{L} [[:alpha:]] ^* \ a{256}`.split(' '),
     ...String.raw`((a{255}){255}){255} [b-a] [] [\d-z] \c \u{61} \uD800 (*SKIP) \A \Z \Q`.split(' '),
