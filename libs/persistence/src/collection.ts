@@ -347,7 +347,9 @@ export class StoredCollection<T> implements Collection<T> {
   }
 
   load(items: Iterable<LoadItem<T>> | AsyncIterable<LoadItem<T>>, options?: LoadOptions): Promise<LoadReport> {
-    return loadDocuments({ ...this.#target, encode: (data, at) => ({ json: encodeJson(data, at) }) }, items, options)
+    const ttlMs = this.#target.life.ofWrite(undefined)
+    const encode = (data: T, at: string) => ({ json: encodeJson(data, at), ttlMs })
+    return loadDocuments({ ...this.#target, encode }, items, options)
   }
 
   claim(filter: Filter, options: ClaimOptions = {}): Promise<ClaimedDocument<T> | undefined> {

@@ -36,6 +36,9 @@ export function testRowLife(suite: Suite): void {
       assert.deepEqual(await docs.get('c'), never)
       const [many] = await docs.insertMany([{ id: 'd', data: {} }], { ttlMs: longMs })
       assert.equal(many?.expiresAt?.getTime(), (many?.updatedAt.getTime() ?? 0) + longMs)
+      await docs.load([{ id: 'e', data: {} }])
+      const loaded = await docs.get('e')
+      assert.equal(loaded?.expiresAt?.getTime(), (loaded?.updatedAt.getTime() ?? 0) + longMs)
       assert.equal((await plain().put('a', {})).expiresAt, undefined)
     })
 

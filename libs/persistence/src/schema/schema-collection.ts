@@ -1,5 +1,5 @@
 import { StoredCollection, type CollectionTarget } from '../collection.js'
-import type { Document } from '../document-store.js'
+import type { Document, LifetimeOptions } from '../document-store.js'
 import type { LoadItem, LoadOptions, LoadReport } from '../transfer/load.js'
 import type { DataSchema } from './data-schema.js'
 
@@ -16,13 +16,16 @@ export class SchemaCollection<T> extends StoredCollection<T> {
     return super.insertOne(await this.#accept(data, 'data'), options)
   }
 
-  override async insertMany(items: Parameters<StoredCollection<T>['insertMany']>[0]): Promise<Document<T>[]> {
-    if (!Array.isArray(items)) return super.insertMany(items)
+  override async insertMany(
+    items: Parameters<StoredCollection<T>['insertMany']>[0],
+    options?: LifetimeOptions,
+  ): Promise<Document<T>[]> {
+    if (!Array.isArray(items)) return super.insertMany(items, options)
     const accepted = items.map(async (item, index) => ({
       ...item,
       data: await this.#accept(item.data, `items[${index}].data`),
     }))
-    return super.insertMany(await Promise.all(accepted))
+    return super.insertMany(await Promise.all(accepted), options)
   }
 
   override async put(id: string, data: T, options?: Parameters<StoredCollection<T>['put']>[2]): Promise<Document<T>> {
