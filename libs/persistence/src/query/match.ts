@@ -1,6 +1,5 @@
 import { isArrayIndex } from './field-path.js'
 import { isJsonArray, isJsonObject, memberOf, sameJson } from './json-value.js'
-import { escapeText } from '../sql/json-text.js'
 import type { ComparisonOperator, FieldPath, JsonType, JsonValue, Predicate, QueriedDocument } from './predicate.js'
 import { matchesRegex } from './regex-match.js'
 import { comparePositions, positionOf } from './sort-position.js'
@@ -55,7 +54,7 @@ function valueTest(predicate: ValuePredicate): Test {
     case 'type':
       return (value) => value !== undefined && predicate.types.includes(typeOf(value))
     case 'regex':
-      return (value) => typeof value === 'string' && matchesRegex(predicate.regex, escapeText(value))
+      return (value) => typeof value === 'string' && matchesRegex(predicate.regex, value)
     case 'mod':
       return (value) =>
         typeof value === 'number' &&

@@ -1,3 +1,4 @@
+import { escapeText } from '../sql/json-text.js'
 import type { CodePoints, Regex, RegexNode } from './regex.js'
 
 /** Answers whether a text matches anywhere, in time that grows with the length of text and pattern and never explodes: all ways
@@ -126,9 +127,9 @@ function isWord(point: number | undefined): boolean {
 
 const matchers = new WeakMap<Regex, RegexMatcher>()
 
-/** Whether the text matches. What was prepared for a regular expression lasts as long as the expression. */
+/** Whether the text, seen as it is stored, matches. What was prepared for a regular expression lasts as long as the expression. */
 export function matchesRegex(regex: Regex, text: string): boolean {
   let matcher = matchers.get(regex)
   if (matcher === undefined) matchers.set(regex, (matcher = new RegexMatcher(regex)))
-  return matcher.test(text)
+  return matcher.test(escapeText(text))
 }
