@@ -15,6 +15,7 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
   chat: () => import('./chat.js'),
+  coding: () => import('./coding.js'),
   growth: () => import('./growth.js'),
   persistence: () => import('./persistence/index.js'),
 }
