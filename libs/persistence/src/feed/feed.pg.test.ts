@@ -17,6 +17,9 @@ const fed = (scope: Pick<TenantStore, 'collection'>): Collection<Numbered> =>
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
 
+/** A server that has just lost many connections may have too many for a moment. */
+const passing = ['UNAVAILABLE', 'UNKNOWN', 'ABORTED', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']
+
 const patient = { maxAttempts: 1_000, timeoutMs: 60_000 }
 
 /** Watches from the start until the document `end` is written, again and again behind the last event when the watch fails or,
@@ -36,7 +39,7 @@ async function watchToEnd(
         if ((left -= 1) <= 0) break
       }
     } catch (error) {
-      assert.ok(error instanceof HoldfastError && ['UNAVAILABLE', 'UNKNOWN'].includes(error.code), String(error))
+      assert.ok(error instanceof HoldfastError && passing.includes(error.code), String(error))
     }
   }
 }
@@ -159,23 +162,24 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
           // What came of a failed write does not matter: the feed must tell what the table has.
           await write().catch((error: unknown) => {
             assert.ok(error instanceof HoldfastError, String(error))
-            assert.ok(['UNAVAILABLE', 'UNKNOWN', 'ABORTED'].includes(error.code), String(error))
+            assert.ok(passing.includes(error.code), String(error))
           })
           await new Promise((resolve) => setTimeout(resolve, 5))
         }
       })
       const cutting = (async () => {
         for (let round = 0; !writing.done; round += 1) {
-          await new Promise((resolve) => setTimeout(resolve, 40))
+          await new Promise((resolve) => setTimeout(resolve, 60))
           proxy.cut()
           if (round !== 2) continue
           await server.kill()
           await server.restart()
         }
       })()
-      await Promise.all(writers)
+      const written = await Promise.allSettled(writers)
       writing.done = true
       await cutting
+      for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason
       for (;;) {
         const [end] = await Promise.allSettled([docs.put('end', { n: 0 })])
         if (end.status === 'fulfilled') break
