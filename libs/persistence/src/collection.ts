@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { ClaimLanes } from './claim/claim-lanes.js'
+import type { ClaimOperations } from './claim/claim-operations.js'
 import { claimDocument } from './claim/claim.js'
 import type { DocumentOperations, Key, Lifetime, StoredDocument, Written } from './backend.js'
 import { type DocumentAccess, removedDocument } from './document-access.js'
@@ -51,6 +52,8 @@ export interface CollectionTarget {
   readonly operations: DocumentOperations
   /** Absent inside a transaction. */
   readonly claims?: ClaimLanes
+  /** Where what a claim writes has to fit a schema. */
+  readonly claimOperations?: ClaimOperations
   /** Makes the table on first use; afterwards an already resolved promise. */
   readonly ready: () => Promise<void>
   /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */

@@ -1,26 +1,19 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
-import type {
-  DocumentOperations,
-  LeasedDocument,
-  ReplaceRow,
-  SettledLease,
-  SettleRow,
-  StoredDocument,
-  Written,
-} from '../backend.js'
+import type { LeasedDocument, ReplaceRow, SettledLease, SettleRow, StoredDocument, Written } from '../backend.js'
 import { Coalescer } from '../coalescer.js'
+import type { ClaimOperations } from './claim-operations.js'
 import { isTransient } from '../transient.js'
 import type { ClaimRequest } from './claim-request.js'
 
 export interface ClaimCall extends ClaimRequest {
   readonly tenant: string
-  readonly operations: DocumentOperations
+  readonly operations: ClaimOperations
   /** The text after the claim's update; absent: the claim changes no data. */
   readonly change: ((current: StoredDocument) => string) | undefined
 }
 
 export interface SettleCall extends SettleRow {
-  readonly operations: DocumentOperations
+  readonly operations: ClaimOperations
 }
 
 type Claimed = LeasedDocument | HoldfastError | undefined
@@ -85,26 +78,31 @@ export class ClaimLanes {
   /** Writes what the claim sets, if nobody wrote the document since the lease was taken. `undefined`: somebody did, and the lease
    *  has been given back, because the document may not match any more. */
   async #changeAll(
-    operations: DocumentOperations,
+    operations: ClaimOperations,
     tenant: string,
     taken: readonly LeasedDocument[],
     change: (current: StoredDocument) => string,
   ): Promise<readonly Claimed[]> {
-    const replaced: ReplaceRow[] = []
-    const answers = taken.map((document): Claimed => {
-      const { id, version } = document
-      try {
-        const json = change(document)
-        replaced.push({ tenant, id, json, ifVersion: version, bump: 1 })
-        return { ...document, json }
-      } catch (error) {
-        return asHoldfastError(error, `Claiming document ${id}`)
-      }
+    const { accept } = operations
+    const answers = await Promise.all(
+      taken.map(async (document): Promise<LeasedDocument | HoldfastError> => {
+        try {
+          const json = change(document)
+          return { ...document, json: accept === undefined ? json : await accept(json) }
+        } catch (error) {
+          return asHoldfastError(error, `Claiming document ${document.id}`)
+        }
+      }),
+    )
+    const replaced = answers.flatMap((answer): ReplaceRow[] => {
+      if (answer instanceof HoldfastError) return []
+      const { id, json, version } = answer
+      return [{ tenant, id, json, ifVersion: version, bump: 1 }]
     })
     const written = await this.#replaceEach(operations, replaced)
     const writtenById = new Map(replaced.map(({ id }, index) => [id, written[index]]))
     const finished = answers.map((answer): Claimed => {
-      if (answer === undefined || answer instanceof HoldfastError) return answer
+      if (answer instanceof HoldfastError) return answer
       const now = writtenById.get(answer.id)
       return now === undefined || now instanceof HoldfastError ? now : { ...answer, ...now }
     })
@@ -122,7 +120,7 @@ export class ClaimLanes {
 
   /** As one statement; when that is refused, one by one, so that a document which its schema or an index does not accept fails alone. */
   async #replaceEach(
-    operations: DocumentOperations,
+    operations: ClaimOperations,
     rows: readonly ReplaceRow[],
   ): Promise<(Written | HoldfastError | undefined)[]> {
     if (rows.length === 0) return []
@@ -142,12 +140,12 @@ const maxRounds = 5
 
 /** Runs the calls that belong together as one, and all such groups at once. A group that fails fails alone, because others may have
  *  taken effect. */
-async function inGroups<Call extends { readonly operations: DocumentOperations }, Result>(
+async function inGroups<Call extends { readonly operations: ClaimOperations }, Result>(
   calls: readonly Call[],
   keyOf: (call: Call) => string,
   run: (group: readonly Call[]) => Promise<readonly (Result | HoldfastError)[]>,
 ): Promise<(Result | HoldfastError)[]> {
-  const groups = new Map<DocumentOperations, Map<string, number[]>>()
+  const groups = new Map<ClaimOperations, Map<string, number[]>>()
   for (const [index, call] of calls.entries()) {
     const ofOperations = groups.get(call.operations) ?? new Map<string, number[]>()
     groups.set(call.operations, ofOperations)

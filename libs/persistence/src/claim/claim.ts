@@ -4,6 +4,7 @@ import type { DocumentAccess } from '../document-access.js'
 import type { ClaimedDocument, ClaimOptions, Document, Filter } from '../document-store.js'
 import type { ParsedUpdate } from '../query/update.js'
 import type { ClaimLanes } from './claim-lanes.js'
+import type { ClaimOperations } from './claim-operations.js'
 import { parseClaim } from './claim-request.js'
 import { HeldLease } from './lease.js'
 
@@ -12,6 +13,8 @@ export interface ClaimTarget<T> {
   readonly tenant: string
   readonly access: DocumentAccess
   readonly operations: DocumentOperations
+  /** Instead of `operations`, where what a claim writes has to fit a schema. */
+  readonly claimOperations?: ClaimOperations
   readonly ready: () => Promise<void>
   /** Absent inside a transaction. */
   readonly claims?: ClaimLanes
@@ -24,7 +27,8 @@ export async function claimDocument<T>(
   filter: Filter,
   options: ClaimOptions,
 ): Promise<ClaimedDocument<T> | undefined> {
-  const { name, tenant, operations, claims, decode, update } = target
+  const { name, tenant, claims, decode, update } = target
+  const operations = target.claimOperations ?? target.operations
   const request = parseClaim(filter, options)
   if (claims === undefined) {
     throw new HoldfastError(
@@ -39,6 +43,6 @@ export async function claimDocument<T>(
   const leased = await claims.claim({ ...request, tenant, operations, change })
   if (leased === undefined) return undefined
   const key = { tenant, id: leased.id }
-  const lease = new HeldLease<T>({ ...target, collection: name, key, claims }, leased, request.leaseMs)
+  const lease = new HeldLease<T>({ ...target, collection: name, key, claims, operations }, leased, request.leaseMs)
   return { ...decode(leased), lease }
 }

@@ -1,17 +1,18 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { DocumentOperations, Key, LeasedDocument, StoredDocument } from '../backend.js'
+import type { Key, LeasedDocument, StoredDocument } from '../backend.js'
 import type { DocumentAccess } from '../document-access.js'
 import type { Document, Lease, LeaseRelease } from '../document-store.js'
 import { checkOptions } from '../options.js'
 import type { ParsedUpdate } from '../query/update.js'
 import type { ClaimLanes } from './claim-lanes.js'
+import type { ClaimOperations } from './claim-operations.js'
 import { checkLeaseMs, parseSet } from './claim-request.js'
 
 export interface LeaseTarget<T> {
   readonly collection: string
   readonly key: Key
   readonly access: DocumentAccess
-  readonly operations: DocumentOperations
+  readonly operations: ClaimOperations
   readonly claims: ClaimLanes
   readonly decode: (stored: StoredDocument) => Document<T>
   /** The text after the update. */
@@ -55,10 +56,13 @@ export class HeldLease<T> implements Lease<T> {
       return undefined
     }
     const { access, key, update, decode } = this.#target
-    const document = await this.#fenced(async (current) => {
-      const json = update(current, set)
-      const written = await access.replace({ ...key, json, ifVersion: current.version })
-      return written === undefined ? undefined : { ...current, ...written, json }
+    const document = await this.#fenced(async (known) => {
+      let isAsKnown = false
+      const modified = await access.modify(key, (current) => {
+        isAsKnown = current?.version === known.version
+        return isAsKnown && current !== undefined ? update(current, set) : undefined
+      })
+      return isAsKnown ? modified.document : undefined
     })
     this.#document = document
     // It may have been taken over between the write and this, which changes nothing about the write.

@@ -135,6 +135,56 @@ export function testClaims(suite: Suite): void {
       assert.deepEqual((await jobs.get('a'))?.data, { state: 'queued', attempts: 'many' })
     })
 
+    it('is one change in a feed, with or without what it sets; renewing and giving back are none', async () => {
+      const jobs = suite.tenant().collection<Job>('conformance-fed-jobs', { feed: true })
+      await jobs.insertMany(['a', 'b'].map((id) => ({ id, data: { state: 'queued' } })))
+      const after = await jobs.feedPosition()
+      const bare = await jobs.claim({ _id: 'a' })
+      await bare?.lease.renew()
+      await bare?.lease.release()
+      const setting = await jobs.claim({ _id: 'b' }, { set: { state: 'running' } })
+      await setting?.lease.release({ set: { state: 'done' } })
+      await (await jobs.claim({ _id: 'a' }))?.lease.delete()
+      const seen: string[] = []
+      for await (const { op, id, version } of jobs.watch({ after })) {
+        seen.push(`${op} ${id} ${version}`)
+        if (op === 'delete') break
+      }
+      assert.deepEqual(seen, ['write a 2', 'write b 2', 'write b 3', 'write a 3', 'delete a 3'])
+    })
+
+    it('checks what it sets against the schema, and gives back what it may not write', async () => {
+      const schema = {
+        '~standard': {
+          version: 1 as const,
+          vendor: 'conformance',
+          validate: (value: unknown) =>
+            (value as Job).state === 'wrong'
+              ? { issues: [{ message: 'is wrong', path: ['state'] }] }
+              : { value: { attempts: 0, ...(value as Job) } },
+        },
+      }
+      const jobs = suite.tenant().collection<Job>('conformance-checked-jobs', { schema: untyped(schema) })
+      await jobs.put('a', { state: 'queued' })
+      const wrong = { code: 'INVALID_ARGUMENT' }
+      await assert.rejects(jobs.claim({ state: 'queued' }, { set: { state: 'wrong' } }), wrong)
+      const job = await jobs.claim({ state: 'queued' }, { set: { state: 'running' } })
+      assert.deepEqual([job?.version, job?.data], [2, { attempts: 0, state: 'running' }])
+      await assert.rejects(async () => job?.lease.release({ set: { state: 'wrong' } }), wrong)
+      assert.deepEqual((await job?.lease.release({ set: { state: 'done' } }))?.data, { attempts: 0, state: 'done' })
+    })
+
+    it('passes over what is deleted or has run out', async () => {
+      const jobs = suite.tenant().collection<Job>('conformance-passing-jobs', { softDelete: true })
+      await jobs.put('a', { state: 'queued' })
+      await jobs.put('b', { state: 'queued' }, { ttlMs: 5 })
+      await jobs.put('c', { state: 'queued' })
+      await jobs.deleteOne('a')
+      await delay(20)
+      assert.equal((await jobs.claim({ state: 'queued' }))?.id, 'c')
+      assert.equal(await jobs.claim({ state: 'queued' }), undefined)
+    })
+
     it('sees only what its tenant has', async () => {
       const mine = suite.tenant()
       await queued(suite.tenant(), 1)

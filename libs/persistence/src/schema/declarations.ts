@@ -1,5 +1,6 @@
 import { invalidField } from '@holdfast/errors'
 import type { IndexDefinition } from '../backend.js'
+import { withSchema } from '../claim/claim-operations.js'
 import { type CollectionTarget, StoredCollection } from '../collection.js'
 import type { CollectionOptions, LogOptions } from '../document-store.js'
 import { EncryptedCodec, type KeySource } from '../encryption/encrypted-codec.js'
@@ -77,7 +78,9 @@ export class Declarations {
     const codec = this.#codec(target, declared, keys)
     const coded = new CodedAccess({ collection: name, inner: access, operations, codec, schema, turns })
     const rewrite = { collection: name, tenant, stored: operations, codec, schema }
-    const whole = { ...target, rewrite, access: coded }
+    const claimed = codec === undefined ? operations : new CodedOperations(operations, codec)
+    const claims = schema === undefined ? {} : { claimOperations: withSchema(claimed, schema) }
+    const whole = { ...target, rewrite, access: coded, ...claims }
     if (codec === undefined) return whole
     return {
       ...whole,

@@ -131,7 +131,13 @@ export function claimStatement(collection: string, indexes: CollectionSpec['inde
     from unnest(array(select t.id from ${found} ${limit})) with ordinality as u(id, place)
     where t.tenant = ${tenant} and t.id = u.id
     returning ${leaseColumns}, u.place`
-  return { ...named(text, parameters), readOnly: false, ...recording(collection, query) }
+  const { name, ...statement } = named(text, parameters)
+  return {
+    ...statement,
+    ...(name === undefined ? {} : { name: name.replace(/^find:/, 'claim:') }),
+    readOnly: false,
+    ...recording(collection, query),
+  }
 }
 
 /** A claim that does not make the version grow is no change of the document: the `replace` that follows it is. */
