@@ -403,6 +403,8 @@ export interface DocumentStore extends TenantStore {
   health(): Promise<StoreHealth>
   /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */
   stats(): StoreStatistics
+  /** As `blobs.collect`, for all tenants. */
+  collectBlobs(options?: { readonly olderThanMs?: number }): Promise<CollectedBlobs>
   migrate(): Promise<MigrationReport>
   /** Everything, or everything of one tenant, as lines of JSON that `import` takes back, each with its line feed: documents and tombstones with their versions
    *  and times, logs with their branches, blobs with their bytes and links. On PostgreSQL and in memory all of one moment. Holds a page in memory.

@@ -1,6 +1,7 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend, DocumentOperations, MigrationReport, Operations } from './backend.js'
 import { BlobContents } from './blobs/blob-content.js'
+import { collectAllBlobs, type CollectedBlobs, type CollectOptions } from './blobs/collect-blobs.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
 import { StoredBlobs } from './blobs/stored-blobs.js'
 import type { StoredCollection } from './collection.js'
@@ -84,7 +85,7 @@ class Engine {
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
     this.hub = new LogHub(backend, { hints: backend.hints && { of: backend.hints, topics: 'log:' } })
-    this.sweeper = new Sweeper(backend.upkeep, backend.logs, sweepIntervalMs ?? defaultSweepIntervalMs)
+    this.sweeper = new Sweeper(backend, sweepIntervalMs ?? defaultSweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
 
@@ -134,7 +135,9 @@ class Engine {
       const trimmed = this.feeds.close()
       // Calls of this moment are still on their way to their lanes.
       await new Promise((resolve) => setImmediate(resolve))
-      await Promise.all([...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()))
+      await Promise.all(
+        [...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()),
+      )
       await this.sweeper.close()
       await trimmed
       await this.backend.close()
@@ -334,7 +337,12 @@ export class Store extends StoreScope implements DocumentStore {
   /** @param sweepIntervalMs between two sweeps in the background
    *  @param contents where the bytes of blobs may lie besides the database; closed with the store
    *  @param masters what encrypts the keys of tenants, if anything is encrypted */
-  constructor(backend: Backend, contents: BlobContents = new BlobContents(), masters?: MasterKeys, sweepIntervalMs?: number) {
+  constructor(
+    backend: Backend,
+    contents: BlobContents = new BlobContents(),
+    masters?: MasterKeys,
+    sweepIntervalMs?: number,
+  ) {
     super(new Engine(backend, contents, masters, sweepIntervalMs), defaultTenant)
     this.encryption = new KeyManagement(this.engine.ring)
   }
@@ -378,6 +386,11 @@ export class Store extends StoreScope implements DocumentStore {
   async import(lines: Chunks, options?: ImportOptions): Promise<ImportReport> {
     this.engine.assertOpen()
     return importLines(this.engine, lines, options)
+  }
+
+  async collectBlobs(options: CollectOptions = {}): Promise<CollectedBlobs> {
+    this.engine.assertOpen()
+    return collectAllBlobs(this.engine.backend.blobs, this.engine.contents, options)
   }
 
   migrate(): Promise<MigrationReport> {

@@ -102,6 +102,8 @@ export interface BlobOperations {
   /** Deletes records of blobs that nothing links, neither put nor unlinked within `olderThanMs`; their bytes become dead uploads. At most
    *  `limit`, in order of age, none of which was returned before. */
   dropUnlinked(tenant: string, olderThanMs: number, limit: number): Promise<BlobRecord[]>
+  /** Tenants with blobs that may be collected, or with uploads, in order, after `after`. */
+  tenants(after: string, limit: number): Promise<string[]>
   /** Marks uploads without a sign of life for `olderThanMs` as dead: they can no longer finish. @returns how many */
   condemn(tenant: string, olderThanMs: number): Promise<number>
   /** Dead uploads in the order of their ids. */

@@ -162,6 +162,53 @@ for (const [name, blobs] of [
       assert.equal((await files()).length, before)
     })
 
+    it('refuses an upload that was taken for a killed one and lives on after all', async () => {
+      await using store = await open()
+      const tenant = `t-${randomUUID()}`
+      const before = (await files()).length
+      let goOn = (): void => {}
+      const wait = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      async function* stalled(): AsyncIterable<Uint8Array> {
+        yield Buffer.alloc(700_000, 'stalled')
+        await wait
+        yield Buffer.alloc(700_000, 'stalled')
+      }
+      const put = store.tenant(tenant).blobs.put(stalled())
+      put.catch(() => {})
+      while ((await count('select count(*) from holdfast.blob_uploads where tenant = $1', tenant)) === 0);
+      await age(tenant)
+      assert.equal((await store.tenant(tenant).blobs.collect({ olderThanMs: 0 })).uploads, 1)
+      goOn()
+      await assert.rejects(put, { code: 'FAILED_PRECONDITION', reason: 'UPLOAD_GONE' })
+      assert.equal(await left(tenant), 0)
+      assert.equal((await files()).length, before)
+    })
+
+    it('finds nothing to do after puts whose source broke or whose signal aborted', async () => {
+      await using store = await open()
+      const tenant = `t-${randomUUID()}`
+      const before = (await files()).length
+      const cut = new AbortController()
+      async function* broken(how: () => void): AsyncIterable<Uint8Array> {
+        for (let part = 0; part < 4; part += 1) yield Buffer.alloc(300_000, part)
+        how()
+        await new Promise(() => {})
+      }
+      const fail = () => {
+        throw new Error('the source broke')
+      }
+      await assert.rejects(store.tenant(tenant).blobs.put(broken(fail)), /the source broke/)
+      const aborted = store.tenant(tenant).blobs.put(
+        broken(() => cut.abort()),
+        { signal: cut.signal },
+      )
+      await assert.rejects(aborted, { code: 'CANCELLED' })
+      assert.equal(await left(tenant), 0)
+      assert.equal((await files()).length, before)
+    })
+
     it('is finished by the next when it was killed between record and bytes', async () => {
       await using store = await open()
       const tenant = `t-${randomUUID()}`
@@ -226,6 +273,23 @@ describe('collecting blobs', () => {
     assert.equal(await candidates(), 0)
     await blobs.unlinkAll('one')
     assert.equal((await blobs.collect({ olderThanMs: 0 })).blobs, 20)
+  })
+
+  it('of all tenants at once goes to each that has something to collect', async () => {
+    await using store = await openDocumentStore(database.url)
+    // What the tests above have left in a folder is out of this store's reach.
+    const { unreachable } = await store.collectBlobs({ olderThanMs: 0 })
+    const tenants = Array.from({ length: 5 }, () => `t-${randomUUID()}`)
+    const hash = await Promise.all(
+      tenants.map(async (tenant) => (await store.tenant(tenant).blobs.put(Buffer.from('the same'))).hash),
+    )
+    await store.tenant(tenants[0] ?? '').blobs.link(hash[0] ?? '', 'owner')
+    await backend.blobs.putChunk(tenants[0] ?? '', 'killed', 0, Buffer.from('x'))
+    await age(tenants[0] ?? '')
+    const collected = await store.collectBlobs({ olderThanMs: 0 })
+    assert.deepEqual(collected, { blobs: 4, sizeBytes: 32, uploads: 1, unreachable })
+    assert.equal(Buffer.from(await store.tenant(tenants[0] ?? '').blobs.bytes(hash[0] ?? '')).toString(), 'the same')
+    await assert.rejects(store.collectBlobs({ olderThanMs: -1 }), { code: 'INVALID_ARGUMENT' })
   })
 
   it('cannot be deceived by SQL: the database itself refuses a link to nothing', async () => {

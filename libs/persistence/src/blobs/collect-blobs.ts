@@ -1,4 +1,5 @@
-import { HoldfastError } from '@holdfast/errors'
+import { HoldfastError, invalidField } from '@holdfast/errors'
+import { checkOptions } from '../options.js'
 import type { BlobContents } from './blob-content.js'
 import type { BlobOperations, ErasedBlobs, Upload } from './blob-operations.js'
 
@@ -7,6 +8,13 @@ const batch = 500
 const killedAfterMs = 60_000
 /** 64 MiB a statement, well within a statement's time limit. */
 const chunksAtOnce = 256
+
+const defaultGraceMs = 86_400_000
+
+export interface CollectOptions {
+  /** Grace time since a blob was last put or unlinked, in milliseconds; default a day. */
+  readonly olderThanMs?: number
+}
 
 export interface CollectedBlobs {
   /** Blobs that nothing linked. */
@@ -37,6 +45,38 @@ export async function collectBlobs(
   const uploads = await operations.condemn(tenant, Math.max(olderThanMs, killedAfterMs))
   const unreachable = await removeDead(tenant, operations, contents)
   return { blobs, sizeBytes, uploads, unreachable }
+}
+
+/** `collectBlobs` for each tenant that may have something to collect. */
+export async function collectAllBlobs(
+  operations: BlobOperations,
+  contents: BlobContents,
+  options: CollectOptions,
+): Promise<CollectedBlobs> {
+  const olderThanMs = graceOf(options)
+  let all: CollectedBlobs = { blobs: 0, sizeBytes: 0, uploads: 0, unreachable: 0 }
+  for (let after = ''; ;) {
+    const tenants = await operations.tenants(after, batch)
+    for (const tenant of tenants) {
+      const one = await collectBlobs(tenant, operations, contents, olderThanMs)
+      all = {
+        blobs: all.blobs + one.blobs,
+        sizeBytes: all.sizeBytes + one.sizeBytes,
+        uploads: all.uploads + one.uploads,
+        unreachable: all.unreachable + one.unreachable,
+      }
+      after = tenant
+    }
+    if (tenants.length < batch) return all
+  }
+}
+
+/** @throws INVALID_ARGUMENT */
+export function graceOf(options: CollectOptions): number {
+  checkOptions(options, ['olderThanMs'])
+  const { olderThanMs = defaultGraceMs } = options
+  if (Number.isSafeInteger(olderThanMs) && olderThanMs >= 0) return olderThanMs
+  throw invalidField('olderThanMs', 'must be an integer from 0')
 }
 
 /** Removes all blobs of a tenant, linked or not, wherever their bytes lie, and all of its uploads.

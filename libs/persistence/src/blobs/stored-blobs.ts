@@ -7,12 +7,11 @@ import { BlobContents } from './blob-content.js'
 import { noSuchBlob, stillLinked } from './blob-errors.js'
 import type { BlobOperations, PlacedBlob } from './blob-operations.js'
 import { ownerOf, ownerText } from './blob-owner.js'
-import { type CollectedBlobs, collectBlobs } from './collect-blobs.js'
+import { type CollectedBlobs, collectBlobs, type CollectOptions, graceOf } from './collect-blobs.js'
 import { putBytes, type PutPlace, putStream } from './put-blob.js'
 import { readBlob } from './read-blob.js'
 
 const defaultContentType = 'application/octet-stream'
-const defaultGraceMs = 86_400_000
 const linksAtOnce = 1_000
 
 export class StoredBlobs implements Blobs {
@@ -114,12 +113,8 @@ export class StoredBlobs implements Blobs {
     return this.#links({ owner: ownerText(owner) }, 'hash')
   }
 
-  async collect(options: { readonly olderThanMs?: number } = {}): Promise<CollectedBlobs> {
-    checkOptions(options, ['olderThanMs'])
-    const { olderThanMs = defaultGraceMs } = options
-    if (!Number.isSafeInteger(olderThanMs) || olderThanMs < 0) {
-      throw invalidField('olderThanMs', 'must be an integer from 0')
-    }
+  async collect(options: CollectOptions = {}): Promise<CollectedBlobs> {
+    const olderThanMs = graceOf(options)
     if (this.#inTransaction) {
       throw new HoldfastError('FAILED_PRECONDITION', 'Blobs cannot be collected within a transaction: do it outside')
     }

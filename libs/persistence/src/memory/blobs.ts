@@ -200,6 +200,17 @@ export class MemoryBlobs implements BlobOperations {
     })
   }
 
+  tenants(after: string, limit: number): Promise<string[]> {
+    return this.#run(() => {
+      const uploads = [...this.#stores.uploads.values()].map(({ upload }) => upload.tenant)
+      const garbage = [...this.#stores.blobs.values()].filter(({ owners }) => owners.size === 0)
+      return [...new Set([...uploads, ...garbage.map(({ tenant }) => tenant)])]
+        .filter((tenant) => compareText(tenant, after) > 0)
+        .toSorted(compareText)
+        .slice(0, limit)
+    })
+  }
+
   condemn(tenant: string, olderThanMs: number): Promise<number> {
     return this.#run(() => {
       const before = this.#clock() - olderThanMs

@@ -124,6 +124,11 @@ export const repairHintsText: string = `update holdfast.blobs b set linked = tru
     order by c.touched_at limit 10000) seen
   where b.tenant = $1 and b.hash = seen.hash and b.touched_at = seen.touched_at and not b.linked`
 
+export const tenantsText: string = `select tenant from (
+    select distinct tenant from holdfast.blobs where not linked and tenant > $1
+    union select distinct tenant from holdfast.blob_uploads where tenant > $1) candidates
+  order by tenant limit $2`
+
 export const condemnText: string = `with dead as (
     update holdfast.blob_uploads set dead = true
     where tenant = $1 and not dead and touched_at <= now()::timestamptz(3) - $2::float8 * interval '1 millisecond'

@@ -132,6 +132,10 @@ export class SqlBlobs implements BlobOperations {
     return rows.map(placed)
   }
 
+  async tenants(after: string, limit: number): Promise<string[]> {
+    return (await this.#read('blob-tenants', texts.tenantsText, [after, limit])).map(([tenant]) => String(tenant))
+  }
+
   condemn(tenant: string, olderThanMs: number): Promise<number> {
     return this.#count('blob-condemn', texts.condemnText, [tenant, olderThanMs])
   }
