@@ -21,6 +21,7 @@ import { testMatching } from './matching.js'
 import { testQueries } from './queries.js'
 import { testQueryLanguage } from './query-language.js'
 import { testErasures } from './erasures.js'
+import { testRandomLives } from './random-lives.js'
 import { testRowLife } from './row-life.js'
 import { testSeveralStores } from './several-stores.js'
 import { type ConformanceOptions, freshTenantId } from './suite.js'
@@ -43,7 +44,8 @@ export function describeDocumentStore(
   describe(name, () => {
     let opened: DocumentStore | undefined
     before(async () => {
-      opened = await open({ encryption: testEncryption })
+      // Sweeps come when the tests ask for them: they tell apart what is swept from what is only unseen.
+      opened = await open({ encryption: testEncryption, sweepIntervalMs: 0 })
     })
     after(() => opened?.close())
     const suite = {
@@ -72,6 +74,7 @@ export function describeDocumentStore(
     testBlobs(suite)
     testBlobLinks(suite)
     testRowLife(suite)
+    testRandomLives(suite)
     testErasures(suite)
     testSchemas(suite)
     testEncryptionAtRest(suite)

@@ -349,7 +349,7 @@ export function testRowLife(suite: Suite): void {
   describe('the lives of documents, for two stores', { skip }, () => {
     it('are the same: what one writes ends for the other, and either can sweep it', async () => {
       if (openAnother === undefined) return
-      const other = await openAnother()
+      const other = await openAnother({ sweepIntervalMs: 0 })
       try {
         const id = freshTenantId()
         const mine = plain(suite.store.tenant(id))
@@ -373,7 +373,7 @@ export function testRowLife(suite: Suite): void {
 
     it('a soft delete by one refuses the late writes of another that knows nothing of it', async () => {
       if (openAnother === undefined) return
-      const other = await openAnother()
+      const other = await openAnother({ sweepIntervalMs: 0 })
       try {
         const id = freshTenantId()
         const mine = suite.store.tenant(id).collection<Json>('conformance-soft')
