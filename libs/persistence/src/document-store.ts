@@ -371,7 +371,7 @@ export interface TransactionOptions {
   readonly timeoutMs?: number
   /** Idempotency key, 1 to 512 characters: the work takes effect at most once for it, whoever repeats the call and whenever. Its result,
    *  which has to be JSON (and comes back as JSON does: dates as strings), is stored with what it wrote; a repeated call answers
-   *  that and does not run. A connection lost at COMMIT is resolved by it. */
+   *  that and does not run, for at least seven days. A connection lost at COMMIT is resolved by it. */
   readonly key?: string
 }
 
@@ -398,7 +398,8 @@ export interface DocumentStore extends TenantStore {
   /** What is declared, what is there, what is missing. */
   readonly indexes: Indexes
   /** Deletes now what is deleted in the background otherwise, every minute or so: expired documents, the data of soft-deleted ones
-   *  after `retainMs`, entries beyond a log's retention; of all tenants, whichever process declared it. Nobody sees any of it before. */
+   *  after `retainMs`, entries beyond a log's retention; of all tenants, whichever process declared it. Nobody sees any of it before.
+   *  And the results of transactions with a key after seven days. */
   sweep(): Promise<SweepReport>
   health(): Promise<StoreHealth>
   /** What its statements have cost and gathered since it was opened; nothing is asked of the database. */

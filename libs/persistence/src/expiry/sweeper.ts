@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LogOperations, StreamKey, TrimTo } from '../backend.js'
+import type { Backend, LogOperations, OutcomeOperations, StreamKey, TrimTo } from '../backend.js'
 import type { LogRetention, UpkeepOperations } from './upkeep-operations.js'
 
 /** What a sweep deleted. */
@@ -12,7 +12,12 @@ export interface SweepReport {
   readonly tombstones: number
   /** Entries of logs with a retention. */
   readonly entries: number
+  /** Results of transactions with a key, after `keyRetentionMs`. */
+  readonly outcomes: number
 }
+
+/** How long a transaction's key is remembered: 7 days. */
+export const keyRetentionMs: number = 7 * 24 * 3_600_000
 
 export const defaultSweepIntervalMs = 60_000
 
@@ -27,15 +32,17 @@ const batchesPerTurn = 20
 export class Sweeper {
   readonly #upkeep: UpkeepOperations
   readonly #logs: LogOperations
+  readonly #outcomes: OutcomeOperations
   readonly #stop = new AbortController()
   /** Where the next turn goes on in the streams of a log. */
   readonly #places = new Map<string, StreamKey>()
   #running: Promise<unknown> = Promise.resolve()
 
   /** @param intervalMs between turns, give or take half; 0: only when it is called */
-  constructor(upkeep: UpkeepOperations, logs: LogOperations, intervalMs: number) {
+  constructor({ upkeep, logs, outcomes }: Pick<Backend, 'upkeep' | 'logs' | 'outcomes'>, intervalMs: number) {
     this.#upkeep = upkeep
     this.#logs = logs
+    this.#outcomes = outcomes
     if (intervalMs > 0) void this.#takeTurns(intervalMs)
   }
 
@@ -81,7 +88,8 @@ export class Sweeper {
       tombstones += await this.#inBatches(maxBatches, () => this.#upkeep.forget(collection, softDelete, batchRows))
     }
     for (const { log, retention } of retaining) entries += await this.#trim(log, retention, maxBatches)
-    return { expired, purged, tombstones, entries }
+    const outcomes = await this.#inBatches(maxBatches, () => this.#outcomes.sweep(keyRetentionMs, batchRows))
+    return { expired, purged, tombstones, entries, outcomes }
   }
 
   async #inBatches(maxBatches: number, step: () => Promise<number>): Promise<number> {
