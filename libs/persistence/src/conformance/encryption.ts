@@ -96,6 +96,27 @@ export function testEncryptionAtRest(suite: Suite): void {
       assert.equal(await docs.count(), 1)
     })
 
+    it('is read with projections, from replicas, page by page, in feeds and after a restore', async () => {
+      const tenant = suite.tenant()
+      const docs = tenant.collection<Json>('conformance-fed-people', { encrypt, feed: true, softDelete: true })
+      const made = await docs.insertMany(upTo(5).map((n) => ({ id: `d${n}`, data: { email: `e${n}`, n } })))
+      assert.deepEqual((await docs.find({ email: 'e1' }, { project: { n: 1 } }).toArray())[0]?.data, { n: 1 })
+      assert.deepEqual(await docs.getMany(['d4', 'none'], { maxStalenessMs: 1_000 }), [made[4], undefined])
+      assert.equal(await docs.count({ email: 'e2' }, { maxStalenessMs: 1_000 }), 1)
+      const page = await docs.find({}, { limit: 3 }).page()
+      const next = await docs.find({}, { limit: 3, after: page.next ?? '' }).page()
+      assert.deepEqual([...page.items, ...next.items], made)
+      await docs.deleteOne('d2')
+      assert.deepEqual((await docs.restore('d2'))?.data, { email: 'e2', n: 2 })
+      assert.equal((await docs.findOne({ email: 'e2' }))?.id, 'd2')
+      await docs.bulk([{ insert: { id: 'b', data: { email: 'b' } } }])
+      assert.equal((await docs.get('b'))?.data['email'], 'b')
+      for await (const { op, id, document } of docs.watch({ from: 'start' })) {
+        if (op === 'write') assert.deepEqual(document?.data, (await docs.get(id))?.data)
+        if (id === 'b') break
+      }
+    })
+
     it('is not read as if it were plain', async () => {
       const tenant = suite.tenant()
       await people(tenant).put('a', { email: 'a' })
