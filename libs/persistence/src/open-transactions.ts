@@ -20,6 +20,20 @@ export class OpenTransactions {
     }
   }
 
+  /** The same operations, which say so. */
+  guard<Operations extends object>(operations: Operations): Operations {
+    return new Proxy(operations, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target)
+        if (typeof member !== 'function') return member
+        return (...values: unknown[]): unknown => {
+          this.assertOutside()
+          return Reflect.apply(member, target, values)
+        }
+      },
+    })
+  }
+
   /** @throws FAILED_PRECONDITION when called from inside the work of a transaction that is still open */
   assertOutside(): void {
     if (this.#open === 0 || this.#within.getStore()?.isOpen !== true) return

@@ -155,7 +155,8 @@ class StoreScope implements TenantStore {
   constructor(engine: Engine, tenantId: string) {
     this.engine = engine
     this.tenantId = tenantId
-    this.blobs = new StoredBlobs(tenantId, engine.blobs, engine.contents)
+    const { openTransactions, blobs, contents } = engine
+    this.blobs = new StoredBlobs(tenantId, openTransactions?.guard(blobs) ?? blobs, contents)
   }
 
   collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
@@ -366,6 +367,15 @@ export class Store extends StoreScope implements DocumentStore {
 
   get indexes(): Indexes {
     return this.engine.backend.indexes
+  }
+
+  /** The default tenant is everything that a program has which knows of no tenants: its name has to be said. */
+  override async eraseTenant(): Promise<ErasureReport> {
+    throw new HoldfastError(
+      'FAILED_PRECONDITION',
+      `The store itself is tenant ${defaultTenant}: call store.tenant('${defaultTenant}').eraseTenant() to erase that one`,
+      { reason: 'TENANT_NOT_NAMED' },
+    )
   }
 
   sweep(): Promise<SweepReport> {

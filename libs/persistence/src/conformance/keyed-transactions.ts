@@ -153,6 +153,7 @@ export function testKeyedTransactions(suite: Suite): void {
         () => counts(tenant).find().toArray(),
         () => tenant.log<number>('conformance-log').append('s', [{ data: 1 }]),
         () => tenant.transaction(async () => 1),
+        () => tenant.blobs.put(Buffer.from('bytes')),
       ]
       for (const call of calls) {
         await assert.rejects(tenant.transaction(call), { code: 'FAILED_PRECONDITION', reason: 'TRANSACTION_OPEN' })
