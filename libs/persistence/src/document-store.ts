@@ -381,7 +381,8 @@ export interface TenantStore extends Scope, AsyncDisposable {
   transaction<R>(work: (tx: Scope) => Promise<R>, options?: TransactionOptions): Promise<R>
   /** Deletes all that the tenant has, for good: documents with tombstones, logs, blobs, feeds, keys, outcomes; nothing that names it is left in
    *  any table. It is not one transaction but batches, which nobody has to wait for: stop the tenant's writers before, and call
-   *  it again if it was cut off. The report counts what went and, as a proof, what is left. */
+   *  it again if it was cut off. The report counts what went and, as a proof, what is left.
+   *  @throws FAILED_PRECONDITION on the store itself: call it on `store.tenant(id)` */
   eraseTenant(): Promise<ErasureReport>
   /** Deletes all that a subject of this tenant has, for good, like `eraseTenant`. Where a collection has `softDelete`, tombstones without data
    *  stay and refuse late writers; a feed keeps the ids. Encrypted collections have to be declared in this process. */

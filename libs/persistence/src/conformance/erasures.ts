@@ -47,6 +47,10 @@ export function testErasures(suite: Suite): void {
       assert.equal((await tenant.eraseTenant()).documents, 35)
     })
 
+    it('has to name the tenant', async () => {
+      await assert.rejects(suite.store.eraseTenant(), { code: 'FAILED_PRECONDITION', reason: 'TENANT_NOT_NAMED' })
+    })
+
     it('of large holdings goes in batches', async () => {
       const tenant = suite.tenant()
       const docs = tenant.collection<Json>('conformance-erased')

@@ -82,6 +82,17 @@ for (const [name, start] of servers.filter(([kind]) => kind === 'postgres')) {
       await store.close()
     })
 
+    it('of one collection that fails keeps none of the others from being swept', async () => {
+      const store = await open()
+      for (const collection of ['aa-broken', 'zz-fine']) await withExpired(store, collection, 5)
+      await server.driver.query({ text: 'alter table holdfast."c_aa-broken" rename to broken', values: [] })
+      await assert.rejects(store.sweep(), { reason: 'UNEXPECTED_SQL_ERROR' })
+      assert.equal(Number(await one('select count(*) from holdfast."c_zz-fine"')), 0)
+      await server.driver.query({ text: 'alter table holdfast.broken rename to "c_aa-broken"', values: [] })
+      assert.equal((await store.sweep()).expired, 5)
+      await store.close()
+    })
+
     it('brings tables of the first layout up to date', async () => {
       const collection = `old-${randomUUID().slice(0, 8)}`
       await (await open()).close()

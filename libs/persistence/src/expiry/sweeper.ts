@@ -77,18 +77,28 @@ export class Sweeper {
     return result
   }
 
+  /** One duty that fails keeps none of the others from being done; the first failure is thrown at the end. */
   async #run(maxBatches: number): Promise<SweepReport> {
     const { expiring, softDeleting, retaining } = await this.#upkeep.duties()
+    const failures: unknown[] = []
+    const done = async (duty: () => Promise<number>): Promise<number> => {
+      try {
+        return await duty()
+      } catch (error) {
+        failures.push(error)
+        return 0
+      }
+    }
+    const batches = (step: () => Promise<number>) => done(() => this.#inBatches(maxBatches, step))
     let [expired, purged, tombstones, entries] = [0, 0, 0, 0]
-    for (const collection of expiring) {
-      expired += await this.#inBatches(maxBatches, () => this.#upkeep.expire(collection, batchRows))
-    }
+    for (const collection of expiring) expired += await batches(() => this.#upkeep.expire(collection, batchRows))
     for (const { collection, softDelete } of softDeleting) {
-      purged += await this.#inBatches(maxBatches, () => this.#upkeep.purge(collection, softDelete, batchRows))
-      tombstones += await this.#inBatches(maxBatches, () => this.#upkeep.forget(collection, softDelete, batchRows))
+      purged += await batches(() => this.#upkeep.purge(collection, softDelete, batchRows))
+      tombstones += await batches(() => this.#upkeep.forget(collection, softDelete, batchRows))
     }
-    for (const { log, retention } of retaining) entries += await this.#trim(log, retention, maxBatches)
-    const outcomes = await this.#inBatches(maxBatches, () => this.#outcomes.sweep(keyRetentionMs, batchRows))
+    for (const { log, retention } of retaining) entries += await done(() => this.#trim(log, retention, maxBatches))
+    const outcomes = await batches(() => this.#outcomes.sweep(keyRetentionMs, batchRows))
+    if (failures.length > 0) throw failures[0]
     return { expired, purged, tombstones, entries, outcomes }
   }
 
