@@ -24,8 +24,8 @@ after(async () => {
   await s3[Symbol.asyncDispose]()
 })
 
-const open = (options: Partial<S3Options> = {}, url = database.url): Promise<DocumentStore> =>
-  openDocumentStore(url, { blobs: { s3: { ...s3.options, partSizeBytes: 5 * mebibyte, ...options } } })
+const open = (options: Partial<S3Options> = {}): Promise<DocumentStore> =>
+  openDocumentStore(database.url, { blobs: { s3: { ...s3.options, partSizeBytes: 5 * mebibyte, ...options } } })
 
 async function uploadsOf(tenant: string): Promise<(readonly [upload: string, token: string])[]> {
   const text = `select upload, token from holdfast.blob_uploads where tenant = $1`
@@ -38,7 +38,6 @@ async function age(tenant: string): Promise<void> {
   await driver.query({ text, values: [tenant] })
 }
 
-describeBlobs('blobs in S3, records in memory', () => open({ prefix: 'of/memory' }, 'memory:'))
 describeBlobs('blobs in S3, records on PostgreSQL', () => open({ prefix: 'of/postgres' }))
 
 describe('a blob in S3', () => {

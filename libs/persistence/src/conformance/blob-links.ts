@@ -167,7 +167,7 @@ export function testBlobLinks(suite: Suite): void {
       await blobs.link(unlinked, 'owner')
       assert.equal((await blobs.collect()).blobs, 0)
       const since = await suite.store.now()
-      await sleep(1_000)
+      await sleep(500)
       await putText(blobs, 'again')
       await blobs.unlink(unlinked, 'owner')
       const olderThanMs = (await suite.store.now()).getTime() - since.getTime()
