@@ -51,6 +51,18 @@ export function testQueryLanguage(suite: Suite): void {
       assert.deepEqual(idsOf(await docs.find({ a: { $ne: 1 } }).toArray()), ['other', 'without'])
     })
 
+    it('answers or refuses the largest filters, and does not hang', async () => {
+      const docs = collection()
+      await docs.put('a', { a: 5 })
+      assert.equal(await docs.count({ a: { $in: upTo(10_000) } }), 1)
+      assert.equal(await docs.count({ a: { $nin: upTo(10_000).map(String) } }), 1)
+      assert.equal(await docs.count({ $or: upTo(300).map((a) => ({ a })) }), 1)
+      const deep = upTo(10).reduce<Filter>((inner) => ({ 'a.b': { $elemMatch: inner } }), { a: 1 })
+      assert.equal(await docs.count(deep), 0)
+      await assert.rejects(docs.count({ $or: upTo(2_000).map((a) => ({ a })) }), { code: 'INVALID_ARGUMENT' })
+      await assert.rejects(docs.count({ 'a.b': { $elemMatch: deep } }), { code: 'INVALID_ARGUMENT' })
+    })
+
     it('answers at once what ruins backtracking engines', async () => {
       const docs = collection()
       await docs.put('long', { text: `${'a'.repeat(5_000)}!` })

@@ -13,6 +13,8 @@ export interface NestedParser {
   condition(path: FieldPath, condition: unknown, at: string, depth: number): Predicate
   /** Of several fields. */
   clauses(filter: unknown, at: string, depth: number): Predicate
+  /** Refuses more conditions than a filter may have. */
+  counted(conditions: number, at: string): void
   /** The same within the elements of an array. */
   readonly ofElements: NestedParser
 }
@@ -66,9 +68,9 @@ function parseOperator(path: FieldPath, operator: string, operand: unknown, plac
     case '$lte':
       return compare(path, 'lte', operand, at)
     case '$in':
-      return among(path, operand, at)
+      return among(path, operand, place)
     case '$nin':
-      return { kind: 'not', of: among(path, operand, at) }
+      return { kind: 'not', of: among(path, operand, place) }
     case '$exists':
       return existence(path, operand, at)
     case '$not':
@@ -112,8 +114,9 @@ function compare(path: FieldPath, op: ComparisonOperator, operand: unknown, at: 
   return { kind: 'compare', path, op, value }
 }
 
-function among(path: FieldPath, operand: unknown, at: string): Predicate {
+function among(path: FieldPath, operand: unknown, { at, parser }: Place): Predicate {
   const { regexes, others } = split(path, operand, at)
+  parser.counted(regexes.length, at)
   const values = others.map(({ item, at: here }) => literal(path, item, here))
   if (regexes.length === 0) return { kind: 'in', path, values }
   return { kind: 'or', of: [{ kind: 'in', path, values }, ...regexes] }
@@ -181,6 +184,7 @@ const types: ReadonlyMap<unknown, JsonType> = new Map<unknown, JsonType>([
 function parseAll(path: FieldPath, operand: unknown, place: Place): Predicate {
   const { at } = place
   if (!Array.isArray(operand)) throw invalidField(at, 'must be an array')
+  place.parser.counted(operand.length, at)
   if (operand.length === 0) return nothing
   const parts = Array.from(operand as unknown[], (item, index): Predicate => {
     const here = `${at}[${index}]`

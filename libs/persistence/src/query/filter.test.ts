@@ -157,6 +157,21 @@ describe('parseFilter', () => {
     circular['$or'] = [circular]
     assert.throws(() => parseFilter(circular), invalid)
     parseFilter(nested(98, (inner) => ({ $or: [inner] })))
+    assert.throws(() => parseFilter(nested(11, (inner) => ({ a: { $elemMatch: inner } }))), invalid)
+    assert.throws(() => parseFilter({ a: nested(11, (inner) => ({ $elemMatch: { $all: [inner] } })) }), invalid)
+    parseFilter(nested(10, (inner) => ({ a: { $elemMatch: inner } })))
+  })
+
+  it('refuses more conditions than a server plans in good time, and takes any number of values', () => {
+    const many = Array.from({ length: 1_001 }, (_, a) => ({ a }))
+    assert.throws(() => parseFilter({ $or: many }), { code: 'INVALID_ARGUMENT' })
+    assert.throws(() => parseFilter({ $or: many.slice(500), a: { $elemMatch: { $or: many.slice(0, 500) } } }), {
+      code: 'INVALID_ARGUMENT',
+    })
+    assert.throws(() => parseFilter({ a: { $all: many.map(({ a }) => a) } }), { code: 'INVALID_ARGUMENT' })
+    assert.throws(() => parseFilter({ a: { $in: many.map(() => /x/) } }), { code: 'INVALID_ARGUMENT' })
+    parseFilter({ $or: many.slice(1) })
+    parseFilter({ a: { $in: many.map(({ a }) => a) } })
   })
 
   it('does not repeat a name of megabytes in its message', () => {

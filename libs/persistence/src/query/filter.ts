@@ -11,12 +11,16 @@ import { parseRegex } from './regex.js'
 import { parseTextSearch, textSearchOf } from './text-search.js'
 
 const maxDepth = 100
+/** Each is a condition in SQL, which takes a server some milliseconds to plan; `$in` is one, however long. */
+const maxConditions = 1_000
+/** One within another: PostgreSQL's planner takes seconds for twenty. */
+const maxElementDepth = 10
 
 /** A filter in MongoDB's language: values and operators on fields (see filter-operators.ts), `$and $or $nor` on filters, `$text`,
  *  `$comment`. Values become what the data would hold: a Date its ISO string.
  *  @throws INVALID_ARGUMENT naming the place, for whatever is not understood: a filter never matches more than it says */
 export function parseFilter(filter: unknown): Predicate {
-  return new FilterParser(false).clauses(filter, 'filter', 1, true)
+  return new FilterParser().clauses(filter, 'filter', 1, true)
 }
 
 /** A filter of what is to be written, which is looked at again here when the documents are there, and `$text` cannot be. */
@@ -29,7 +33,7 @@ export function parseWriteFilter(filter: unknown): Predicate {
 /** The condition of `$pull` on an element: an object of operators, or a RegExp, as it would be on a field that has the element for
  *  its value, and any other object as a filter of elements that are objects. */
 export function parseElementFilter(condition: unknown, at: string): (element: JsonValue) => boolean {
-  const parser = new FilterParser(true)
+  const parser = new FilterParser().ofElements
   const isFilter = isPlainObject(condition) && !Object.keys(condition)[0]?.startsWith('$')
   const where = isFilter
     ? parser.clauses(condition, at, 1)
@@ -41,17 +45,28 @@ export function parseElementFilter(condition: unknown, at: string): (element: Js
   }
 }
 
-/** Parses the filter of documents, or with `ofElements` that of `$elemMatch`, in which all names are those of data. */
+/** Parses the filter of documents; `ofElements` that of `$elemMatch`, in which all names are those of data. */
 class FilterParser implements NestedParser {
-  readonly #ofElements: boolean
+  /** How many `$elemMatch` are around this. */
+  readonly #elementDepth: number
+  /** Counted over all of a filter. */
+  readonly #count: { conditions: number }
   #hasText = false
 
-  constructor(ofElements: boolean) {
-    this.#ofElements = ofElements
+  constructor(elementDepth = 0, count: { conditions: number } = { conditions: 0 }) {
+    this.#elementDepth = elementDepth
+    this.#count = count
   }
 
   get ofElements(): FilterParser {
-    return new FilterParser(true)
+    return new FilterParser(this.#elementDepth + 1, this.#count)
+  }
+
+  counted(conditions: number, at: string): void {
+    this.#count.conditions += conditions
+    if (this.#count.conditions > maxConditions) {
+      throw invalidField(at, `is one of more than ${maxConditions} conditions: use $in, which may be of any length`)
+    }
   }
 
   clauses(filter: unknown, at: string, depth: number, isConjunct = false): Predicate {
@@ -59,7 +74,7 @@ class FilterParser implements NestedParser {
     const clauses = membersOf(filter, at).map(([name, condition]): Predicate => {
       const here = shorten(`${at}.${name}`)
       if (name.startsWith('$')) return this.#logical(name, condition, here, depth, isConjunct)
-      const path = this.#ofElements ? parseElementPath(name, here) : parseFieldPath(name, here)
+      const path = this.#elementDepth > 0 ? parseElementPath(name, here) : parseFieldPath(name, here)
       return this.condition(path, condition, here, depth)
     })
     return all(clauses)
@@ -67,6 +82,10 @@ class FilterParser implements NestedParser {
 
   condition(path: FieldPath, condition: unknown, at: string, depth: number): Predicate {
     if (depth > maxDepth) throw invalidField(at, `is nested more than ${maxDepth} levels deep`)
+    if (this.#elementDepth > maxElementDepth) {
+      throw invalidField(at, `has more than ${maxElementDepth} $elemMatch one within another`)
+    }
+    this.counted(1, at)
     if (isRegExp(condition) && path.of === 'data') {
       return { kind: 'regex', path, regex: parseRegex(condition, undefined, at) }
     }

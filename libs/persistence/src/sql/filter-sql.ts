@@ -178,9 +178,15 @@ export class DataComparison {
 
   in(values: readonly JsonValue[]): string {
     const strings = values.filter((value) => typeof value === 'string')
-    const others = values.filter((value) => typeof value === 'number' || typeof value === 'boolean')
+    const numbers = values.filter((value) => typeof value === 'number')
+    const booleans = [true, false].filter((value) => values.includes(value))
     const whole = values.filter((value) => typeof value === 'object' && value !== null)
-    const plain = others.map((value) => this.#plain('eq', value))
+    const plain = booleans.map((value) => this.#plain('eq', value))
+    if (numbers.length > 0) {
+      const { rank, number, text } = this.#field
+      const wanted = `${this.#parameters.textArray(numbers.map((value) => JSON.stringify(value)))}::numeric[]`
+      plain.push(`(${rank} = 2 and ${number} = any(${wanted}) and ${text} = '')`)
+    }
     if (strings.length > 0) {
       const { rank, number, text } = this.#field
       plain.push(
@@ -189,7 +195,7 @@ export class DataComparison {
     }
     const parts = [...plain]
     if (plain.length > 0)
-      parts.push(`(${this.#arrayAnywhere} and ${this.#through(this.#among([...strings, ...others]))})`)
+      parts.push(`(${this.#arrayAnywhere} and ${this.#through(this.#among([...strings, ...numbers, ...booleans]))})`)
     if (values.includes(null)) parts.push(this.#isNull())
     if (whole.length > 0) parts.push(this.#equalsWhole(whole))
     return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`

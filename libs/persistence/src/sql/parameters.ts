@@ -1,4 +1,8 @@
+import { invalidField } from '@holdfast/errors'
 import type { SqlArray, SqlValue } from './driver.js'
+
+/** The protocol counts them with 16 bits, and drivers have been seen to stop at half of that. */
+const maxParameters = 32_767
 
 /** Collects the values of a statement while its text is put together; `$1` is the first. */
 export class Parameters {
@@ -6,6 +10,12 @@ export class Parameters {
 
   add(value: SqlValue, type: string): string {
     this.values.push(value)
+    if (this.values.length > maxParameters) {
+      throw invalidField(
+        'filter',
+        `needs more than ${maxParameters} values in SQL: ask with fewer conditions or shorter paths`,
+      )
+    }
     return `$${this.values.length}::${type}`
   }
 
