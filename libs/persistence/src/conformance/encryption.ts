@@ -59,6 +59,37 @@ export function testEncryptionAtRest(suite: Suite): void {
       assert.deepEqual(await docs.distinct('n'), [1, 2, 3])
     })
 
+    it('finds what a plain collection finds, whatever shape the data has', async () => {
+      const tenant = suite.tenant()
+      const plain = tenant.collection<Json>('conformance-shapes')
+      const docs = tenant.collection<Json>('conformance-hidden-shapes', { encrypt: { search: ['v', 'p.q'] } })
+      const values = [undefined, null, 1, 'a', true, '', [], ['a'], [null], ['a', 1], [['a']], [[]], { x: 1 }, {}]
+      const parents = values.flatMap((q) => [{ q }, [{ q }], [{ q }, {}], [{ q: 'a' }, { q }], [1, { q }], [[{ q }]], { q: [{ q }] }])
+      const data = [...values.map((v) => ({ v, p: v })), ...parents.map((p) => ({ v: 'v', p }))]
+      const items = data.map((one, n) => ({ id: `d${n}`, data: JSON.parse(JSON.stringify(one)) as Json }))
+      await Promise.all([plain.insertMany(items), docs.insertMany(items)])
+      const operands = [null, 'a', 1, true, '', 'none']
+      const conditions: unknown[] = [
+        ...operands.flatMap((operand) => [operand, { $ne: operand }, { $in: [operand, 'none'] }, { $nin: [operand, 1] }]),
+        { $exists: true },
+        { $exists: false },
+        { $not: { $eq: 'a' } },
+      ]
+      for (const condition of conditions) {
+        for (const field of ['v', 'p.q']) {
+          const filter = { [field]: condition }
+          const [expected, found] = await Promise.all(
+            [plain, docs].map(async (of) => (await of.find(filter).toArray()).map(({ id }) => id)),
+          )
+          assert.deepEqual(found, expected, JSON.stringify(filter))
+        }
+      }
+      await docs.updateMany({ 'p.q': { $ne: 'a' } }, { $set: { seen: 1 } })
+      await plain.updateMany({ 'p.q': { $ne: 'a' } }, { $set: { seen: 1 } })
+      const all = await Promise.all([plain, docs].map(async (of) => (await of.find().toArray()).map((one) => one.data)))
+      assert.deepEqual(all[1], all[0])
+    })
+
     it('updates, deletes and claims by searchable fields', async () => {
       const docs = people(suite.tenant())
       await docs.insertMany(upTo(4).map((n) => ({ id: `d${n}`, data: { email: `e${n}`, n, tags: ['x'] } })))

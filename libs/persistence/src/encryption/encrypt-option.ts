@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { checkOptions } from '../options.js'
-import { parseDataPath } from '../query/field-path.js'
+import { isArrayIndex, parseDataPath } from '../query/field-path.js'
 
 /** `true`, or what can be searched for by equality: `{ search: ['email', 'address.city'] }`. */
 export type EncryptOption =
@@ -28,7 +28,9 @@ export function parseEncrypt(option: unknown): EncryptSpec | undefined {
   const paths = search.map((path: unknown, index): [string, readonly string[]] => {
     const field = `encrypt.search[${index}]`
     if (typeof path !== 'string') throw invalidField(field, 'must be a field path')
-    return [path, parseDataPath(path, field)]
+    const segments = parseDataPath(path, field)
+    if (segments.some(isArrayIndex)) throw invalidField(field, 'must not number an element of an array')
+    return [path, segments]
   })
   return { search: new Map(paths.sort(([a], [b]) => (a < b ? -1 : 1))) }
 }

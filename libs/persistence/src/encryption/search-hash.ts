@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { invalidField } from '@holdfast/errors'
 import { isJsonArray, isJsonObject } from '../query/json-value.js'
-import { valueAt } from '../query/field-path.js'
+import { eachValue } from '../query/match.js'
 import type { FieldPath, JsonValue, Predicate } from '../query/predicate.js'
 import { markName } from '../schema/mark.js'
 import type { EncryptSpec } from './encrypt-option.js'
@@ -10,8 +10,10 @@ import type { TenantKeys } from './key-ring.js'
 /** 16 of HMAC's 32 bytes: two different values of a tenant's field collide with a probability of 2^-64 once there are 2^32. */
 const hashBytes = 16
 
-/** The keyed hashes of searchable fields. A value's place in `h` has the shape of the value as filters see it: null stays null, an
- *  array becomes an array of hashes, and what is missing is missing. */
+/** The keyed hashes of searchable fields. What stands in `h` for a field has a shape of which filters think as of the field itself: null is
+ *  null, missing is missing, arrays, also those on the way, are arrays of hashes. An empty array is `[[]]`, because `[]` stands for a
+ *  path that leads nowhere (see query/match.ts). An update finds its document in the database by hashes and looks at it again in clear: the
+ *  two must never disagree. */
 export class SearchHashes {
   readonly #collection: string
   readonly #spec: EncryptSpec
@@ -29,11 +31,10 @@ export class SearchHashes {
     const hashes: Record<string, JsonValue> = {}
     let any = false
     for (const [field, segments] of this.#spec.search) {
-      const value = valueAt(data, segments)
-      if (value === undefined) continue
-      hashes[field] = isJsonArray(value)
-        ? value.map((item) => this.#hash(field, item, keys))
-        : this.#hash(field, value, keys)
+      const found: (JsonValue | undefined)[] = []
+      eachValue(data, segments, (value) => found.push(value))
+      if (found.length > 0 && found.every((value) => value === undefined)) continue
+      hashes[field] = this.#shape(field, found, keys)
       any = true
     }
     return any ? hashes : undefined
@@ -62,7 +63,17 @@ export class SearchHashes {
       }
       case 'exists': {
         const { path } = predicate
-        return path.of === 'meta' ? predicate : { ...predicate, path: hashPath(this.#field(path)) }
+        if (path.of === 'meta') return predicate
+        const hashed = hashPath(this.#field(path))
+        const nowhere: Predicate = { kind: 'size', path: hashed, size: 0 }
+        const there: Predicate = {
+          kind: 'and',
+          of: [
+            { kind: 'exists', path: hashed, exists: true },
+            { kind: 'not', of: nowhere },
+          ],
+        }
+        return predicate.exists ? there : { kind: 'not', of: there }
       }
       default:
         if ('path' in predicate && predicate.path.of === 'meta') return predicate
@@ -87,6 +98,16 @@ export class SearchHashes {
       field === undefined ? `filter.${operator}` : `filter.${field}`,
       `cannot be searched, because ${this.#collection} is encrypted: ask for equality ${known}, or filter what find yields`,
     )
+  }
+
+  #shape(field: string, found: readonly (JsonValue | undefined)[], keys: TenantKeys): JsonValue {
+    const [only] = found
+    if (found.length === 1 && only !== undefined && !isJsonArray(only)) return this.#hash(field, only, keys)
+    return found.flatMap((value): JsonValue[] => {
+      if (value === undefined) return [null]
+      if (!isJsonArray(value)) return [this.#hash(field, value, keys)]
+      return value.length === 0 ? [[]] : value.map((item) => this.#hash(field, item, keys))
+    })
   }
 
   #operand(field: string, value: JsonValue, keys: TenantKeys): JsonValue {
