@@ -21,6 +21,8 @@ export function partialSql(predicate: Predicate, column: string): string {
     case 'compare': {
       const { path, op, value } = predicate
       if (value !== null) return found(path, ` ? (${comparison(op, value)})`, column)
+      // Null is equal to null, and neither more nor less.
+      if (op === 'gt' || op === 'lt') return 'false'
       return `(not ${found(path, '', column)} or ${found(path, ' ? (@.type() == "null")', column)})`
     }
     case 'in':
