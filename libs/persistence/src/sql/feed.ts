@@ -25,6 +25,8 @@ export class SqlFeeds implements FeedOperations {
   readonly #schema: Schema
   /** The collections whose changes are recorded. */
   readonly #on = new Set<string>()
+  /** Those that had none when this process looked. */
+  readonly #off = new Set<string>()
   readonly #statements = new Map<string, FeedStatements>()
   /** By the name of the statement that does not record. */
   readonly #recordingTexts = new Map<string, string>()
@@ -39,7 +41,11 @@ export class SqlFeeds implements FeedOperations {
   async ensure(collection: string, spec: FeedSpec | undefined): Promise<boolean> {
     if (this.#on.has(collection)) return true
     if (spec !== undefined) await this.#schema.ensure('feed', collection, '1', feedDdl(collection))
-    else if (!(await this.#isKnown(collection))) return false
+    else if (!(await this.#isKnown(collection))) {
+      this.#off.add(collection)
+      return false
+    }
+    this.#off.delete(collection)
     this.#on.add(collection)
     return true
   }
@@ -50,8 +56,10 @@ export class SqlFeeds implements FeedOperations {
     return {
       query: (statement) => {
         const { records } = statement
-        if (records === undefined || !this.#on.has(records.collection)) return driver.query(statement)
-        return this.#record(statement, records)
+        if (records === undefined) return driver.query(statement)
+        if (this.#on.has(records.collection)) return this.#record(statement, records)
+        if (this.#off.has(records.collection)) return driver.query(statement)
+        return this.#find(statement, records)
       },
       isRecorded: (collection) => this.#on.has(collection),
       copyIn: (text, chunks) => driver.copyIn(text, chunks),
@@ -139,6 +147,12 @@ export class SqlFeeds implements FeedOperations {
       gone += Number(row?.[1] ?? 0)
       if (marked.length === 0 && Number(row?.[0] ?? 0) < sweepBatch) return gone
     }
+  }
+
+  /** Sweeps and imports write to collections that this process has not opened. */
+  async #find(statement: Statement, records: Recording): Promise<SqlRow[]> {
+    const isOn = await this.ensure(records.collection, undefined)
+    return isOn ? this.#record(statement, records) : this.#driver.query(statement)
   }
 
   async #record(statement: Statement, records: Recording): Promise<SqlRow[]> {
