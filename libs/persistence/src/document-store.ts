@@ -410,7 +410,7 @@ export interface DocumentStore extends TenantStore {
   migrate(): Promise<MigrationReport>
   /** Everything, or everything of one tenant, as lines of JSON that `import` takes back, each with its line feed: documents and tombstones with their versions
    *  and times, logs with their branches, blobs with their bytes and links. On PostgreSQL and in memory all of one moment. Holds a page in memory.
-   *  Equal content gives equal bytes. Encrypted documents stay encrypted, and their keys are not part of it. */
+   *  Equal content gives equal bytes. Encrypted documents and entries stay encrypted; the bytes of blobs are in clear. */
   export(options?: ExportOptions): AsyncIterable<string>
   /** Takes in what `export` wrote, in pieces of any size. What is there already and equal is left alone, so that an import can be repeated, and taken up
    *  again wherever it ended. @throws DATA_LOSS at a line that was changed, lost or moved, and at the end of an export that was cut off; ALREADY_EXISTS if

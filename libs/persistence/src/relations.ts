@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { Backend, CollectionSpec, IndexDefinition } from './backend.js'
+import type { Backend, CollectionSpec } from './backend.js'
 import { mergeSpecs, parseCollectionOptions } from './collection-options.js'
 import type { CollectionOptions } from './document-store.js'
 import { CollectionLife } from './expiry/collection-life.js'
@@ -51,10 +51,11 @@ export class Relations {
     )
   }
 
-  /** The same for indexes that were declared elsewhere. */
-  indexed(name: string, indexes: readonly IndexDefinition[]): () => Promise<void> {
+  /** The same for what was declared elsewhere; what this process declares of deletions goes before it. */
+  declared(name: string, { softDelete, ...spec }: CollectionSpec): () => Promise<void> {
     const relation = this.#of(`collection:${name}`)
-    declare(relation, { indexes })
+    const isOpen = softDelete !== undefined && relation.spec.softDelete === undefined
+    declare(relation, isOpen ? { ...spec, softDelete } : spec)
     return () => this.#make(relation, () => this.#ensureCollection(name, relation.spec))
   }
 

@@ -390,7 +390,7 @@ export class Store extends StoreScope implements DocumentStore {
 
   export(options?: ExportOptions): AsyncIterable<string> {
     this.engine.assertOpen()
-    return exportLines(this.engine.backend.transfer, this.engine.contents, options)
+    return exportLines(this.engine, options)
   }
 
   async import(lines: Chunks, options?: ImportOptions): Promise<ImportReport> {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DocumentStore, TenantStore } from '../document-store.js'
 import { openDocumentStore } from '../open.js'
+import { testEncryption } from './encryption.js'
 import { collect, faultOf, type Json, type Suite, untyped, upTo } from './suite.js'
 
-const nothing = { documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
+const nothing = { keys: 0, documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
 
 /** The first difference is enough to see. */
 function assertSame(actual: readonly string[], expected: readonly string[]): void {
@@ -72,6 +73,7 @@ export function testExports(suite: Suite): void {
       await using other = await openDocumentStore('memory:')
       const { read, written, skipped } = await other.import(lines)
       assert.deepEqual(read, {
+        keys: 0,
         collections: 2,
         documents: 1_202,
         logs: 1,
@@ -143,11 +145,50 @@ export function testExports(suite: Suite): void {
       await assert.rejects(other.import(other.export(), { tenant: 'x' }), faultOf('tenant'))
     })
 
+    it('carries what is declared of lifetimes, deletions and retention', async () => {
+      await using source = await openDocumentStore('memory:')
+      await source.collection('short-lived', { ttlMs: 60_000 }).put('a', {})
+      await source.collection(removable, { softDelete: { retainMs: 1_000, tombstonesMs: 2_000 } }).put('a', {})
+      await source.log('short', { retain: { keepLast: 5, olderThanMs: 1_000_000 } }).append('s', [{ data: {} }])
+      const lines = await collect(source.export())
+      await using other = await openDocumentStore('memory:')
+      await other.import(lines)
+      assertSame(await collect(other.export()), lines)
+      assert.ok(lines.some((line) => line.includes('"indexes":[],"expires":true')))
+      assert.ok(lines.some((line) => line.includes('"softDelete":{"retainMs":1000,"tombstonesMs":2000}')))
+      assert.ok(lines.some((line) => line.includes('"retain":{"keepLast":5,"olderThanMs":1000000}')))
+      assert.ok((await other.collection('short-lived').get('a'))?.expiresAt instanceof Date)
+    })
+
+    it('keeps what is encrypted encrypted, and brings its keys only if asked for them', async () => {
+      const encryption = { ...testEncryption, blobs: true }
+      const tenant = suite.tenant()
+      await using source = await openDocumentStore('memory:', { encryption })
+      const origin = source.tenant(tenant.tenantId)
+      await origin.collection<Json>('secrets', { encrypt: true }).put('a', { name: 'very secret' })
+      const { hash } = await origin.blobs.put(Buffer.alloc(300_000, 'bytes'))
+      const bare = await collect(source.export())
+      assert.ok(bare.every((line) => !line.includes('very secret') && !line.startsWith('{"type":"key"')))
+      const lines = await collect(source.export({ keys: true }))
+      assert.ok(lines.some((line) => line.startsWith('{"type":"key"')))
+      const { written } = await suite.store.import(lines)
+      assert.ok(written.keys >= 1)
+      const found = await tenant.collection<Json>('secrets', { encrypt: true }).get('a')
+      assert.deepEqual(found?.data, { name: 'very secret' })
+      assert.equal((await tenant.blobs.bytes(hash)).length, 300_000)
+      const ofTenant = await collect(source.export({ keys: true, tenant: tenant.tenantId }))
+      assertSame(await collect(suite.store.export({ keys: true, tenant: tenant.tenantId })), ofTenant)
+      assert.equal((await suite.store.import(lines)).written.keys, 0)
+      await using keyed = await openDocumentStore('memory:', { encryption })
+      await keyed.tenant(tenant.tenantId).collection<Json>('secrets', { encrypt: true }).put('b', {})
+      await assert.rejects(keyed.import(lines), { code: 'FAILED_PRECONDITION', reason: 'KEYS_DIFFER' })
+    })
+
     it('holds nothing of others, and of an unknown tenant nothing but its frame', async () => {
       await fill(suite.tenant())
       const lines = await linesOf(suite.store, suite.tenant().tenantId)
       assert.equal(lines.length, 2)
-      assert.match(lines[1] ?? '', /"type":"trailer","collections":0,"documents":0,/)
+      assert.match(lines[1] ?? '', /"type":"trailer","keys":0,"collections":0,"documents":0,/)
     })
 
     it('can be left before its end', async () => {

@@ -1,6 +1,11 @@
+import type { Backend } from '../backend.js'
+import { encryptedBlobOperations } from '../encryption/encrypted-blobs.js'
+import type { StoredKey } from '../encryption/key-operations.js'
+import type { KeyRing } from '../encryption/key-ring.js'
+import type { Duties } from '../expiry/upkeep-operations.js'
 import { checkOptions } from '../options.js'
 import type { BlobContents } from '../blobs/blob-content.js'
-import { blobChunkBytes, type PlacedBlob } from '../blobs/blob-operations.js'
+import { blobChunkBytes, type BlobOperations, type PlacedBlob } from '../blobs/blob-operations.js'
 import { readBlob } from '../blobs/read-blob.js'
 import { canonicalJson } from '../query/json-value.js'
 import type { JsonValue } from '../query/predicate.js'
@@ -8,31 +13,45 @@ import { checkTenantId } from '../sql/names.js'
 import { LineWriter } from './checked-lines.js'
 import { Handover } from './handover.js'
 import { formatVersion, noCounts, type TransferCounts } from './records.js'
-import type { DocumentRow, EntryRow, StreamRow, TransferOperations, TransferSource } from './seam.js'
+import type { DocumentRow, EntryRow, StreamRow, TransferSource } from './seam.js'
 
 export interface ExportOptions {
   /** Only what belongs to this tenant; default: everything. */
   readonly tenant?: string
+  /** Whether the keys of encrypted data come along, wrapped by the master key; default false. Whoever has such an export and the master key can read what
+   *  `shredTenant` made unreadable since. */
+  readonly keys?: boolean
   /** Told now and then how much was exported so far. */
   readonly onProgress?: (counts: Readonly<TransferCounts>) => void
+}
+
+/** What is exported. */
+export interface ExportOrigin {
+  readonly backend: Backend
+  readonly contents: BlobContents
+  readonly ring: KeyRing | undefined
+}
+
+interface TenantKey {
+  readonly tenant: string
+  readonly key: StoredKey
 }
 
 const linkPage = 1_000
 const blobPage = 500
 
 /** Everything as lines of JSON, each with its line feed, in an order that depends on the content only. */
-export async function* exportLines(
-  transfer: TransferOperations,
-  contents: BlobContents,
-  options: ExportOptions = {},
-): AsyncGenerator<string> {
-  checkOptions(options, ['tenant', 'onProgress'])
+export async function* exportLines(origin: ExportOrigin, options: ExportOptions = {}): AsyncGenerator<string> {
+  checkOptions(options, ['tenant', 'keys', 'onProgress'])
   const { tenant, onProgress } = options
   if (tenant !== undefined) checkTenantId(tenant, 'tenant')
+  const { backend } = origin
+  const duties = await backend.upkeep.duties()
+  const keys = options.keys === true ? await keysOf(backend, tenant) : []
   const blocks = new Handover<readonly string[]>()
-  const done = transfer
+  const done = backend.transfer
     .snapshot(async (source) => {
-      const writer = new ExportWriter(source, contents, tenant)
+      const writer = new ExportWriter(source, origin, tenant, duties, keys)
       for await (const block of writer.blocks()) {
         if (!(await blocks.give(block))) return
         onProgress?.(writer.counts)
@@ -52,28 +71,47 @@ export async function* exportLines(
 class ExportWriter {
   readonly counts: TransferCounts = noCounts()
   readonly #source: TransferSource
+  readonly #blobs: BlobOperations
   readonly #contents: BlobContents
   readonly #tenant: string | undefined
+  readonly #duties: Duties
+  readonly #keys: readonly TenantKey[]
   readonly #lines = new LineWriter()
 
-  constructor(source: TransferSource, contents: BlobContents, tenant: string | undefined) {
+  constructor(
+    source: TransferSource,
+    { contents, ring }: ExportOrigin,
+    tenant: string | undefined,
+    duties: Duties,
+    keys: readonly TenantKey[],
+  ) {
     this.#source = source
+    this.#blobs =
+      ring === undefined
+        ? source.blobs
+        : encryptedBlobOperations(source.blobs, { keys: (of) => ring.source(of), encrypts: false })
     this.#contents = contents
     this.#tenant = tenant
+    this.#duties = duties
+    this.#keys = keys
   }
 
   async *blocks(): AsyncGenerator<string[]> {
     const tenant = this.#tenant === undefined ? {} : { tenant: this.#tenant }
     yield [this.#line({ type: 'header', format: 'holdfast', version: formatVersion, ...tenant })]
+    this.counts.keys = this.#keys.length
+    yield this.#keys.map(({ tenant: of, key: { number, wrappedBy, wrapped } }) =>
+      this.#line({ type: 'key', tenant: of, number, wrappedBy, wrapped }),
+    )
     for (const { name, indexes } of await this.#source.collections()) {
       const declared = indexes.map((index) => canonicalJson(index as unknown as JsonValue)).sort()
       yield* this.#collection(
         name,
-        `{"type":"collection","name":${JSON.stringify(name)},"indexes":[${declared.join(',')}]`,
+        `{"type":"collection","name":${JSON.stringify(name)},"indexes":[${declared.join(',')}]${this.#lifeOf(name)}`,
       )
     }
     for (const log of await this.#source.logs()) yield* this.#log(log)
-    yield* this.#blobs()
+    yield* this.#allBlobs()
     yield [this.#line({ type: 'trailer', ...this.counts, sha256: this.#lines.sha256 })]
   }
 
@@ -107,7 +145,7 @@ class ExportWriter {
       if (!isNamed && (streams.length > 0 || this.#tenant === undefined)) {
         isNamed = true
         this.counts.logs += 1
-        yield [this.#line({ type: 'log', name: log })]
+        yield [this.#lines.line(`{"type":"log","name":${JSON.stringify(log)}${this.#retentionOf(log)}`)]
       }
       for (const stream of streams) {
         this.counts.streams += 1
@@ -121,8 +159,8 @@ class ExportWriter {
     }
   }
 
-  async *#blobs(): AsyncGenerator<string[]> {
-    const { blobs } = this.#source
+  async *#allBlobs(): AsyncGenerator<string[]> {
+    const blobs = this.#blobs
     let after: (PlacedBlob & { readonly tenant: string }) | undefined
     for (;;) {
       const page = await blobs.list(this.#tenant, after, blobPage)
@@ -143,12 +181,24 @@ class ExportWriter {
   async *#links(tenant: string, hash: string): AsyncGenerator<string[]> {
     let owner = ''
     for (;;) {
-      const links = await this.#source.blobs.links(tenant, { hash }, owner, linkPage)
+      const links = await this.#blobs.links(tenant, { hash }, owner, linkPage)
       owner = links.at(-1)?.owner ?? owner
       this.counts.links += links.length
       if (links.length > 0) yield links.map((link) => this.#line({ type: 'link', owner: link.owner }))
       if (links.length < linkPage) return
     }
+  }
+
+  #lifeOf(collection: string): string {
+    const { expiring, softDeleting } = this.#duties
+    const found = softDeleting.find((one) => one.collection === collection)
+    const softDelete = found === undefined ? '' : `,"softDelete":${canonical(found.softDelete)}`
+    return `${expiring.includes(collection) ? ',"expires":true' : ''}${softDelete}`
+  }
+
+  #retentionOf(log: string): string {
+    const found = this.#duties.retaining.find((one) => one.log === log)
+    return found === undefined ? '' : `,"retain":${canonical(found.retention)}`
   }
 
   #line(record: object): string {
@@ -193,6 +243,17 @@ class EntryPages {
       this.#isOver = this.#page.length === 0
     }
   }
+}
+
+/** Without members that are `undefined`. */
+const canonical = (value: object): string => canonicalJson(JSON.parse(JSON.stringify(value)) as JsonValue)
+
+async function keysOf(backend: Backend, tenant: string | undefined): Promise<TenantKey[]> {
+  // No master key has an empty name.
+  const keys = await backend.keys.wrappedByOthers('', Number.MAX_SAFE_INTEGER)
+  return keys
+    .filter((key) => tenant === undefined || key.tenant === tenant)
+    .sort((a, b) => compareBytes(a.tenant, b.tenant) || a.key.number - b.key.number)
 }
 
 /** The order of `COLLATE "C"`. */

@@ -1,12 +1,13 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Backend, IndexDefinition } from '../backend.js'
+import type { Backend } from '../backend.js'
 import type { BlobContents } from '../blobs/blob-content.js'
+import type { BlobOperations } from '../blobs/blob-operations.js'
 import { putStream } from '../blobs/put-blob.js'
 import { checkOptions } from '../options.js'
 import type { Relations } from '../relations.js'
 import { checkName, checkTenantId } from '../sql/names.js'
 import { type CheckedLine, damagedLine, LineReader } from './checked-lines.js'
-import { documentOf, entryOf, indexesOf, integerOf, streamOf, textOf, timeOf } from './read-record.js'
+import { declarationOf, documentOf, entryOf, integerOf, streamOf, textOf, timeOf } from './read-record.js'
 import { formatVersion, noCounts, type TransferCounts } from './records.js'
 import type { DocumentRow, EntryRow, StreamRow } from './seam.js'
 import { type Chunks, splitLines } from './split-lines.js'
@@ -38,6 +39,8 @@ export interface ImportTarget {
   readonly backend: Backend
   readonly relations: Relations
   readonly contents: BlobContents
+  /** As the backend's, with encryption. */
+  readonly blobs: BlobOperations
 }
 
 const batchRows = 1_000
@@ -127,6 +130,7 @@ class Records {
 }
 
 const countedAs: Readonly<Record<string, keyof TransferCounts>> = {
+  key: 'keys',
   collection: 'collections',
   document: 'documents',
   log: 'logs',
@@ -147,7 +151,7 @@ class Import {
   readonly #target: ImportTarget
   readonly #options: ImportOptions & { readonly onConflict: 'fail' | 'skip' | 'replace' }
   readonly #records: Records
-  readonly #written: WrittenCounts = { documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
+  readonly #written: WrittenCounts = { keys: 0, documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
   readonly #skipped = { documents: 0, streams: 0 }
   #units = 0
   #collection: string | undefined
@@ -185,10 +189,13 @@ class Import {
   async #take(line: CheckedLine): Promise<void> {
     const { record, number } = line
     switch (record['type']) {
+      case 'key': {
+        return this.#key(line)
+      }
       case 'collection': {
         await this.#leave()
         this.#collection = checkName(record['name'], `line ${number}: name`)
-        await this.#target.relations.indexed(this.#collection, indexesOf(line) as IndexDefinition[])()
+        await this.#target.relations.declared(this.#collection, declarationOf(line))()
         return
       }
       case 'document': {
@@ -199,7 +206,7 @@ class Import {
       case 'log': {
         await this.#leave()
         this.#log = checkName(record['name'], `line ${number}: name`)
-        await this.#target.relations.log(this.#log)()
+        await this.#target.relations.log(this.#log, record['retain'])()
         return
       }
       case 'stream': {
@@ -221,6 +228,29 @@ class Import {
         throw damagedLine(number, `has the type ${String(record['type'])}, which does not belong here`)
       }
     }
+  }
+
+  /** Encrypted data is bound to its tenant. */
+  async #key(line: CheckedLine): Promise<void> {
+    if (this.#options.tenant !== undefined) throw invalidField('tenant', 'cannot be given: keys are of their tenant')
+    const { keys } = this.#target.backend
+    const tenant = textOf(line, 'tenant')
+    const key = {
+      number: integerOf(line, 'number'),
+      wrappedBy: textOf(line, 'wrappedBy'),
+      wrapped: textOf(line, 'wrapped'),
+    }
+    if (await keys.add(tenant, key)) {
+      this.#written.keys += 1
+      return
+    }
+    const there = (await keys.list(tenant)).find(({ number }) => number === key.number)
+    if (there?.wrapped === key.wrapped) return
+    throw new HoldfastError(
+      'FAILED_PRECONDITION',
+      `Line ${line.number} of the export: tenant ${tenant} has other keys here, or they were destroyed: import into another store`,
+      { reason: 'KEYS_DIFFER', metadata: { line: String(line.number) } },
+    )
   }
 
   async #grow({ text }: CheckedLine): Promise<void> {
@@ -294,21 +324,21 @@ class Import {
   }
 
   async #blob(line: CheckedLine): Promise<void> {
-    const { backend, contents } = this.#target
+    const { blobs, contents } = this.#target
     const tenant = this.#tenantOf(textOf(line, 'tenant'))
     const hash = textOf(line, 'hash')
     const chunks = this.#chunks()
-    if ((await backend.blobs.stat(tenant, hash)) === undefined) {
+    if ((await blobs.stat(tenant, hash)) === undefined) {
       const place = {
         tenant,
-        operations: backend.blobs,
+        operations: blobs,
         content: contents.chosen,
         inTransaction: false,
         createdAt: timeOf(line, 'createdAt'),
       }
       const made = await putStream(place, chunks, textOf(line, 'contentType'))
       if (made.hash !== hash || made.sizeBytes !== integerOf(line, 'sizeBytes')) {
-        await backend.blobs.remove(tenant, made.hash)
+        await blobs.remove(tenant, made.hash)
         throw damagedLine(line.number, `speaks of blob ${hash}, but the bytes after it are not those`)
       }
       this.#written.blobs += 1
@@ -317,7 +347,7 @@ class Import {
     }
     for (let next = await this.#records.peek(); next.record['type'] === 'link'; next = await this.#records.peek()) {
       this.#records.count(await this.#records.next())
-      if (await backend.blobs.link(tenant, hash, textOf(next, 'owner'))) this.#written.links += 1
+      if (await blobs.link(tenant, hash, textOf(next, 'owner'))) this.#written.links += 1
     }
   }
 

@@ -1,3 +1,5 @@
+import type { CollectionSpec, IndexDefinition, SoftDelete } from '../backend.js'
+import { parseLifeOptions } from '../expiry/lifetime.js'
 import { checkId, checkTenantId } from '../sql/names.js'
 import { type CheckedLine, damagedLine } from './checked-lines.js'
 import type { DocumentRow, EntryRow, StreamRow } from './seam.js'
@@ -44,12 +46,16 @@ export function entryOf(line: CheckedLine, { tenant, stream }: Pick<StreamRow, '
   }
 }
 
-export function indexesOf(line: CheckedLine): unknown[] {
-  const { indexes } = line.record
+export function declarationOf(line: CheckedLine): CollectionSpec {
+  const { indexes, expires, softDelete } = line.record
   const isIndex = (index: unknown): boolean =>
     typeof index === 'object' && index !== null && 'on' in index && Array.isArray(index.on)
   if (!Array.isArray(indexes) || !indexes.every(isIndex)) throw damagedLine(line.number, 'has indexes that are none')
-  return indexes
+  return {
+    indexes: indexes as IndexDefinition[],
+    ...(expires === true ? { expires } : {}),
+    ...parseLifeOptions(softDelete === undefined ? {} : { softDelete: softDelete as SoftDelete }),
+  }
 }
 
 export function textOf({ record, number }: CheckedLine, member: string): string {
