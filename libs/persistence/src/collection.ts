@@ -30,7 +30,7 @@ import { checkOptions } from './options.js'
 import type { StaleReads } from './replicas/stale-reads.js'
 import { checkSchema, type SchemaCheck, type SchemaCheckOptions } from './schema/check-schema.js'
 import { DataSchema } from './schema/data-schema.js'
-import { refuseMarked } from './schema/mark.js'
+import { encodeData, isMarked, markedError } from './schema/mark.js'
 import { rewriteOutdated, type RewriteOptions, type RewriteReport, type RewriteTarget } from './schema/rewrite.js'
 import type { StandardSchema } from './schema/standard-schema.js'
 import { inOrder } from './query/distinct.js'
@@ -88,7 +88,7 @@ export class StoredCollection<T> implements Collection<T> {
     checkOptions(options, ['id', 'ttlMs'])
     const { id = randomUUID() } = options
     const ttlMs = this.#target.life.ofWrite(options.ttlMs)
-    const row = { ...this.#key(id), json: encodeJson(data), ttlMs }
+    const row = { ...this.#key(id), json: encodeData(data), ttlMs }
     await this.#target.ready()
     const write = (): Promise<Written | undefined> => this.#target.access.insert(row)
     let written: Written | undefined
@@ -118,7 +118,7 @@ export class StoredCollection<T> implements Collection<T> {
     const ttlMs = this.#target.life.ofWrite(options.ttlMs)
     const rows = items.map(({ id = randomUUID(), data }, index) => ({
       ...this.#key(id, `items[${index}].id`),
-      json: encodeJson(data, `items[${index}].data`),
+      json: encodeData(data, `items[${index}].data`),
       ttlMs,
     }))
     const ids = new Set(rows.map(({ id }) => id))
@@ -197,7 +197,7 @@ export class StoredCollection<T> implements Collection<T> {
 
   async put(id: string, data: T, options: WriteOptions & LifetimeOptions = {}): Promise<Document<T>> {
     const key = this.#key(id)
-    const json = encodeJson(data)
+    const json = encodeData(data)
     checkOptions(options, ['ifVersion', 'ttlMs'])
     const ifVersion = checkVersion(options.ifVersion)
     const ttlMs = this.#target.life.ofWrite(options.ttlMs)
@@ -351,7 +351,7 @@ export class StoredCollection<T> implements Collection<T> {
 
   load(items: Iterable<LoadItem<T>> | AsyncIterable<LoadItem<T>>, options?: LoadOptions): Promise<LoadReport> {
     const ttlMs = this.#target.life.ofWrite(undefined)
-    const encode = (data: T, at: string) => ({ json: encodeJson(data, at), ttlMs })
+    const encode = (data: T, at: string) => ({ json: encodeData(data, at), ttlMs })
     return loadDocuments({ ...this.#target, encode }, items, options)
   }
 
@@ -498,6 +498,6 @@ function withData<T>({ id, version, createdAt, updatedAt, expiresAt }: Written, 
 
 function decode<T>(stored: StoredDocument): Document<T> {
   const data = decodeJson(stored.json)
-  refuseMarked(data, stored.id)
+  if (isMarked(data)) throw markedError(data, `Document ${stored.id}`)
   return withData(stored, data as T)
 }

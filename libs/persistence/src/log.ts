@@ -18,6 +18,7 @@ import type { LogLanes } from './log-lanes.js'
 import { tailStream } from './log-tail.js'
 import { checkOptions } from './options.js'
 import { checkId } from './sql/names.js'
+import { isMarked, markedError, refuseMarkName } from './schema/mark.js'
 import { isTransient } from './transient.js'
 
 export interface LogTarget {
@@ -36,10 +37,13 @@ export interface LogTarget {
 export class StoredLog<T> implements Log<T> {
   readonly name: string
   readonly #target: LogTarget
+  readonly #encrypted: boolean
 
-  constructor(target: LogTarget) {
+  /** @param encrypted whether entries are envelopes that the subclass opens */
+  constructor(target: LogTarget, encrypted = false) {
     this.name = target.name
     this.#target = target
+    this.#encrypted = encrypted
   }
 
   async append(
@@ -49,6 +53,7 @@ export class StoredLog<T> implements Log<T> {
   ): Promise<Entry<T>[]> {
     const key = this.#key(stream)
     const fresh = checkEntries(key, entries)
+    if (!this.#encrypted) for (const [index, { json }] of fresh.entries()) refuseMarkName(json, `entries[${index}].data`)
     checkOptions(options, ['ifNext', 'ifExists'])
     const call = { ...key, entries: fresh, ...conditionsOf(options) }
     if (fresh.length === 0) return []
@@ -74,7 +79,7 @@ export class StoredLog<T> implements Log<T> {
       reverse: checkBoolean(reverse, 'reverse'),
     }
     await this.#target.ready()
-    return (await this.#target.operations.read(this.name, range)).map((entry) => decode<T>(entry))
+    return (await this.#target.operations.read(this.name, range)).map((entry) => this.#decode(entry))
   }
 
   tail(
@@ -88,7 +93,7 @@ export class StoredLog<T> implements Log<T> {
       throw new HoldfastError('FAILED_PRECONDITION', 'A transaction cannot wait for entries: tail outside of it')
     }
     const source = { ...this.#key(stream), log: this.name, operations, hub: lanes.hub, ready }
-    return tailStream(source, { after, signal: options.signal }, (entry) => decode<T>(entry))
+    return tailStream(source, { after, signal: options.signal }, (entry) => this.#decode(entry))
   }
 
   async head(stream: string): Promise<StreamHead> {
@@ -144,6 +149,7 @@ export class StoredLog<T> implements Log<T> {
     const key = this.#key(stream)
     const at = checkInteger(seq, 'seq', 1)
     const json = encodeJson(data)
+    if (!this.#encrypted) refuseMarkName(json)
     checkOptions(options, ['forget'])
     const forget = checkBoolean(options.forget ?? false, 'forget')
     await this.#target.ready()
@@ -212,6 +218,12 @@ export class StoredLog<T> implements Log<T> {
     }
   }
 
+  #decode(stored: StoredEntry): Entry<T> {
+    const data = decodeJson(stored.json)
+    if (!this.#encrypted && isMarked(data)) throw markedError(data, `Entry ${stored.seq} of ${this.name}`)
+    return { ...entryOf(stored), data: data as T }
+  }
+
   #key(stream: string, field = 'stream'): StreamKey {
     return { tenant: this.#target.tenant, stream: checkId(stream, field) }
   }
@@ -234,7 +246,3 @@ const isUnknown = (error: unknown): boolean => error instanceof HoldfastError &&
 const keyOf = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key })
 
 const entryOf = ({ seq, key, at }: Omit<StoredEntry, 'json'>) => ({ seq, ...keyOf(key), at: new Date(at) })
-
-function decode<T>(stored: StoredEntry): Entry<T> {
-  return { ...entryOf(stored), data: decodeJson(stored.json) as T }
-}

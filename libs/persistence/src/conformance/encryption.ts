@@ -151,11 +151,14 @@ export function testEncryptionAtRest(suite: Suite): void {
     it('is not read as if it were plain', async () => {
       const tenant = suite.tenant()
       await people(tenant).put('a', { email: 'a' })
+      await notes(tenant).append('s', [{ data: { n: 1 } }])
       const other = await suite.openAnother?.({ encryption: testEncryption })
       if (other === undefined) return
       try {
-        const plain = other.tenant(tenant.tenantId).collection('conformance-people')
-        await assert.rejects(plain.get('a'), { code: 'FAILED_PRECONDITION', reason: 'ENCRYPTED' })
+        const plain = other.tenant(tenant.tenantId)
+        const encrypted = { code: 'FAILED_PRECONDITION', reason: 'ENCRYPTED' }
+        await assert.rejects(plain.collection('conformance-people').get('a'), encrypted)
+        await assert.rejects(plain.log('conformance-notes').read('s'), encrypted)
       } finally {
         await other.close()
       }

@@ -244,6 +244,21 @@ export function testSchemas(suite: Suite): void {
       )
     })
 
+    it('is not taken for what a caller put there: nobody can store its mark', async () => {
+      const tenant = suite.tenant()
+      const docs = tenant.collection<unknown>('conformance-docs')
+      const mark = { $holdfast: { v: 2, e: 'x' } }
+      await assert.rejects(docs.put('x', mark), faultOf('data.$holdfast'))
+      await assert.rejects(docs.insertOne(mark), faultOf('data.$holdfast'))
+      await assert.rejects(docs.insertMany([{ data: {} }, { data: mark }]), faultOf('items[1].data.$holdfast'))
+      await assert.rejects(docs.load([{ data: mark }]), faultOf('items[0].data.$holdfast'))
+      await assert.rejects(docs.updateOne('x', { $set: mark } as never, { upsert: true }), { code: 'INVALID_ARGUMENT' })
+      const log = tenant.log<unknown>('conformance-log')
+      await assert.rejects(log.append('s', [{ data: mark }]), faultOf('entries[0].data.$holdfast'))
+      await docs.put('x', { deep: mark, text: '"$holdfast"' })
+      assert.deepEqual((await docs.get('x'))?.data, { deep: mark, text: '"$holdfast"' })
+    })
+
     it('runs in transactions, in claims and behind a schema', async () => {
       const { name, tenant } = await withOld(2)
       await tenant.transaction(async (tx) => {

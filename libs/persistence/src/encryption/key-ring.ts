@@ -50,6 +50,8 @@ export class TenantKeys {
   }
 }
 
+const maxCachedTenants = 10_000
+
 interface Cached {
   readonly keys: Promise<TenantKeys>
   readonly readAt: number
@@ -60,8 +62,8 @@ export class KeyRing {
   readonly masters: MasterKeys
   readonly #operations: KeyOperations
   readonly #cache = new Map<string, Cached>()
-  /** What a transaction has had read for a key that it missed. */
-  readonly #lastReload = new Map<string, TenantKeys>()
+  /** What transactions have had read for a key that they missed. */
+  readonly #readForMissing = new WeakSet<TenantKeys>()
 
   constructor(operations: KeyOperations, masters: MasterKeys) {
     this.#operations = operations
@@ -92,17 +94,19 @@ export class KeyRing {
       const keys = await this.cached(tenant)
       if (keys !== undefined && (number === undefined || keys.has(number))) return keys
       // A number that nobody has is found missing by the one who asked for it.
-      if (keys !== undefined && keys === this.#lastReload.get(tenant)) return keys
+      if (keys !== undefined && this.#readForMissing.has(keys)) return keys
       missing.push(async () => {
-        this.#lastReload.set(tenant, await this.reload(tenant))
+        this.#readForMissing.add(await this.reload(tenant))
       })
       throw stop()
     }
   }
 
   reload(tenant: string): Promise<TenantKeys> {
+    this.#dropOld()
     const keys = this.#load(tenant)
     const cached = { keys, readAt: performance.now() }
+    this.#cache.delete(tenant)
     this.#cache.set(tenant, cached)
     keys.catch(() => {
       if (this.#cache.get(tenant) === cached) this.#cache.delete(tenant)
@@ -122,14 +126,12 @@ export class KeyRing {
   async destroy(tenant: string): Promise<number> {
     const destroyed = await this.#operations.destroy(tenant)
     this.#cache.delete(tenant)
-    this.#lastReload.delete(tenant)
     return destroyed
   }
 
   /** The tenant's keys were erased, tombstones and all. */
   forget(tenant: string): void {
     this.#cache.delete(tenant)
-    this.#lastReload.delete(tenant)
   }
 
   /** Wraps everything that another master key wrapped with the current one. @returns how many keys */
@@ -145,6 +147,15 @@ export class KeyRing {
         const after = { number: key.number, wrappedBy: this.masters.current, wrapped }
         if (await this.#operations.rewrap(tenant, key, after)) rewrapped += 1
       }
+    }
+  }
+
+  /** Keys of tenants that nobody works for any more. The oldest stand first. */
+  #dropOld(): void {
+    const now = performance.now()
+    for (const [tenant, { readAt }] of this.#cache) {
+      if (now - readAt < this.masters.keyCacheMs && this.#cache.size < maxCachedTenants) return
+      this.#cache.delete(tenant)
     }
   }
 

@@ -43,7 +43,9 @@ export class CodedReads implements StaleReads {
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
     this.codec.checkSort(query.sort)
     const where = await this.codec.where(query.where)
-    const rows = await this.#inner.query(collection, { ...query, where })
+    // What is stored is whole to the codec, or nothing.
+    const { members: _, ...whole } = query
+    const rows = await this.#inner.query(collection, { ...whole, where })
     const { tenant } = query
     return Promise.all(rows.map((row) => this.codec.decode({ tenant, id: row.id }, row)))
   }

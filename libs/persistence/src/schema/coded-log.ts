@@ -21,7 +21,7 @@ export class CodedLog<T> extends StoredLog<T> {
   readonly #encrypted: EncryptedEntries | undefined
 
   constructor(target: LogTarget, { schema, encrypted }: CodedLogOptions) {
-    super(target)
+    super(target, encrypted !== undefined)
     this.#schema = schema
     this.#encrypted = encrypted
   }
