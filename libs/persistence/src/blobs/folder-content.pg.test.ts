@@ -6,8 +6,12 @@ import { join, relative } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { postgresForTests } from '@holdfast/test-servers'
 import { openDocumentStore } from '../open.js'
+import { openPostgresDriver } from '../postgres/driver.js'
+import { openSqlBackend } from '../sql/sql-backend.js'
+import { BlobContents } from './blob-content.js'
 import { describeBlobs } from './contents.test.support.js'
 import { openFolderContent } from './folder-content.js'
+import { StoredBlobs } from './stored-blobs.js'
 import { tenantFolder } from './tenant-folder.js'
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-blobs-'))
@@ -79,6 +83,41 @@ describe('a folder of blobs', () => {
     await assert.rejects(blobs.bytes(hash), damaged)
     assert.equal(await blobs.remove(hash), true)
     await assert.rejects(blobs.bytes(hash), { code: 'NOT_FOUND' })
+  })
+
+  it('goes on with the bytes of another put when those it began with are gone', async () => {
+    await using store = await open()
+    const { blobs } = store.tenant('moved')
+    const bytes = Buffer.alloc(700_000, 'x')
+    const { hash } = await blobs.put(bytes)
+    // What others do between the reader's look at the record and its look at the file.
+    const mishaps: (() => Promise<unknown>)[] = []
+    await using content = await openFolderContent(folder)
+    const contents = new BlobContents({
+      name: 'folder',
+      open: (...call) => content.open(...call),
+      async *read(...call) {
+        await mishaps.shift()?.()
+        yield* content.read(...call)
+      },
+      remove: (upload) => content.remove(upload),
+      forgetTenant: (tenant) => content.forgetTenant(tenant),
+      [Symbol.asyncDispose]: async () => {},
+    })
+    const driver = await openPostgresDriver(database.url, { maxConnections: 1 })
+    try {
+      const reader = new StoredBlobs('moved', openSqlBackend(driver).blobs, contents)
+      mishaps.push(async () => {
+        await blobs.remove(hash)
+        await blobs.put(bytes)
+      })
+      assert.ok(bytes.equals(await reader.bytes(hash)))
+      mishaps.push(() => blobs.remove(hash))
+      await assert.rejects(reader.bytes(hash), { code: 'NOT_FOUND' })
+      assert.equal(mishaps.length, 0)
+    } finally {
+      await driver.close()
+    }
   })
 
   it('can be read by nobody else on the machine', async () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { HoldfastError } from '@holdfast/errors'
 import type { BlobContents } from './blob-content.js'
 import { damaged, noSuchBlob } from './blob-errors.js'
 import { blobChunkBytes, type BlobOperations, type PlacedBlob } from './blob-operations.js'
@@ -16,12 +17,8 @@ export async function* readBlob(
   const { hash, sizeBytes } = blob
   const whole = start === 0 && end === sizeBytes
   const digest = createHash('sha256')
-  const pieces =
-    blob.content === 'database'
-      ? readChunks(tenant, operations, blob, start, end)
-      : contents.of(blob.content, `blob ${hash}`).read(tenant, blob, start, end)
   let at = start
-  for await (const piece of pieces) {
+  for await (const piece of readPieces(tenant, operations, contents, blob, start, end)) {
     at += piece.length
     if (at > end) throw damaged(hash, `has more than its ${sizeBytes} bytes`)
     if (whole) digest.update(piece)
@@ -50,5 +47,35 @@ async function* readChunks(
     const to = Math.min(end, from + blobChunkBytes)
     yield chunk.subarray(at - from, to - from)
     at = to
+  }
+}
+
+/** Bytes that are not where the record said: the blob may have been removed since, or removed and put again, and then the rest
+ *  comes from there. */
+async function* readPieces(
+  tenant: string,
+  operations: BlobOperations,
+  contents: BlobContents,
+  blob: PlacedBlob,
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  const { hash } = blob
+  let at = start
+  for (let from = blob; ;) {
+    if (from.content === 'database') return yield* readChunks(tenant, operations, from, at, end)
+    try {
+      for await (const piece of contents.of(from.content, `blob ${hash}`).read(tenant, from, at, end)) {
+        at += piece.length
+        yield piece
+      }
+      return
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.reason === 'BLOB_DAMAGED')) throw error
+      const now = await operations.stat(tenant, hash)
+      if (now === undefined) throw noSuchBlob(hash)
+      if (now.upload === from.upload) throw error
+      from = now
+    }
   }
 }

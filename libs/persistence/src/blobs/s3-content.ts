@@ -8,6 +8,7 @@ import { errorOfS3, isNamed, statusOf } from './s3-errors.js'
 import { tenantFolder } from './tenant-folder.js'
 
 const defaultPartBytes = 8 * 1024 * 1024
+const maxSockets = 256
 /** How often a read goes on where its connection broke. */
 const readAttempts = 4
 
@@ -35,6 +36,13 @@ export async function openS3Content(options: S3Options): Promise<BlobContent> {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 4,
+    // Readers that take their time keep a connection each. One that stands still is closed; a read then goes on with another.
+    requestHandler: {
+      connectionTimeout: 5_000,
+      socketTimeout: 60_000,
+      httpAgent: { keepAlive: true, maxSockets },
+      httpsAgent: { keepAlive: true, maxSockets },
+    },
   })
   const place = { sdk, client, bucket, prefix: prefix === undefined ? '' : `${prefix}/` }
   return new S3Content({ ...place, partBytes: partSizeBytes ?? defaultPartBytes })
