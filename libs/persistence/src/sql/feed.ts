@@ -40,8 +40,10 @@ export class SqlFeeds implements FeedOperations {
   /** Makes the feed's tables if it is declared. A feed that another program declared is on for this one too. */
   async ensure(collection: string, spec: FeedSpec | undefined): Promise<boolean> {
     if (this.#on.has(collection)) return true
-    if (spec !== undefined) await this.#schema.ensure('feed', collection, '1', feedDdl(collection))
-    else if (!(await this.#isKnown(collection))) {
+    if (spec !== undefined) {
+      await this.#assertOrdered(collection)
+      await this.#schema.ensure('feed', collection, '1', feedDdl(collection))
+    } else if (!(await this.#isKnown(collection))) {
       this.#off.add(collection)
       return false
     }
@@ -165,6 +167,18 @@ export class SqlFeeds implements FeedOperations {
     const rows = await this.#driver.query(recordingStatement(statement, text))
     if (rows.length > 0) this.recorded([records.collection])
     return rows
+  }
+
+  /** A server whose sessions keep numbers of a sequence in stock hands them out in another order than that of the lock.
+   *  @throws FAILED_PRECONDITION */
+  async #assertOrdered(collection: string): Promise<void> {
+    const { server } = await this.#driver.health()
+    if (!server.includes('-YB-')) return
+    throw new HoldfastError(
+      'FAILED_PRECONDITION',
+      `Collection ${collection} cannot have a change feed on ${server}: its sequences give no order, use another server`,
+      { reason: 'FEED_UNSUPPORTED' },
+    )
   }
 
   async #isKnown(collection: string): Promise<boolean> {
