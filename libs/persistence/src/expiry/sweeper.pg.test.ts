@@ -9,6 +9,8 @@ import type { DocumentStore } from '../document-store.js'
 import type { SqlCell, SqlDriver } from '../sql/driver.js'
 import { type Server, servers } from '../sql/servers.test.support.js'
 import { openSqlBackend } from '../sql/sql-backend.js'
+import { countAllSql } from '../sql/count-all.js'
+import { Parameters } from '../sql/parameters.js'
 import { expireStatement } from '../sql/upkeep.js'
 import { Store } from '../store.js'
 
@@ -90,6 +92,29 @@ for (const [name, start] of servers.filter(([kind]) => kind === 'postgres')) {
       assert.equal(Number(await one('select count(*) from holdfast."c_zz-fine"')), 0)
       await server.driver.query({ text: 'alter table holdfast.broken rename to "c_aa-broken"', values: [] })
       assert.equal((await store.sweep()).expired, 5)
+      await store.close()
+    })
+
+    it('costs a count nothing where nothing can be hidden', async () => {
+      const store = await open()
+      const docs = store.collection<Json>('counted')
+      await docs.insertMany(Array.from({ length: 3_000 }, (_, n) => ({ data: { n } })))
+      await server.driver.query({ text: 'vacuum analyze holdfast.c_counted', values: [] })
+      const planOf = async () => {
+        const parameters = new Parameters()
+        const text = countAllSql('counted', 'default', parameters)
+        const rows = await server.driver.query({
+          text: `explain (analyze, costs off) ${text}`,
+          values: parameters.values,
+        })
+        return rows.map(([line]) => String(line)).join('\n')
+      }
+      assert.match(await planOf(), /never executed/)
+      assert.match(await planOf(), /Index Only Scan/)
+      assert.equal(await docs.count(), 3_000)
+      await docs.put('ended', {}, { ttlMs: 1 })
+      await delay(20)
+      assert.equal(await docs.count(), 3_000)
       await store.close()
     })
 
