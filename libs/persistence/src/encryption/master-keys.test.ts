@@ -150,3 +150,14 @@ describe('a key ring', () => {
     assert.equal(reads, 0)
   })
 })
+
+describe('a store without keys', () => {
+  it('says so when something is encrypted', async () => {
+    await using store = await openDocumentStore('memory:')
+    const missing = { code: 'FAILED_PRECONDITION', reason: 'ENCRYPTION_NOT_CONFIGURED' }
+    assert.throws(() => store.collection('people', { encrypt: true }), missing)
+    assert.throws(() => store.log('notes', { encrypt: true }), missing)
+    await assert.rejects(store.encryption.shredTenant('x'), missing)
+    assert.throws(() => store.collection('people'), missing)
+  })
+})
