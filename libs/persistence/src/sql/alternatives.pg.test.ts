@@ -85,7 +85,7 @@ it('queries on compound, partial, directed and array indexes find, count and pag
         const count = (backend: Backend) => backend.documents.count('rows', 't', filter)
         assert.equal(await count(backends[1]), await count(backends[0]))
       }),
-      { seed: 20_261_123, numRuns: 150 },
+      { seed: 20_261_123, numRuns: 100 },
     )
   } finally {
     for (const backend of backends) await backend.close()

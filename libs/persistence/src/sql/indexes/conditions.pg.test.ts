@@ -119,8 +119,8 @@ describe('conditions that stand in for filters', () => {
           assert.ok(!holds(query, document) || holds(where, document), JSON.stringify([query, where, document]))
         }
       }),
-      { ...runs, numRuns: 20_000 },
+      { ...runs, numRuns: 6_000 },
     )
-    assert.ok(implied > 50, `only ${implied} cases said anything`)
+    assert.ok(implied > 15, `only ${implied} cases said anything`)
   })
 })

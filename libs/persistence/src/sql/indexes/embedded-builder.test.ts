@@ -8,13 +8,9 @@ import { openDocumentStore } from '../../open.js'
 it('the embedded database builds indexes on a collection that has many documents, and says when', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-indexes-'))
   try {
-    {
-      await using store = await openDocumentStore(`embedded:${folder}/data`)
-      const rows = store.collection<{ n: number; tags: string[] }>('rows')
-      const items = Array.from({ length: 3_000 }, (_, n) => ({ id: `${n}`, data: { n, tags: [`t${n % 7}`] } }))
-      await rows.insertMany(items)
-    }
     await using store = await openDocumentStore(`embedded:${folder}/data`)
+    const items = Array.from({ length: 3_000 }, (_, n) => ({ id: `${n}`, data: { n, tags: [`t${n % 7}`] } }))
+    await store.collection<{ n: number; tags: string[] }>('rows').insertMany(items)
     const rows = store.collection<{ n: number; tags: string[] }>('rows', {
       indexes: [
         { on: 'n', unique: true },
