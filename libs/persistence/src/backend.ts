@@ -196,7 +196,11 @@ export interface DocumentQuery {
   /** The sort key values of the last document seen, as JSON values in the order of `sort`, the id last. */
   readonly after?: readonly SortPosition[]
   readonly limit?: number
+  /** Which members of data that is an object the caller needs; a backend may answer with more. */
+  readonly members?: NeededMembers
 }
+
+export type NeededMembers = { readonly only: readonly string[] } | { readonly without: readonly string[] }
 
 export interface ClaimQuery {
   readonly tenant: string

@@ -49,9 +49,10 @@ export class CollectionFind<T> implements Find<T> {
         ? decode
         : (stored) => {
             const document = decode(stored)
-            return { ...document, data: project(document.data as JsonValue) as T }
+            return { ...document, data: project.apply(document.data as JsonValue) as T }
           }
-    const query = { tenant: target.tenant, where, sort }
+    const members = project?.needs(sort)
+    const query = { tenant: target.tenant, where, sort, ...(members === undefined ? {} : { members }) }
     if (after === undefined) this.#query = query
     else {
       const positions = decodeCursor(this.#listing, after, 'after')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
 import type { Collection, Filter } from '../document-store.js'
+import { parseProjection } from '../query/projection.js'
 import { collect, faultOf, type Json, type Suite, untyped, upTo } from './suite.js'
 
 /** What a filter, an update and a find can say beyond matching: see matching.ts for which documents a filter finds. */
@@ -186,6 +187,31 @@ export function testQueryLanguage(suite: Suite): void {
           .map((n) => `d${n}`)
           .toReversed(),
       )
+    })
+
+    it('is the same wherever it is made, whatever the data and the names', async () => {
+      const docs = suite.tenant().collection<unknown>('conformance-docs')
+      const names = ['a', 'b.c', '0', '\0', "'", '__proto__', '\u{1f600}', 'missing']
+      const whole = JSON.parse(
+        '{"a":null,"b":{"c":1,"d":2},"0":"z","\\u0000":1,"\'":2,"__proto__":3,"\u{1f600}":4}',
+      ) as unknown
+      const data = [whole, [1, 2], ['a'], 'a', 5, null, {}, { a: [{ c: 1 }], b: [{ c: 1, d: 2 }, 3] }]
+      await docs.insertMany(data.map((one, index) => ({ id: `d${index}`, data: one })))
+      for (const name of names) {
+        for (const shown of [0, 1] as const) {
+          for (const sort of [{ _id: 1 }, { 'b.c': 1 }, { [name]: -1 }] as const) {
+            const project = Object.fromEntries([[name, shown]])
+            const found = await docs.find({}, { sort, project }).toArray()
+            const all = await docs.find({}, { sort }).toArray()
+            const expected = all.map(({ id, data: one }) => [id, parseProjection(project)?.apply(one as never)])
+            assert.deepEqual(
+              found.map(({ id, data: one }) => [id, one]),
+              expected,
+              JSON.stringify({ project, sort }),
+            )
+          }
+        }
+      }
     })
 
     it('is refused if it mixes both, or names a field twice', async () => {

@@ -43,7 +43,7 @@ it(`filters, updates, sorts, projections, ids, paths and cursors of any kind: a 
       attempt(() => void encodeJson(applyUpdate(stored, parseUpdate(update))))
       attempt(() => void encodeJson(applyUpdate(upsertSeed(parseFilter(filter)), parseUpdate(update), true)))
       attempt(() => void documentPosition(document, parseSort(sort)))
-      attempt(() => void JSON.stringify(parseProjection(projection)?.(stored as never)))
+      attempt(() => void JSON.stringify(parseProjection(projection)?.apply(stored as never)))
       attempt(() => void decodeCursor('listing', cursor as never, 'after'))
       attempt(() => void parseDataPath(path, 'path'))
       attempt(() => void checkId(cursor, 'id'))

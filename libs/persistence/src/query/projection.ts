@@ -1,10 +1,15 @@
 import { invalidField } from '@holdfast/errors'
+import type { NeededMembers } from '../backend.js'
 import { parseDataPath } from './field-path.js'
 import { isJsonArray, isJsonObject } from './json-value.js'
 import { membersOf } from './plain-object.js'
-import type { JsonValue } from './predicate.js'
+import type { JsonValue, SortKey } from './predicate.js'
 
-export type Project = (data: JsonValue) => JsonValue
+export interface ParsedProjection {
+  readonly apply: (data: JsonValue) => JsonValue
+  /** Which members of the data are enough to apply it and to tell where the document stands under a sort. */
+  readonly needs: (sort: readonly SortKey[]) => NeededMembers | undefined
+}
 
 /** By name; `true`: the whole value there. */
 interface Fields extends ReadonlyMap<string, Fields | true> {}
@@ -12,7 +17,7 @@ interface Fields extends ReadonlyMap<string, Fields | true> {}
 /** Which fields of `data` a find shows: `{ a: 1, 'b.c': 1 }` only these, `{ a: 0 }` all but these; never both. As in MongoDB, a
  *  path goes through arrays into each of their elements, and numbers in it are names. Nothing: everything.
  *  @throws INVALID_ARGUMENT naming the field */
-export function parseProjection(projection: unknown, at = 'project'): Project | undefined {
+export function parseProjection(projection: unknown, at = 'project'): ParsedProjection | undefined {
   if (projection === undefined) return undefined
   const members = membersOf(projection, at)
   const paths = members.map(([name, shown]) => {
@@ -26,7 +31,19 @@ export function parseProjection(projection: unknown, at = 'project'): Project | 
   if (mixed !== undefined) throw invalidField(mixed.at, 'mixes fields to show and fields to leave out')
   const fields = new Map<string, Fields | true>()
   for (const { path, at: here } of paths) add(fields, path, here)
-  return first.shown ? (data) => include(data, fields) ?? {} : (data) => exclude(data, fields)
+  return {
+    apply: (data) => (first.shown ? (include(data, fields) ?? {}) : exclude(data, fields)),
+    needs: (sort) => needed(fields, first.shown, sort),
+  }
+}
+
+function needed(fields: Fields, shown: boolean, sort: readonly SortKey[]): NeededMembers | undefined {
+  // The score is of the whole text.
+  if (sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')) return undefined
+  const sorted = sort.flatMap(({ path }) => (path.of === 'data' ? path.segments.slice(0, 1) : []))
+  if (shown) return { only: [...new Set([...fields.keys(), ...sorted])] }
+  const without = [...fields].flatMap(([name, hidden]) => (hidden === true && !sorted.includes(name) ? [name] : []))
+  return without.length === 0 ? undefined : { without }
 }
 
 type Growing = Map<string, Growing | true>
