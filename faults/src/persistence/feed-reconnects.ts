@@ -84,6 +84,9 @@ async function write(store: DocumentStore, writer: number, turns: number, made: 
   }
 }
 
+/** A server that lost many connections a moment ago may have no room for new ones yet. */
+const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'UNKNOWN', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED'])
+
 async function watch(store: DocumentStore, state: { resumed: number }, atMost: () => number): Promise<readonly Seen[]> {
   const seen: Seen[] = []
   for (;;) {
@@ -98,7 +101,7 @@ async function watch(store: DocumentStore, state: { resumed: number }, atMost: (
         if (left === 0) break
       }
     } catch (error) {
-      if (!(error instanceof HoldfastError) || !['UNAVAILABLE', 'UNKNOWN'].includes(error.code)) throw error
+      if (!(error instanceof HoldfastError) || !passing.has(error.code)) throw error
     }
     state.resumed += 1
   }

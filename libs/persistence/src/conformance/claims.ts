@@ -174,6 +174,17 @@ export function testClaims(suite: Suite): void {
       assert.deepEqual((await job?.lease.release({ set: { state: 'done' } }))?.data, { attempts: 0, state: 'done' })
     })
 
+    it('takes encrypted documents by their searchable fields', async () => {
+      const tenant = suite.tenant()
+      const jobs = tenant.collection<Job>('conformance-hidden-jobs', { encrypt: { search: ['state'] } })
+      await jobs.put('a', { state: 'done' })
+      await jobs.put('b', { state: 'queued' })
+      const job = await jobs.claim({ state: 'queued' }, { set: { $inc: { attempts: 1 } } })
+      assert.deepEqual([job?.id, job?.version, job?.data], ['b', 2, { state: 'queued', attempts: 1 }])
+      assert.deepEqual((await job?.lease.release({ set: { state: 'done' } }))?.data, { state: 'done', attempts: 1 })
+      assert.equal(await jobs.claim({ state: 'queued' }), undefined)
+    })
+
     it('passes over what is deleted or has run out', async () => {
       const jobs = suite.tenant().collection<Job>('conformance-passing-jobs', { softDelete: true })
       await jobs.put('a', { state: 'queued' })
