@@ -7,10 +7,12 @@ import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import { postgresForTests } from '@holdfast/test-servers'
 import { openDocumentStore } from '../open.js'
 import { openPostgresDriver } from '../postgres/driver.js'
+import { SqlBlobs } from '../sql/blobs.js'
 import { openSqlBackend } from '../sql/sql-backend.js'
 import { BlobContents } from './blob-content.js'
 import type { BlobsOption } from './blob-options.js'
@@ -273,6 +275,66 @@ describe('collecting blobs', () => {
     assert.equal(await candidates(), 0)
     await blobs.unlinkAll('one')
     assert.equal((await blobs.collect({ olderThanMs: 0 })).blobs, 20)
+  })
+
+  it('leaves alone a blob that an open transaction has linked', async () => {
+    const tenant = `t-${randomUUID()}`
+    const blobs = new StoredBlobs(tenant, backend.blobs)
+    const { hash } = await blobs.put(Buffer.from('x'))
+    await driver.transaction(async (connection) => {
+      await new SqlBlobs(connection).link(tenant, hash, 'name:owner')
+      assert.deepEqual(await backend.blobs.dropUnlinked(tenant, 0, 10), [])
+    })
+    assert.deepEqual(await blobs.links(hash), ['owner'])
+    assert.equal((await blobs.bytes(hash)).length, 1)
+  })
+
+  it('makes a link wait that comes at the same moment, and then be refused, or hold when the blob stays', async () => {
+    const tenant = `t-${randomUUID()}`
+    const blobs = new StoredBlobs(tenant, backend.blobs)
+    const { hash } = await blobs.put(Buffer.from('x'))
+    const linkDuring = async (end: () => void) => {
+      let linking: Promise<boolean> | undefined
+      let settled = false
+      const collected = driver.transaction(async (connection) => {
+        assert.equal((await new SqlBlobs(connection).dropUnlinked(tenant, 0, 10)).length, 1)
+        linking = blobs.link(hash, 'owner').finally(() => {
+          settled = true
+        })
+        linking.catch(() => {})
+        await sleep(300)
+        assert.equal(settled, false)
+        end()
+      })
+      await collected.catch(() => {})
+      return linking
+    }
+    const rollBack = () => {
+      throw new Error('the collector was killed')
+    }
+    assert.equal(await linkDuring(rollBack), true)
+    assert.equal((await blobs.bytes(hash)).length, 1)
+    await blobs.unlink(hash, 'owner')
+    await assert.rejects(
+      linkDuring(() => {}),
+      { code: 'NOT_FOUND' },
+    )
+    assert.equal(await count('select count(*) from holdfast.blob_links where tenant = $1', tenant), 0)
+  })
+
+  it('and a removal wait for each other in the same way', async () => {
+    const tenant = `t-${randomUUID()}`
+    const blobs = new StoredBlobs(tenant, backend.blobs)
+    const { hash } = await blobs.put(Buffer.from('x'))
+    let removing: Promise<boolean> | undefined
+    await driver.transaction(async (connection) => {
+      await new SqlBlobs(connection).link(tenant, hash, 'name:owner')
+      removing = blobs.remove(hash)
+      removing.catch(() => {})
+      await sleep(300)
+    })
+    await assert.rejects(removing ?? assert.fail(), { code: 'FAILED_PRECONDITION', reason: 'BLOB_LINKED' })
+    assert.equal((await blobs.bytes(hash)).length, 1)
   })
 
   it('of all tenants at once goes to each that has something to collect', async () => {

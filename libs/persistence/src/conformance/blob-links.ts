@@ -177,6 +177,16 @@ export function testBlobLinks(suite: Suite): void {
       assert.equal((await blobs.collect({ olderThanMs: 0 })).blobs, 2)
     })
 
+    it('of all tenants spares what is younger than its grace time', async () => {
+      const [one, other] = [suite.tenant().blobs, suite.tenant().blobs]
+      const hash = await putText(one, 'young')
+      await putText(other, 'young')
+      const { unreachable } = await suite.store.collectBlobs()
+      assert.equal(unreachable, 0)
+      assert.ok((await one.stat(hash)) !== undefined && (await other.stat(hash)) !== undefined)
+      await assert.rejects(suite.store.collectBlobs(untyped({ olderThan: 1 })), faultOf('olderThan'))
+    })
+
     it('removes large blobs and many, and counts them', async () => {
       const { blobs } = suite.tenant()
       await Promise.all(upTo(30).map((n) => putText(blobs, `blob ${n}`)))
