@@ -163,6 +163,30 @@ for (const [name, start] of servers.filter(([kind]) => kind === 'postgres')) {
       await first.close()
     })
 
+    it('takes nothing that a writer has just written anew', async (t) => {
+      const { another } = server
+      if (another === undefined) return t.skip('only one process can have this data open')
+      const store = await open()
+      const sweepers = await Promise.all([1, 2].map(async () => open(await another())))
+      const docs = store.collection<Json>('anew', { indexes: [{ on: 'email', unique: true }] })
+      const ids = Array.from({ length: 100 }, (_, n) => `d${n}`)
+      let writing = true
+      const sweeping = sweepers.map(async (sweeper) => {
+        while (writing) await sweeper.sweep()
+      })
+      for (let round = 0; round < 10; round += 1) {
+        await Promise.all(ids.map((id) => docs.put(id, { email: id }, { ttlMs: 1 })))
+        await delay(5)
+        // Half of the unique values go to other documents while their old owners expire and are swept.
+        await Promise.all(ids.map((id, n) => docs.put(n % 2 === 0 ? id : `${id}-${round}`, { email: id, round })))
+        assert.equal(await docs.count({ round }), ids.length)
+        await docs.deleteMany({})
+      }
+      writing = false
+      await Promise.all(sweeping)
+      await Promise.all([store, ...sweepers].map((one) => one.close()))
+    })
+
     it('waits for no writer: a row that somebody holds is left to him', async (t) => {
       const { another } = server
       if (another === undefined) return t.skip('only one process can have this data open')

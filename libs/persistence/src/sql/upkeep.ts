@@ -35,7 +35,8 @@ export function expireStatement(collection: string, limit: number): Statement {
   }
 }
 
-/** Deletes the expired documents of a collection whose unique values stand in the way of others. @returns whether there were any */
+/** Deletes the expired documents of a collection, whose unique values may stand in the way of others. @returns whether it is worth to
+ *  try again: also if a sweeper is just deleting the one in the way, for whose commit the next try waits */
 export async function freeExpired(connection: SqlConnection, collection: string): Promise<boolean> {
   const limit = 1_000
   const [expiring] = await connection.query({
@@ -44,10 +45,8 @@ export async function freeExpired(connection: SqlConnection, collection: string)
     readOnly: true,
   })
   if (expiring === undefined) return false
-  for (let freed = false; ; freed = true) {
-    const { length } = await connection.query(expireStatement(collection, limit))
-    if (length < limit) return freed || length > 0
-  }
+  while ((await connection.query(expireStatement(collection, limit))).length === limit);
+  return true
 }
 
 /** The rows of a batch are locked before they go, those that somebody else has locked left to him: sweepers never wait, neither
