@@ -303,8 +303,14 @@ export function testFeed(suite: Suite): void {
 
     it('is trimmed after its retention, and then says so', { timeout: 60_000 }, async () => {
       const docs = suite.tenant().collection<Numbered>('conformance-trimmed', { feed: { retainMs: 1_000 } })
+      const handled: string[] = []
+      const consume = () => docs.consumer('slow', (events) => void handled.push(...events.map(shape)))
+      const consumer = consume()
+      while (!consumer.active) await new Promise((resolve) => setTimeout(resolve, 5))
       await docs.put('a', { n: 1 })
       const position = await docs.feedPosition()
+      while (handled.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      await consumer.stop()
       await docs.put('a', { n: 2 })
       const isTrimmed = async () => {
         const [outcome] = await Promise.allSettled([take(docs.watch({ after: position }), 1)])
@@ -314,6 +320,8 @@ export function testFeed(suite: Suite): void {
         return true
       }
       while (!(await isTrimmed())) await new Promise((resolve) => setTimeout(resolve, 100))
+      await assert.rejects(consume().done, { code: 'OUT_OF_RANGE', reason: 'FEED_TRIMMED' })
+      assert.deepEqual(handled, ['write a 1'])
       const next = take(docs.watch({ from: 'start' }), 1)
       await docs.put('a', { n: 3 })
       assert.deepEqual((await next).map(shape), ['write a 3'])
