@@ -56,7 +56,14 @@ export class CodedLog<T> extends StoredLog<T> {
         return {
           async next() {
             const result = await iterator.next()
-            return result.done === true ? result : { done: false, value: await decoded(result.value) }
+            if (result.done === true) return result
+            try {
+              return { done: false, value: await decoded(result.value) }
+            } catch (error) {
+              // Whoever iterates does not return from an iteration that failed.
+              await iterator.return?.()
+              throw error
+            }
           },
           // At once, also while an entry is waited for.
           async return() {
