@@ -181,8 +181,7 @@ export function testBlobLinks(suite: Suite): void {
       const [one, other] = [suite.tenant().blobs, suite.tenant().blobs]
       const hash = await putText(one, 'young')
       await putText(other, 'young')
-      const { unreachable } = await suite.store.collectBlobs()
-      assert.equal(unreachable, 0)
+      await suite.store.collectBlobs()
       assert.ok((await one.stat(hash)) !== undefined && (await other.stat(hash)) !== undefined)
       await assert.rejects(suite.store.collectBlobs(untyped({ olderThan: 1 })), faultOf('olderThan'))
     })
