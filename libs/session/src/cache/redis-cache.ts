@@ -304,7 +304,7 @@ function payloadOf(entry: CacheEntry, now: number): string[] {
 
 function answerOf(value: unknown): CacheAnswer {
   if (value === null) return { kind: 'miss' }
-  const text = String(value)
+  const text = typeof value === 'string' ? value : ''
   if (text.startsWith('L|')) return { kind: 'leased' }
   const first = text.indexOf('|')
   const second = text.indexOf('|', first + 1)
