@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
+import { HoldfastError, invalidField } from '@holdfast/errors'
 import { checkOptions } from '../options.js'
 import { open, seal } from './seal.js'
 
@@ -126,13 +126,12 @@ function secretBytes(secret: unknown, field: string): Uint8Array {
   throw invalidField(field, 'must be 32 bytes or their base64 (openssl rand -base64 32)')
 }
 
-/** What a key service answers with is not for messages. */
+/** What a key service says of a failure stays in the cause: it may name what is not for everybody. */
 async function asked<R>({ id }: { readonly id: string }, ask: () => Promise<R>): Promise<R> {
   try {
     return await ask()
   } catch (error) {
-    const { message } = asHoldfastError(error, 'it')
-    throw new HoldfastError('UNAVAILABLE', `Master key ${id} could not be used (${message}): try again`, {
+    throw new HoldfastError('UNAVAILABLE', `Master key ${id} could not be used: see the cause, and try again`, {
       cause: error,
       reason: 'MASTER_KEY_UNAVAILABLE',
     })
