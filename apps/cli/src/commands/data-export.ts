@@ -10,6 +10,7 @@ import type { StoreFlags } from './store-options.js'
 
 interface DataExportFlags extends StoreFlags {
   readonly tenant?: string
+  readonly keys?: true
   readonly json?: true
 }
 
@@ -28,6 +29,7 @@ export async function runDataExport(file: string, flags: DataExportFlags, contex
   let counts: object = {}
   const lines = store.export({
     ...(flags.tenant === undefined ? {} : { tenant: flags.tenant }),
+    ...(flags.keys === undefined ? {} : { keys: true }),
     onProgress(soFar) {
       counts = { ...soFar }
       progress.update(soFar.documents + soFar.entries + soFar.blobs)

@@ -16,7 +16,7 @@ export async function openDataStore(
   if (!options.mayCreate && folder !== undefined && !existsSync(folder)) {
     throw new HoldfastError('NOT_FOUND', `There is no data folder ${folder}: name one with --data`)
   }
-  return openDocumentStore(storeUrl)
+  return openDocumentStore(storeUrl, { blobs: environment['HOLDFAST_BLOBS_URL'] ?? 'database' })
 }
 
 export function throwIfStopped({ signal }: CommandContext): void {

@@ -12,6 +12,7 @@ export function dataCommand(context: CommandContext): Command {
       .description('Write all of it as JSON lines that `import` takes back.')
       .argument('<file>', '`-`: standard output; compressed if it ends in .gz; replaced when all is written')
       .option('--tenant <id>', 'only what belongs to this tenant')
+      .option('--keys', 'with the wrapped keys of encrypted data, which only the master key opens')
       .option('--json', 'a summary as one JSON object; needs a file')
       .action(async (file, flags) => (await import('./data-export.js')).runDataExport(file, flags, context)),
   )

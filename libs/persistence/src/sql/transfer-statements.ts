@@ -21,9 +21,10 @@ function pageText(
     : `(${key.map((part) => `t.${part}`).join(', ')}) > (${key.map(cast).join(', ')})`
   const order = key.join(', ')
   const size = columns.includes('data') ? 'coalesce(pg_column_size(t.data), 0)' : '0'
+  // The rows are found before their sizes are added up: a window over the table is computed for all that is left of it unless the plan follows the key.
   return `select ${columns} from (
-      select t.*, sum(${size}) over (order by ${key.map((part) => `t.${part}`).join(', ')}) - ${size} as before
-      from ${table} t where ${after} and ${condition} order by ${order} limit ${pageRows}) x
+      select t.*, sum(${size}) over (order by ${order}) - ${size} as before
+      from (select * from ${table} t where ${after} and ${condition} order by ${order} limit ${pageRows}) t) x
     where before <= ${pageBytes} order by ${order}`
 }
 

@@ -1,4 +1,4 @@
-import type { CollectionSpec, IndexDefinition, SoftDelete } from '../backend.js'
+import type { CollectionSpec, IndexDefinition } from '../backend.js'
 import { parseLifeOptions } from '../expiry/lifetime.js'
 import { checkId, checkTenantId } from '../sql/names.js'
 import { type CheckedLine, damagedLine } from './checked-lines.js'
@@ -54,7 +54,7 @@ export function declarationOf(line: CheckedLine): CollectionSpec {
   return {
     indexes: indexes as IndexDefinition[],
     ...(expires === true ? { expires } : {}),
-    ...parseLifeOptions(softDelete === undefined ? {} : { softDelete: softDelete as SoftDelete }),
+    ...parseLifeOptions(softDelete === undefined ? {} : { softDelete }),
   }
 }
 
