@@ -308,7 +308,8 @@ export function testBadInput(suite: Suite): void {
         { id: 'b', data: { name: 'y', age: 11 } },
       ])
       const bad: unknown[] = [
-        { name: /zzz/ },
+        { name: /(?=z)/ },
+        { name: { $eq: /zzz/ } },
         { name: undefined },
         { $foo: 1 },
         { name: { $foo: 1 } },
@@ -326,6 +327,7 @@ export function testBadInput(suite: Suite): void {
         await assert.rejects(docs.updateMany(filter as Filter, { $set: { a: 1 } }), { code: 'INVALID_ARGUMENT' })
         await assert.rejects(docs.count(filter as Filter), { code: 'INVALID_ARGUMENT' })
       }
+      assert.deepEqual(await docs.deleteMany({ name: /zzz/ }), { deleted: 0 })
       await assert.rejects(docs.deleteMany(untyped(undefined)), { code: 'INVALID_ARGUMENT' })
       assert.deepEqual(
         (await docs.find({ age: { $gt: 10 } }).toArray()).map(({ id }) => id),

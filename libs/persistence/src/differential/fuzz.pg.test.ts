@@ -13,7 +13,7 @@ import { parseSort } from '../query/sort.js'
 import { fuzzCursor, fuzzData, fuzzFilter, fuzzPath, fuzzPositions, fuzzSort, fuzzUpdate } from './fuzz-input.js'
 
 // HOLDFAST_TEST_SQL_FILTERS=20000 is the long form; HOLDFAST_TEST_SEED makes one run again.
-const cases = Number(process.env['HOLDFAST_TEST_SQL_FILTERS'] ?? 400)
+const cases = Number(process.env['HOLDFAST_TEST_SQL_FILTERS'] ?? 300)
 const seed = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261_122)
 const database = await postgresForTests()
 after(() => database[Symbol.asyncDispose]())
@@ -69,4 +69,23 @@ it(`whatever is asked of PostgreSQL: a typed error or the right answer (${cases}
   await fc.assert(ask, { numRuns: cases, seed })
   assert.equal(await docs.count(), documents.length)
   t.diagnostic(`${answered} answers`)
+})
+
+it(`whatever is searched for by $text: a typed error or an answer (seed ${seed})`, async () => {
+  await using store = await openDocumentStore(database.url)
+  const docs = store.tenant(freshTenantId()).collection('fuzz-text', { indexes: [{ on: 'a', text: true }] })
+  await docs.put('one', { a: 'some words' })
+  const syntax = fc.string({
+    unit: fc.constantFrom('a', '"', '-', ' ', "'", '&', '|', '!', ':', '*', '(', '\\', '<', '\n', '$1'),
+    maxLength: 30,
+  })
+  const ask = fc.asyncProperty(fc.oneof(syntax, fc.string({ unit: 'binary', maxLength: 30 })), async ($search) => {
+    try {
+      await docs.find({ $text: { $search } }).page()
+    } catch (error) {
+      assert.ok(error instanceof HoldfastError && error.code === 'INVALID_ARGUMENT', String(error))
+    }
+  })
+  await fc.assert(ask, { numRuns: 100, seed })
+  assert.equal(await docs.count({ $text: { $search: 'word' } }), 1)
 })

@@ -15,7 +15,7 @@ import { differenceOf } from './known-differences.js'
 import { randomCaseFilter, randomDocument } from './random-cases.js'
 
 // HOLDFAST_TEST_SQL_FILTERS=20000 is the long form; HOLDFAST_TEST_SEED makes one run again.
-const filters = Number(process.env['HOLDFAST_TEST_SQL_FILTERS'] ?? 100)
+const filters = Number(process.env['HOLDFAST_TEST_SQL_FILTERS'] ?? 60)
 const seed = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261_122)
 const documents = fc.sample(randomDocument, { numRuns: 120, seed })
 
