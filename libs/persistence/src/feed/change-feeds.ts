@@ -1,5 +1,5 @@
 import type { Backend, StreamHead } from '../backend.js'
-import { type HubSource, LogHub } from '../log-hub.js'
+import { type HubSource, LogHub, type LogHubOptions } from '../log-hub.js'
 import type { FeedOperations } from './feed-operations.js'
 import { FeedTrimmer } from './feed-trimmer.js'
 
@@ -10,7 +10,7 @@ export class ChangeFeeds {
   readonly hub: LogHub
   readonly #trimmer: FeedTrimmer
 
-  constructor(backend: Pick<Backend, 'feeds' | 'hints' | 'sharedWithOthers'>) {
+  constructor(backend: Pick<Backend, 'feeds' | 'hints' | 'sharedWithOthers'>, options: LogHubOptions = {}) {
     this.operations = backend.feeds
     this.#trimmer = new FeedTrimmer(backend.feeds)
     const source: HubSource = {
@@ -23,7 +23,7 @@ export class ChangeFeeds {
         },
       },
     }
-    this.hub = new LogHub(source, { hints: backend.hints && { of: backend.hints, topics: 'feed:' } })
+    this.hub = new LogHub(source, { ...options, hints: backend.hints && { of: backend.hints, topics: 'feed:' } })
     backend.feeds.onRecorded((collection) => {
       this.hub.poke(collection)
       this.hub.appended(collection)
