@@ -157,27 +157,34 @@ export class MemoryDocuments implements DocumentOperations {
   }
 
   upsert(collection: string, rows: readonly UpsertRow[]): Promise<(Written | undefined)[]> {
-    return this.#run(() =>
-      rows.map((row) => {
+    return this.#run(() => {
+      const now = this.#clock()
+      return rows.map((row) => {
         const there = this.#find(collection, row)
-        return there?.removedAt === undefined ? this.#write(collection, row, there) : undefined
-      }),
-    )
+        return there?.removedAt === undefined ? this.#write(collection, row, there, now) : undefined
+      })
+    })
   }
 
   insert(collection: string, rows: readonly InsertRow[]): Promise<(Written | undefined)[]> {
-    return this.#run(() =>
-      rows.map((row) => {
+    return this.#run(() => {
+      const now = this.#clock()
+      return rows.map((row) => {
         const there = this.#find(collection, row)
         const isTaken = there !== undefined && (there.removedAt !== undefined || !this.#isExpired(there))
-        return isTaken ? undefined : this.#write(collection, row, there)
-      }),
-    )
+        return isTaken ? undefined : this.#write(collection, row, there, now)
+      })
+    })
   }
 
-  /** The document anew, in the place of what is there: an expired one leaves nothing but its version. */
-  #write(collection: string, { tenant, id, json, bump = 1, ttlMs }: InsertRow, there: Row | undefined): Written {
-    const now = this.#clock()
+  /** The document anew, in the place of what is there: an expired one leaves nothing but its version.
+   *  @param now one time for all of a batch, as a statement has it */
+  #write(
+    collection: string,
+    { tenant, id, json, bump = 1, ttlMs }: InsertRow,
+    there: Row | undefined,
+    now: number,
+  ): Written {
     const before = there !== undefined && !this.#isExpired(there) ? there : undefined
     return this.#put(collection, {
       tenant,
