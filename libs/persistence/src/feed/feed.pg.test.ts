@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
 import { Client } from 'pg'
-import { type PostgresServer, startPostgres, startProxy } from '@holdfast/test-servers'
+import { postgresForTests, type PostgresServer, startPostgres, startProxy } from '@holdfast/test-servers'
 import { assertVersionsGrow, history, rebuilt, shape, take, versionsOf } from '../conformance/feed.js'
 import type { Collection, DocumentStore, TenantStore } from '../document-store.js'
 import { LogHub } from '../log-hub.js'
@@ -296,14 +296,14 @@ describe('a change feed over several processes', { timeout: 240_000 }, () => {
 })
 
 describe('consumers of changes over several processes', { timeout: 120_000 }, () => {
-  let server: PostgresServer
+  let database: Awaited<ReturnType<typeof postgresForTests>>
   let url: string
 
   before(async () => {
-    server = await startPostgres()
-    url = await server.createDatabase()
+    database = await postgresForTests()
+    url = database.url
   })
-  after(() => server.stop())
+  after(() => database[Symbol.asyncDispose]())
 
   it('hand over when the connections of the active one are cut off, and the results stay exact', async () => {
     await using writer = await openDocumentStore(url)
