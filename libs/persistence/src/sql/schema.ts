@@ -134,7 +134,7 @@ export class Schema {
       () =>
         this.#driver.transaction(async (connection) => {
           await connection.query({
-            text: `update holdfast.locks set taken_at = clock_timestamp() where name = 'schema'`,
+            text: `update holdfast.locks set taken_at = now() where name = 'schema'`,
             values: [],
           })
           return work(connection)
