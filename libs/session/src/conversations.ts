@@ -14,7 +14,7 @@ import type {
 } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, resolveUnknown, staleVersion } from './failures.js'
 import { checkConversationId, checkKey, checkUserId, conversationIdOfKey, newConversationId } from './ids.js'
-import type { ConversationRecord, Shapes, SharedPast, TurnRecord } from './shapes.js'
+import { blobOwner, type ConversationRecord, type Shapes, type SharedPast, type TurnRecord } from './shapes.js'
 import { checkInteger, checkLimit, checkMetadata, checkTitle } from './validation.js'
 
 /** Conversations as such: what they are called, whose they are, which there are. */
@@ -104,6 +104,7 @@ export class Conversations {
         }
         const turn = await tx.turns.get(id)
         await tx.messages.remove(id)
+        await tx.blobs.unlinkAll(blobOwner(id))
         await tx.changes.remove(id)
         const replyId = turn?.data.status === 'active' ? turn.data.replyId : undefined
         // Its holder may not have written yet; only a stream that was there leaves a tombstone, which stops late writes.
@@ -160,6 +161,7 @@ export class Conversations {
         const target = await tx.messages.head(id)
         if (target.exists || target.removed) return false
         await tx.messages.fork(from, at, id)
+        for (const hash of await tx.blobs.linkedBy(blobOwner(from))) await tx.blobs.link(hash, blobOwner(id))
       }
       await tx.states.insertOne(state.data, { id })
       await tx.turns.insertOne({ status: 'idle', token: 0 }, { id })

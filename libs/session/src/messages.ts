@@ -6,7 +6,7 @@ import type { MessagesOptions } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown, isRemoved } from './failures.js'
 import { checkConversationId } from './ids.js'
 import type { Message, NewMessage, Part } from './message.js'
-import type { ChangeRecord, ConversationRecord, MessageRecord, Shapes } from './shapes.js'
+import { blobOwner, type ChangeRecord, type ConversationRecord, type MessageRecord, type Shapes } from './shapes.js'
 import { messageOf, readEntry } from './stored-messages.js'
 import { type CheckedMessage, checkInteger, checkLimit, checkMessages, checkParts, checkSeq } from './validation.js'
 
@@ -30,17 +30,17 @@ export class Messages {
   /** One append that gathers with those of other callers; whether the conversation exists is asked in the same statement. */
   async append(id: string, input: readonly NewMessage[]): Promise<Message[]> {
     checkConversationId(id, 'id')
-    const entries = await this.prepare(checkMessages(input, this.#context.textBytes))
+    const entries = await this.prepare(id, checkMessages(input, this.#context.textBytes))
     const appended = await resolveUnknown(() => appendTo(this.#context.shapes, id, entries))
     this.touched(id, appended)
     return appended
   }
 
   /** The entries that make the messages, with a key for each, so that an append whose outcome is unknown can be repeated. */
-  async prepare(messages: readonly CheckedMessage[]): Promise<EntryToAppend[]> {
+  async prepare(id: string, messages: readonly CheckedMessage[]): Promise<EntryToAppend[]> {
     const entries: EntryToAppend[] = []
     for (const [index, { key, role, parts: given }] of messages.entries()) {
-      const parts = given.some(namesBlob) ? await this.#withSizes(given, `messages[${index}].parts`) : given
+      const parts = given.some(namesBlob) ? await this.#keepBlobs(id, given, `messages[${index}].parts`) : given
       entries.push({ key: key ?? randomUUID(), data: { role, parts } })
     }
     return entries
@@ -79,7 +79,7 @@ export class Messages {
   async edit(id: string, seq: number, input: readonly Part[]): Promise<Message> {
     checkConversationId(id, 'id')
     checkSeq(seq, 'seq')
-    const parts = await this.#withSizes(checkParts(input, 'parts', this.#context.textBytes), 'parts')
+    const parts = await this.#keepBlobs(id, checkParts(input, 'parts', this.#context.textBytes), 'parts')
     return this.#change(id, seq, 'edited', (record) => {
       if (record.redacted !== undefined) throw redactedAlready(id, seq)
       return { ...record, parts }
@@ -136,8 +136,9 @@ export class Messages {
     return (await tx.messages.head(id)).removed ? conversationDeleted(id) : noConversation(id)
   }
 
-  /** Sizes come from what is stored, so that a message can neither name bytes that are not there nor lie about them. */
-  #withSizes(parts: readonly Part[], field: string): Promise<Part[]> {
+  /** Links the blobs before the message is there, so that none is collected in between. Sizes come from what is stored: a message can
+   *  neither name bytes that are not there nor lie about them. */
+  #keepBlobs(id: string, parts: readonly Part[], field: string): Promise<Part[]> {
     const { blobs } = this.#context.store
     return Promise.all(
       parts.map(async (part, index) => {
@@ -145,6 +146,7 @@ export class Messages {
         const blob = await blobs.stat(part.hash)
         if (blob === undefined)
           throw invalidField(`${field}[${index}].hash`, 'names no stored blob: put the bytes first')
+        await blobs.link(part.hash, blobOwner(id))
         return { ...part, sizeBytes: blob.sizeBytes }
       }),
     )

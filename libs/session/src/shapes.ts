@@ -1,4 +1,4 @@
-import type { Collection, Log, Scope } from '@holdfast/persistence'
+import type { BlobOwner, Blobs, Collection, Log, Scope } from '@holdfast/persistence'
 import type { Part, Reply, Role } from './message.js'
 
 /** What is stored, and where. Milliseconds since 1970 by the database's clock throughout. */
@@ -101,6 +101,12 @@ export interface Shapes {
   readonly messages: Log<MessageRecord>
   readonly changes: Log<ChangeRecord>
   readonly replies: Log<ReplyEntry>
+  readonly blobs: Blobs
+}
+
+/** Keeps the blobs that messages of a conversation name from being collected, until the conversation is deleted. */
+export function blobOwner(conversationId: string): BlobOwner {
+  return { log: 'messages', stream: conversationId }
 }
 
 export function shapesOf(scope: Scope): Shapes {
@@ -116,6 +122,7 @@ export function shapesOf(scope: Scope): Shapes {
     messages: scope.log<MessageRecord>('messages'),
     changes: scope.log<ChangeRecord>('message-changes'),
     replies: scope.log<ReplyEntry>('replies'),
+    blobs: scope.blobs,
   }
 }
 

@@ -56,7 +56,7 @@ export class TurnStart {
   }
 
   static async check(context: StoreContext, messages: Messages, id: string, input: BeginTurn): Promise<TurnStart> {
-    return new TurnStart(context, messages, id, await checkInput(context, messages, input))
+    return new TurnStart(context, messages, id, await checkInput(context, messages, id, input))
   }
 
   /** While another turn is active: the reply to which the same call led before. */
@@ -186,7 +186,7 @@ interface Checked {
   readonly leaseMs: number
 }
 
-async function checkInput(context: StoreContext, appender: Messages, input: BeginTurn): Promise<Checked> {
+async function checkInput(context: StoreContext, appender: Messages, id: string, input: BeginTurn): Promise<Checked> {
   if (!isObject(input)) throw invalidField('begin', 'must be an object')
   const { messages, replyTo, leaseMs = defaultLeaseMs } = input
   checkInteger(leaseMs, 'leaseMs', 100, 3_600_000)
@@ -194,7 +194,7 @@ async function checkInput(context: StoreContext, appender: Messages, input: Begi
   const common = { model: model === '' ? undefined : model, leaseMs }
   if (replyTo === undefined) {
     const checked = checkMessages(messages, context.textBytes)
-    const entries = await appender.prepare(checked)
+    const entries = await appender.prepare(id, checked)
     const key = checked.at(-1)?.key
     return { ...common, entries, replyTo, call: key === undefined ? undefined : `message:${key}` }
   }

@@ -93,6 +93,21 @@ export function transcriptTests(stage: Stage): void {
     assert.deepEqual((await store.message(id, 1)).parts, expected)
   })
 
+  it('keeps the blobs of messages from being collected until the last conversation that shares them is deleted', async () => {
+    const { store, documents } = stage
+    const id = await stage.conversation()
+    const { hash } = await documents.blobs.put(Buffer.from(unique('kept')), { contentType: 'image/png' })
+    await store.append(id, [{ role: 'user', parts: [{ type: 'image', hash, contentType: 'image/png', sizeBytes: 0 }] }])
+    const branch = await store.fork(id)
+    await documents.blobs.collect({ olderThanMs: 0 })
+    assert.ok((await documents.blobs.stat(hash)) !== undefined)
+    await store.delete(id)
+    await documents.blobs.collect({ olderThanMs: 0 })
+    assert.ok((await documents.blobs.stat(hash)) !== undefined, 'the branch has it still')
+    await store.delete(branch.id)
+    assert.deepEqual(await documents.blobs.links(hash), [])
+  })
+
   it('refuses bad messages, names the field and stores nothing', async () => {
     const { store } = stage
     const id = await stage.conversation()
