@@ -96,7 +96,12 @@ export class PostgresConnection {
 
   /** @throws as `run`, or what `chunks` throws */
   async copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-    await this.#submit(this.#settings.statementTimeoutMs, (settle) => new CopyRun(text, chunks, settle))
+    let run: CopyRun | undefined
+    try {
+      await this.#submit(this.#settings.statementTimeoutMs, (settle) => (run = new CopyRun(text, chunks, settle)))
+    } catch (error) {
+      throw run?.fault === undefined ? error : run.fault.error
+    }
   }
 
   async #attempt(statement: Statement): Promise<SqlRow[]> {

@@ -9,7 +9,7 @@ export class CopyRun implements pg.Submittable {
   readonly #chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
   readonly #settle: (error: unknown, rows: never[]) => void
   /** Why this side gave up, which explains what the server then says. */
-  #fault: { readonly error: unknown } | undefined
+  fault: { readonly error: unknown } | undefined
   #over = false
 
   constructor(
@@ -45,7 +45,7 @@ export class CopyRun implements pg.Submittable {
       }
       if (!this.#over) stream.write(copyDone)
     } catch (error) {
-      this.#fault = { error }
+      this.fault = { error }
       if (!this.#over) stream.write(copyFail)
     }
   }
@@ -65,7 +65,7 @@ export class CopyRun implements pg.Submittable {
   }
 
   handleError(error: unknown): void {
-    this.#end(this.#fault === undefined ? error : this.#fault.error)
+    this.#end(error)
   }
 
   #end(error: unknown): void {

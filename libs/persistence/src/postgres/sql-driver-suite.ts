@@ -219,6 +219,33 @@ export function testSqlDriver(
       assert.deepEqual(await driver.query({ text, values: [] }), [[8]])
     })
 
+    test('takes rows by COPY, all or none, and goes on whatever becomes of one', async () => {
+      const text = 'copy counters (id, n) from stdin'
+      const count = async () =>
+        (await driver.query({ text: `select count(*) from counters where id like 'copied%'`, values: [] }))[0]?.[0]
+      async function* slowly(): AsyncIterable<Uint8Array> {
+        for (let n = 0; n < 3; n += 1) yield Buffer.from(`copied-${n}\t${n}\n`)
+      }
+      await driver.copyIn(text, slowly())
+      // Large enough for the sending to be held up.
+      const many = Array.from({ length: 40 }, (_, chunk) =>
+        Buffer.from(Array.from({ length: 2_000 }, (__, n) => `copied-${chunk}-${n}\t1\n`).join('')),
+      )
+      await driver.copyIn(text, many)
+      assert.equal(await count(), 80_003)
+      const failure = new Error('the source broke')
+      async function* broken(): AsyncIterable<Uint8Array> {
+        yield Buffer.from('copied-more\t1\n')
+        throw failure
+      }
+      await assert.rejects(driver.copyIn(text, broken()), failure)
+      const wrong = [Buffer.from('copied-more\t1\n'), Buffer.from('copied-wrong\tno number\n'), ...many]
+      await assert.rejects(driver.copyIn(text, wrong), { code: 'INVALID_ARGUMENT' })
+      await assert.rejects(driver.copyIn(text, slowly()), { code: 'ALREADY_EXISTS', reason: 'UNIQUE_VIOLATION' })
+      await assert.rejects(driver.copyIn('copy nowhere from stdin', slowly()), { code: 'INTERNAL' })
+      assert.equal(await count(), 80_003)
+    })
+
     test('refuses text that the database cannot hold with INVALID_ARGUMENT', async () => {
       await assert.rejects(driver.query({ text: 'select $1::text', values: ['a\0b'] }), { code: 'INVALID_ARGUMENT' })
       await assert.rejects(driver.query({ text: 'select $1::jsonb', values: ['{'] }), { code: 'INVALID_ARGUMENT' })
