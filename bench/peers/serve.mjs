@@ -4,19 +4,21 @@ import { once } from 'node:events'
 export async function serve(open) {
   const [settings] = await once(process, 'message')
   const peer = await open(settings)
-  process.on('message', async (request) => {
-    if (request === 'close') {
-      await peer.close()
-      process.disconnect()
-      return
-    }
-    try {
-      process.send(await run(peer.operations[request.operation], request))
-    } catch (error) {
-      process.send({ error: String(error?.stack ?? error) })
-    }
-  })
+  process.on('message', (request) => void answer(peer, request))
   process.send('ready')
+}
+
+async function answer(peer, request) {
+  if (request === 'close') {
+    await peer.close()
+    process.disconnect()
+    return
+  }
+  try {
+    process.send(await run(peer.operations[request.operation], request))
+  } catch (error) {
+    process.send({ error: String(error?.stack ?? error) })
+  }
 }
 
 async function run(operation, { concurrency, ms }) {
