@@ -10,7 +10,11 @@ import { checkOptions } from './options.js'
 export function parseCollectionOptions(options: CollectionOptions): CollectionSpec {
   checkOptions(options, ['indexes', 'feed', 'ttlMs', 'softDelete', 'subject', 'schema', 'upcast', 'encrypt'])
   const feed = parseFeed(options.feed)
-  return { indexes: encryptedIndexes(parseIndexes(options.indexes), options.encrypt), ...(feed === undefined ? {} : { feed }), ...parseLifeOptions(options) }
+  return {
+    indexes: encryptedIndexes(parseIndexes(options.indexes), options.encrypt),
+    ...(feed === undefined ? {} : { feed }),
+    ...parseLifeOptions(options),
+  }
 }
 
 /** What both declare; `before` itself if `added` brings nothing new. */

@@ -118,7 +118,11 @@ class Pages {
 }
 
 /** Asks again while the database does not answer, up to the hub's patience; then the failure is the tail's. */
-export async function patiently<A>({ hub }: Pick<TailSource, 'hub'>, ask: () => Promise<A>, stop: AbortSignal): Promise<A> {
+export async function patiently<A>(
+  { hub }: Pick<TailSource, 'hub'>,
+  ask: () => Promise<A>,
+  stop: AbortSignal,
+): Promise<A> {
   const started = performance.now()
   for (let pauseMs = 50; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
     try {

@@ -53,7 +53,8 @@ export class StoredLog<T> implements Log<T> {
   ): Promise<Entry<T>[]> {
     const key = this.#key(stream)
     const fresh = checkEntries(key, entries)
-    if (!this.#encrypted) for (const [index, { json }] of fresh.entries()) refuseMarkName(json, `entries[${index}].data`)
+    if (!this.#encrypted)
+      for (const [index, { json }] of fresh.entries()) refuseMarkName(json, `entries[${index}].data`)
     checkOptions(options, ['ifNext', 'ifExists'])
     const call = { ...key, entries: fresh, ...conditionsOf(options) }
     if (fresh.length === 0) return []

@@ -128,7 +128,9 @@ export function testRowLife(suite: Suite): void {
     })
 
     it('frees its unique values when it ends', async () => {
-      const docs = suite.tenant().collection<Json>('conformance-life-unique', { indexes: [{ on: 'email', unique: true }] })
+      const docs = suite
+        .tenant()
+        .collection<Json>('conformance-life-unique', { indexes: [{ on: 'email', unique: true }] })
       const ended = await docs.put('x', { email: 'a@b' }, { ttlMs: 1 })
       await past(suite.store, ended.expiresAt)
       await docs.insertOne({ email: 'a@b' }, { id: 'y' })
@@ -215,7 +217,9 @@ export function testRowLife(suite: Suite): void {
         removed,
       )
       await assert.rejects(
-        tenant.transaction((tx) => tx.collection<Json>('conformance-soft').updateOne('a', { $set: { n: 1 } }, { upsert: true })),
+        tenant.transaction((tx) =>
+          tx.collection<Json>('conformance-soft').updateOne('a', { $set: { n: 1 } }, { upsert: true }),
+        ),
         removed,
       )
       assert.equal(await docs.updateOne({ email: 'b' }, { $set: { n: 1 } }), undefined)

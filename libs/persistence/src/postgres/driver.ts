@@ -113,7 +113,10 @@ class PostgresDriver implements SqlDriver {
         },
         async (snapshot) => {
           // Whoever takes the export may be slow.
-          await snapshot.query({ text: `select set_config('idle_in_transaction_session_timeout', '0', true)`, values: [] })
+          await snapshot.query({
+            text: `select set_config('idle_in_transaction_session_timeout', '0', true)`,
+            values: [],
+          })
           return work(snapshot)
         },
         beginSnapshot,

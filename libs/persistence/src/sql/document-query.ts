@@ -89,7 +89,8 @@ export function countStatement(
   where: Predicate,
 ): Statement {
   const parameters = new Parameters()
-  if (where.kind === 'and' && where.of.length === 0) return named(countAllSql(collection, tenant, parameters), parameters)
+  if (where.kind === 'and' && where.of.length === 0)
+    return named(countAllSql(collection, tenant, parameters), parameters)
   const pathText = pathTextFor(indexes, parameters)
   const conditions = [
     `t.tenant = ${parameters.text(tenant)}`,

@@ -68,7 +68,8 @@ export class SqlDocuments implements DocumentOperations {
    *  of them. Not inside a transaction, which the violation has ended. */
   #write(collection: string, statement: Statement): Promise<SqlRow[]> {
     const sent = this.#connection.query(statement)
-    const mayCollide = !this.#inTransaction && this.#specs.get(collection)?.indexes.some(({ unique }) => unique) === true
+    const mayCollide =
+      !this.#inTransaction && this.#specs.get(collection)?.indexes.some(({ unique }) => unique) === true
     if (!mayCollide) return sent
     return sent.catch(async (error: unknown) => {
       const collides = error instanceof HoldfastError && error.reason === 'UNIQUE_VIOLATION'

@@ -1,4 +1,11 @@
-import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations, ReplicaReads } from '../backend.js'
+import type {
+  Backend,
+  BackendHealth,
+  BackendStatistics,
+  MigrationReport,
+  Operations,
+  ReplicaReads,
+} from '../backend.js'
 import { SqlKeys } from '../encryption/sql-keys.js'
 import type { ReplicaSet } from '../replicas/replica-set.js'
 import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
