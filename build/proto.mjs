@@ -57,7 +57,8 @@ function buf(...args) {
     maxBuffer: 64 * 1024 * 1024,
   })
   if (result.error) throw new Failure(`buf ${args[0]} could not be run: ${result.error.message}`)
-  if (result.status !== 0) throw new Failure(`buf ${args.join(' ')} failed:\n${String(result.stdout)}${String(result.stderr)}`)
+  if (result.status !== 0)
+    throw new Failure(`buf ${args.join(' ')} failed:\n${String(result.stdout)}${String(result.stderr)}`)
   return result.stdout
 }
 
