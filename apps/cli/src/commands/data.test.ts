@@ -41,7 +41,7 @@ describe('holdfast data', () => {
     const again = await outputOf(['data', 'import', '-', '--data', at('copy'), '--json'], { input: plain })
     const { read, written } = JSON.parse(again) as { read: { documents: number }; written: object }
     assert.equal(read.documents, 2_001)
-    assert.deepEqual(written, { documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 })
+    assert.deepEqual(written, { keys: 0, documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 })
   })
 
   it('moves one tenant, under another name if wanted', async () => {
