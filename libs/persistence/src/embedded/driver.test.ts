@@ -23,7 +23,7 @@ describe('the embedded driver', () => {
   let driver: SqlDriver
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
-    driver = await openEmbeddedDriver(folder, { transactionWaitMs: 300, statementTimeoutMs: 1_000 })
+    driver = await openEmbeddedDriver(folder, { transactionWaitMs: 300, statementTimeoutMs: 2_000 })
     await driver.script('create table entries (id int primary key, text text)')
   })
   after(async () => {
@@ -39,8 +39,11 @@ describe('the embedded driver', () => {
   test('does not hold up the event loop', async () => {
     let turns = 0
     const counting = setInterval(() => turns++, 1)
-    await driver.query({ text: 'select count(*) from generate_series(1, 2000000)', values: [] })
-    clearInterval(counting)
+    try {
+      await driver.query({ text: 'select count(*) from generate_series(1, 500000)', values: [] })
+    } finally {
+      clearInterval(counting)
+    }
     assert.ok(turns > 5, `${turns} turns`)
   })
 
