@@ -158,7 +158,7 @@ export async function encryptionFromEnvironment(
   value: string | undefined = process.env['HOLDFAST_ENCRYPTION_KEYS'],
 ): Promise<EncryptionOptions | undefined> {
   if (value === undefined || value.trim() === '') return undefined
-  const text = /^\.{0,2}\//.test(value.trim()) ? await readKeyFile(value.trim()) : value
+  const text = namesFile(value.trim()) ? await readKeyFile(value.trim()) : value
   const lines = text.split(/[\n,]/).map((line) => line.trim())
   const keys = lines
     .filter((line) => line !== '' && !line.startsWith('#'))
@@ -168,6 +168,11 @@ export async function encryptionFromEnvironment(
       throw invalidField(`HOLDFAST_ENCRYPTION_KEYS[${index}]`, 'must be id=SECRET, 32 bytes in base64')
     })
   return { keys, ...(process.env['HOLDFAST_ENCRYPT_BLOBS'] === 'true' ? { blobs: true } : {}) }
+}
+
+/** A key without its id may begin with a slash as well, and must not be quoted as the name of a file that is not there. */
+function namesFile(value: string): boolean {
+  return /^\.{0,2}\//.test(value) && !/^[A-Za-z0-9+/]{43}=?$/.test(value)
 }
 
 async function readKeyFile(file: string): Promise<string> {
