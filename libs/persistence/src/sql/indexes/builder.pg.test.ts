@@ -235,7 +235,8 @@ describe('indexes of collections that have documents already', () => {
           { equality: [], range: ['n'], sort: {}, count: 1, suggestion: { on: 'n' } },
         ],
       )
-      assert.doesNotMatch(JSON.stringify(missing), /77|"x"/)
+      const withoutTimes = missing.map((shape) => ({ ...shape, totalMs: 0 }))
+      assert.doesNotMatch(JSON.stringify(withoutTimes), /77|"x"/)
     }
     // What was expensive is left for the next process, and goes when the index is there.
     await using store = await open()
