@@ -25,8 +25,8 @@ export async function amongAMillion(url: string, long: boolean, report: Report):
     await pool.query(
       `insert into holdfast."c_million" (tenant, id, version, created_at, updated_at, data)
        select 'default', 'ticket-' || lpad(n::text, 7, '0'), 1, now(), now(), jsonb_build_object(
-         'team', 'team-' || (n * 7919 % $2), 'at', n * 31 % $1 + 1, 'title', 'Ticket number ' || n || repeat(' please', 20))
-       from generate_series(1, $1::int) n`,
+         'team', 'team-' || (n * 7919 % $2::bigint), 'at', n * 31 % $1::bigint + 1, 'title', 'Ticket number ' || n || repeat(' please', 20))
+       from generate_series(1, $1::bigint) n`,
       [documents, teams],
     )
     const indexed = store.collection<Ticket>('million', { indexes: [{ on: 'team' }, { on: 'at' }] })

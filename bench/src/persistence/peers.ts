@@ -95,10 +95,16 @@ class Peer implements AsyncDisposable {
   }
 
   async #answer(): Promise<unknown> {
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error('The peer ended before it answered')
-    })
-    const [answer] = (await Promise.race([once(this.#child, 'message'), ended])) as [unknown]
+    const answered = new AbortController()
+    const { signal } = answered
+    const ended = once(this.#child, 'exit', { signal }).then(
+      () => {
+        throw new Error('The peer ended before it answered')
+      },
+      () => undefined,
+    )
+    const [answer] = (await Promise.race([once(this.#child, 'message', { signal }), ended])) as [unknown]
+    answered.abort()
     if (typeof answer === 'object' && answer !== null && 'error' in answer) throw new Error(String(answer.error))
     return answer
   }
