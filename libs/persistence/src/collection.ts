@@ -14,6 +14,7 @@ import type {
   Find,
   FindOptions,
   LifetimeOptions,
+  PutOptions,
   ReadFrom,
   Update,
   WriteOptions,
@@ -195,11 +196,12 @@ export class StoredCollection<T> implements Collection<T> {
     return inOrder(await reads.distinct(this.name, this.#target.tenant, segments, where))
   }
 
-  async put(id: string, data: T, options: WriteOptions & LifetimeOptions = {}): Promise<Document<T>> {
+  async put(id: string, data: T, options: PutOptions = {}): Promise<Document<T>> {
     const key = this.#key(id)
     const json = encodeData(data)
-    checkOptions(options, ['ifVersion', 'ttlMs'])
+    checkOptions(options, ['ifVersion', 'ttlMs', 'version'])
     const ifVersion = checkVersion(options.ifVersion)
+    const version = checkNextVersion(options.version, ifVersion)
     const ttlMs = this.#target.life.ofWrite(options.ttlMs)
     await this.#target.ready()
     const { access } = this.#target
@@ -208,16 +210,17 @@ export class StoredCollection<T> implements Collection<T> {
       if (put === undefined) throw removedDocument(this.name, id)
       return withData(put, data)
     }
+    const bump = version === undefined ? 1 : version - ifVersion
     const write = (): Promise<Written | undefined> =>
       ifVersion === 0
-        ? access.insert({ ...key, json, ttlMs })
-        : access.replace({ ...key, json, ifVersion, lifetime: { kind: 'set', ttlMs: ttlMs ?? null } })
+        ? access.insert({ ...key, json, ttlMs, bump })
+        : access.replace({ ...key, json, ifVersion, bump, lifetime: { kind: 'set', ttlMs: ttlMs ?? null } })
     let written: Written | undefined
     try {
       written = await write()
     } catch (error) {
       const fetch = (): Promise<StoredDocument | undefined> => access.fetch(key)
-      written = await resolveWrite(error, { write, fetch, json, version: ifVersion + 1, isOwnId: false })
+      written = await resolveWrite(error, { write, fetch, json, version: ifVersion + bump, isOwnId: false })
     }
     if (written === undefined) throw await this.#stale(key, ifVersion)
     return withData(written, data)
@@ -472,6 +475,13 @@ function staleVersion(name: string, id: string, actual: number | undefined, expe
     `Document ${id} of ${name} ${state}, not at version ${expected}: read it again and retry`,
     { reason: 'STALE_VERSION', metadata: { version: String(actual ?? 0) } },
   )
+}
+
+function checkNextVersion(version: unknown, ifVersion: number | undefined): number | undefined {
+  if (version === undefined) return undefined
+  if (ifVersion === undefined) throw invalidField('version', 'needs ifVersion beside it')
+  if (typeof version === 'number' && Number.isSafeInteger(version) && version > ifVersion) return version
+  throw invalidField('version', `must be an integer above ifVersion, which is ${ifVersion}`)
 }
 
 function checkVersion(ifVersion: unknown): number | undefined {

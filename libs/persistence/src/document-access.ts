@@ -19,7 +19,7 @@ export interface DocumentAccess {
   /** `undefined`: a tombstone stands there. */
   upsert(key: Key, json: string, ttlMs?: number | null): Promise<Written | undefined>
   insert(row: InsertRow): Promise<Written | undefined>
-  replace(row: Omit<ReplaceRow, 'bump'>): Promise<Written | undefined>
+  replace(row: ReplaceRow): Promise<Written | undefined>
   remove(row: DeleteRow): Promise<number | undefined>
   /** Reads a document, computes its next text from it and writes that, atomically: again if another writer came between.
    *  @throws FAILED_PRECONDITION if it would make a document where a tombstone stands */
@@ -82,8 +82,8 @@ export class CoalescedDocuments implements DocumentAccess {
     return this.#insert.submit(row)
   }
 
-  replace(row: Omit<ReplaceRow, 'bump'>): Promise<Written | undefined> {
-    return this.#replace.submit({ ...row, bump: 1 })
+  replace(row: ReplaceRow): Promise<Written | undefined> {
+    return this.#replace.submit(row)
   }
 
   remove(row: DeleteRow): Promise<number | undefined> {
@@ -128,8 +128,8 @@ export class DirectDocuments implements DocumentAccess {
     return (await this.#operations.insert(this.#collection, [row]))[0]
   }
 
-  async replace(row: Omit<ReplaceRow, 'bump'>): Promise<Written | undefined> {
-    return (await this.#operations.replace(this.#collection, [{ ...row, bump: 1 }]))[0]
+  async replace(row: ReplaceRow): Promise<Written | undefined> {
+    return (await this.#operations.replace(this.#collection, [row]))[0]
   }
 
   async remove(row: DeleteRow): Promise<number | undefined> {
@@ -143,7 +143,7 @@ export class DirectDocuments implements DocumentAccess {
     const written =
       current === undefined
         ? await this.insert({ ...key, json, ttlMs: lifetime?.ttlMs })
-        : await this.replace({ ...key, json, lifetime, ifVersion: current.version })
+        : await this.replace({ ...key, json, lifetime, ifVersion: current.version, bump: 1 })
     if (written === undefined) {
       const [isRemoved] = await this.#operations.removed(this.#collection, [key])
       throw isRemoved === true ? removedDocument(this.#collection, key.id) : contended(key)

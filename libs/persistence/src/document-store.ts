@@ -93,6 +93,12 @@ export interface WriteOptions {
   readonly ifVersion?: number
 }
 
+export interface PutOptions extends WriteOptions, LifetimeOptions {
+  /** The version that the write leads to, above `ifVersion`, which must be given; default: one more. For copies that keep the versions of what they are
+   *  copied from. Where an expired document stood, it may become higher. */
+  readonly version?: number
+}
+
 /** See docs/guides/indexes.md. */
 export interface IndexSpecification {
   /** Field path or paths, in order: at most 8. */
@@ -156,7 +162,7 @@ export interface Collection<T> {
   /** Every value that the path leads to in the documents that match, once, in the order of sorting; an array stands for its elements. */
   distinct(path: string, filter?: Filter, options?: ReadFrom): Promise<unknown[]>
   /** Writes the document whether it is there or not. @throws ABORTED if `ifVersion` does not hold */
-  put(id: string, data: T, options?: WriteOptions & LifetimeOptions): Promise<Document<T>>
+  put(id: string, data: T, options?: PutOptions): Promise<Document<T>>
   /** Updates the first document that matches and returns it as it is afterwards; `undefined`: none matched.
    *  Atomic: concurrent updates of one document all take effect. @throws ABORTED if `ifVersion` does not hold */
   updateOne(

@@ -22,6 +22,7 @@ export type {
   LogOptions,
   Page,
   Projection,
+  PutOptions,
   ReadFrom,
   ReadOptions,
   Scope,

@@ -31,6 +31,17 @@ export function testDocuments(suite: Suite): void {
       assert.deepEqual((await docs.get(second.id))?.data, { n: 2 })
     })
 
+    it('takes the version that a put names, above the one that it expects', async () => {
+      const docs = collection()
+      assert.equal((await docs.put('x', { a: 1 }, { ifVersion: 0, version: 7 })).version, 7)
+      assert.equal((await docs.put('x', { a: 2 }, { ifVersion: 7, version: 20 })).version, 20)
+      assert.equal((await docs.get('x'))?.version, 20)
+      await assert.rejects(docs.put('x', { a: 3 }, { ifVersion: 7, version: 30 }), stale)
+      await assert.rejects(docs.put('x', { a: 3 }, { ifVersion: 20, version: 20 }), { code: 'INVALID_ARGUMENT' })
+      await assert.rejects(docs.put('x', { a: 3 }, { version: 30 }), { code: 'INVALID_ARGUMENT' })
+      assert.deepEqual((await docs.get('x'))?.data, { a: 2 })
+    })
+
     it('is not inserted over another', async () => {
       const docs = collection()
       await docs.insertOne({ a: 1 }, { id: 'x' })

@@ -186,7 +186,7 @@ export class CodedAccess implements DocumentAccess {
     return this.#parts.inner.insert({ ...row, json: await this.#encode(row, row.json) })
   }
 
-  async replace(row: Omit<ReplaceRow, 'bump'>): Promise<Written | undefined> {
+  async replace(row: ReplaceRow): Promise<Written | undefined> {
     return this.#parts.inner.replace({ ...row, json: await this.#encode(row, row.json) })
   }
 
@@ -217,7 +217,7 @@ export class CodedAccess implements DocumentAccess {
     const text = await this.#encode(key, json)
     const written = await (current === undefined
       ? inner.insert({ ...key, json: text, ttlMs: lifetime?.ttlMs })
-      : inner.replace({ ...key, json: text, lifetime, ifVersion: current.version }))
+      : inner.replace({ ...key, json: text, lifetime, ifVersion: current.version, bump: 1 }))
     if (written !== undefined) return { document: { ...written, json }, changed: true }
     if (current === undefined && (await operations.removed(collection, [key]))[0] === true) {
       throw removedDocument(collection, key.id)

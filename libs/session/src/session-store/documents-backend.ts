@@ -3,14 +3,17 @@ import type { Collection, Document, DocumentStore } from '@holdfast/persistence'
 import type { SessionBackend, SessionRow, SessionWrite } from './session-backend.js'
 
 /** A session as a document. A deletion leaves one without a value for some time, so that versions go on. */
-interface StoredSession {
+export interface StoredSession {
   readonly value?: unknown
+  /** Of what was copied from another store: the value as that had it, if it would come back otherwise (`1.0` as `1`, or what a double cannot
+   *  hold). */
+  readonly text?: string
   readonly deleted?: true
 }
 
 /** How long a deleted key remembers its version: longer than anything that was read before the deletion is kept anywhere (a cache
  *  entry a minute). After that versions begin again at 1. */
-const tombstoneMs = 24 * 60 * 60 * 1000
+export const tombstoneMs: number = 24 * 60 * 60 * 1000
 
 export class DocumentsBackend implements SessionBackend {
   readonly kind = 'documents'
@@ -33,7 +36,7 @@ export class DocumentsBackend implements SessionBackend {
     if (ifVersion > 0) {
       const written = await this.#sessions.updateOne(
         { _id: key, deleted: { $exists: false } },
-        { $set: { value: data.value } },
+        { $set: { value: data.value }, $unset: { text: '' } },
         { ifVersion, ...lifetime },
       )
       if (written !== undefined) return writtenOf(written, json)
@@ -54,7 +57,7 @@ export class DocumentsBackend implements SessionBackend {
   async remove(key: string): Promise<{ readonly version: number; readonly existed: boolean }> {
     const gone = await this.#sessions.updateOne(
       { _id: key, deleted: { $exists: false } },
-      { $set: { deleted: true }, $unset: { value: '' } },
+      { $set: { deleted: true }, $unset: { value: '', text: '' } },
       { ttlMs: tombstoneMs },
     )
     if (gone !== undefined) return { version: gone.version, existed: true }
@@ -78,12 +81,12 @@ export class DocumentsBackend implements SessionBackend {
   }
 }
 
-function rowOf(document: Document<StoredSession> | undefined): SessionRow {
+export function rowOf(document: Document<StoredSession> | undefined): SessionRow {
   if (document === undefined) return { version: 0, json: undefined, createdAt: 0, updatedAt: 0, expiresAt: undefined }
   const { data } = document
   // A tombstone's end is that of its memory, not of a value.
   if (data.deleted === true) return { ...timesOf(document), json: undefined, expiresAt: undefined }
-  return { ...timesOf(document), json: JSON.stringify(data.value) }
+  return { ...timesOf(document), json: data.text ?? JSON.stringify(data.value) }
 }
 
 function writtenOf(document: Document<StoredSession>, json: string): SessionRow {
