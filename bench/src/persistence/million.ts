@@ -31,6 +31,7 @@ export async function amongAMillion(url: string, long: boolean, report: Report):
     )
     const indexed = store.collection<Ticket>('million', { indexes: [{ on: 'team' }, { on: 'at' }] })
     await indexed.findOne({ team: 'none' })
+    await store.indexes.built()
     await pool.query(`create index raw_team on holdfast."c_million" (tenant, (data->>'team'), id)`)
     await pool.query('vacuum analyze holdfast."c_million"')
     const anyTeam = () => `team-${Math.floor(Math.random() * teams)}`

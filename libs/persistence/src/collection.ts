@@ -64,6 +64,8 @@ export interface CollectionTarget {
   readonly feed?: CollectionFeed
   /** Reads that a replica may answer; absent inside a transaction. */
   readonly stale?: (maxStalenessMs: unknown) => StaleReads
+  /** Deletes all that the tenant has of it; absent inside a transaction. */
+  readonly drop?: () => Promise<{ readonly deleted: number }>
   /** Runs work on this collection as one commit: a transaction, or the one that this collection belongs to. */
   readonly atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => Promise<R>
 }
@@ -331,6 +333,15 @@ export class StoredCollection<T> implements Collection<T> {
       }
     })
     return { deleted }
+  }
+
+  async drop(): Promise<{ deleted: number }> {
+    const { drop, ready } = this.#target
+    if (drop === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', `A transaction cannot drop ${this.name}: drop it outside of it`)
+    }
+    await ready()
+    return drop()
   }
 
   /** Which of these documents, as they are stored, match; also of those that no find sees. */

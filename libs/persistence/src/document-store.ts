@@ -178,6 +178,11 @@ export interface Collection<T> {
   /** @returns whether a document was deleted. @throws ABORTED if `ifVersion` does not hold */
   deleteOne(filter: string | Filter, options?: WriteOptions): Promise<boolean>
   deleteMany(filter: Filter): Promise<{ readonly deleted: number }>
+  /** Deletes all that this tenant has of the collection: documents, expired ones, and tombstones of soft deletes, so that their ids are free again;
+   *  and the links of its documents to blobs. A feed has a `delete` for each document. The table, its indexes and what other tenants have
+   *  stay. In batches of 500, each a commit of its own: cut off, call it again. What others write meanwhile may stay.
+   *  @returns how many documents there were. @throws FAILED_PRECONDITION inside a transaction */
+  drop(): Promise<{ readonly deleted: number }>
   /** The changes of a collection with a feed, in the order of their commits, as they come: each once, none left out. Behind
    *  `after`, or else as `from` says; until `signal` aborts. A transaction's changes come together, in its order.
    *  `document` is looked up when the event is read: it may be newer than `version`, and is absent if it was gone by then.
@@ -385,6 +390,8 @@ export interface TenantStore extends Scope, AsyncDisposable {
   /** Runs the work on all three shapes as one commit, isolated as if alone, and again when it conflicts with others: it must
    *  have no effects besides `tx`, and must use `tx`, not the store. */
   transaction<R>(work: (tx: Scope) => Promise<R>, options?: TransactionOptions): Promise<R>
+  /** The names of the collections in which this tenant has documents, in order. One statement for each hundred of all collections. */
+  collections(): Promise<string[]>
   /** Deletes all that the tenant has, for good: documents with tombstones, logs, blobs, feeds, keys, outcomes; nothing that names it is left in
    *  any table. It is not one transaction but batches, which nobody has to wait for: stop the tenant's writers before, and call
    *  it again if it was cut off. The report counts what went and, as a proof, what is left.

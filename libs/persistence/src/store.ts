@@ -5,6 +5,7 @@ import { collectAllBlobs, type CollectedBlobs, type CollectOptions } from './blo
 import type { BlobOperations } from './blobs/blob-operations.js'
 import { StoredBlobs } from './blobs/stored-blobs.js'
 import type { StoredCollection } from './collection.js'
+import { dropCollection } from './erase/drop-collection.js'
 import { eraseSubject, type Subject, type SubjectErasureReport } from './erase/erase-subject.js'
 import { eraseTenant, type ErasureReport } from './erase/erase-tenant.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
@@ -176,6 +177,7 @@ class StoreScope implements TenantStore {
       life: relations.life(name),
       feed: { feeds: this.engine.feeds, home: { scope: this, now: () => backend.now() } },
       stale: (maxStalenessMs: unknown) => staleReads(backend, maxStalenessMs),
+      drop: () => dropCollection(backend, name, this.tenantId),
       atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) =>
         retryConflicts(() => backend.transaction((tx) => work(tx.documents))),
     }
@@ -193,6 +195,12 @@ class StoreScope implements TenantStore {
       ready: this.engine.outside(this.engine.relations.log(name, options?.retain)),
     }
     return this.engine.declarations.log<T>(target, options)
+  }
+
+  async collections(): Promise<string[]> {
+    this.engine.assertOpen()
+    this.engine.openTransactions?.assertOutside()
+    return this.engine.backend.erasure.collections(this.tenantId)
   }
 
   async eraseTenant(): Promise<ErasureReport> {

@@ -8,6 +8,7 @@ import { testEncryptionAtRest, testEncryption } from './encryption.js'
 import type { OpenOptions } from '../open.js'
 import { testSchemas } from './schemas.js'
 import { testDocuments } from './documents.js'
+import { testDrops } from './drops.js'
 import { testExports } from './exports.js'
 import { testConsumers } from './consumers.js'
 import { testFeed } from './feed.js'
@@ -76,6 +77,7 @@ export function describeDocumentStore(
     testRowLife(suite)
     testRandomLives(suite)
     testErasures(suite)
+    testDrops(suite)
     testSchemas(suite)
     testEncryptionAtRest(suite)
     testTransactions(suite)

@@ -25,4 +25,14 @@ export interface ErasureOperations {
   hidden(collection: string, tenant: string, after: string, limit: number): Promise<StoredDocument[]>
   /** Deletes documents, seen or hidden, data and all; `fenced`: a tombstone without data stays, or comes. @returns how many had data */
   eraseDocuments(collection: string, keys: readonly Key[], fenced: boolean): Promise<number>
+  /** The collections in which a tenant has documents that are seen, by name, whichever process made them. */
+  collections(tenant: string): Promise<string[]>
+  /** Deletes the first `limit` rows of a tenant's collection whose ids come after `after`: documents, of which its feed is told, expired ones and
+   *  tombstones. @returns their ids in order, and how many of them were documents that are seen */
+  dropRows(
+    collection: string,
+    tenant: string,
+    after: string,
+    limit: number,
+  ): Promise<{ readonly ids: string[]; readonly documents: number }>
 }

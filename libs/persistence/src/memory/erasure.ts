@@ -88,4 +88,33 @@ export class MemoryErasure implements ErasureOperations {
       return fenced ? 'purge' : 'delete'
     })
   }
+
+  async collections(tenant: string): Promise<string[]> {
+    const { documents } = this.#holdings
+    const names: string[] = []
+    for (const name of [...documents.specs.keys()].sort()) {
+      if ((await documents.count(name, tenant, { kind: 'and', of: [] })) > 0) names.push(name)
+    }
+    return names
+  }
+
+  async dropRows(
+    collection: string,
+    tenant: string,
+    after: string,
+    limit: number,
+  ): Promise<{ readonly ids: string[]; readonly documents: number }> {
+    const { documents } = this.#holdings
+    const rows = (await documents.held(collection, tenant))
+      .filter(({ id }) => id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, limit)
+    const ids = rows.map(({ id }) => id)
+    const seen = (await documents.fetch(collection, rows)).filter((document) => document !== undefined)
+    const wanted = new Set(ids)
+    await documents.sweep(collection, limit, (row) => {
+      return row.tenant === tenant && wanted.has(row.id) ? 'delete' : 'keep'
+    })
+    return { ids, documents: seen.length }
+  }
 }

@@ -21,6 +21,9 @@ const prefixes: readonly (readonly [prefix: string, kind: HoldingKind])[] = [
   ['tenant_keys', 'keys'],
 ]
 
+/** Of how many tables one statement asks whether they have documents of a tenant. */
+const tablesAtOnce = 100
+
 /** Every table of the schema that has a column `tenant` is a holding, so that none can be forgotten. */
 export class SqlErasure implements ErasureOperations {
   readonly #connection: SqlConnection
@@ -142,5 +145,56 @@ export class SqlErasure implements ErasureOperations {
       records: { collection, op: 'delete' },
     })
     return rows.length
+  }
+
+  async collections(tenant: string): Promise<string[]> {
+    const rows = await this.#connection.query({
+      text: `select name from holdfast.relations where kind = 'collection' order by name collate "C"`,
+      values: [],
+      readOnly: true,
+    })
+    const found: string[] = []
+    const names = rows.map(([name]) => String(name))
+    for (let start = 0; start < names.length; start += tablesAtOnce) {
+      const asked = names.slice(start, start + tablesAtOnce)
+      const looks = asked.map(
+        (name) => `exists (select from ${collectionTable(name)} t where t.tenant = $1 and ${visible('t')})`,
+      )
+      const text = `select ${looks.join(', ')}`
+      const [row] = await this.#connection.query({ text, values: [tenant], readOnly: true })
+      found.push(...asked.filter((_, place) => row?.[place] === true))
+    }
+    return found
+  }
+
+  async dropRows(
+    collection: string,
+    tenant: string,
+    after: string,
+    limit: number,
+  ): Promise<{ readonly ids: string[]; readonly documents: number }> {
+    await this.#feeds.ensure(collection, undefined)
+    const table = collectionTable(collection)
+    const rows = await this.#connection.query({
+      name: `drop-page:${collection}`,
+      text: `select t.id, ${visible('t')} from ${table} t
+        where t.tenant = $1 and t.id > $2 order by t.id limit $3::bigint`,
+      values: [tenant, after, limit],
+      readOnly: true,
+    })
+    const ids = rows.map(([id]) => String(id))
+    if (ids.length === 0) return { ids, documents: 0 }
+    const dropping = `delete from ${table} t using unnest($1::text[], $2::text[]) as u(tenant, id)
+      where t.tenant = u.tenant and t.id = u.id and t.removed_at`
+    const values = [textArray(ids.map(() => tenant)), textArray(ids)]
+    await this.#feeds.recording().query({
+      name: `drop:${collection}`,
+      text: `${dropping} is null returning t.tenant, t.id, t.version`,
+      values,
+      records: { collection, op: 'delete' },
+    })
+    // Their feed was told when they were deleted.
+    await this.#connection.query({ name: `drop-tombstones:${collection}`, text: `${dropping} is not null`, values })
+    return { ids, documents: rows.filter(([, isSeen]) => isSeen === true).length }
   }
 }
