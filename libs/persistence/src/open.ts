@@ -6,6 +6,7 @@ import { checkMs } from './expiry/lifetime.js'
 import { defaultSweepIntervalMs } from './expiry/sweeper.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
 import { encryptionFromEnvironment, type EncryptionOptions, MasterKeys } from './encryption/master-keys.js'
+import { checkOptions } from './options.js'
 import { openSqlBackend } from './sql/sql-backend.js'
 import { Store } from './store.js'
 import type { ObserveOptions, SlowCall } from './telemetry/observed-driver.js'
@@ -31,6 +32,19 @@ export interface OpenOptions {
   readonly blobs?: BlobsOption
 }
 
+/** A misspelt `encryption` would keep in clear what was to be encrypted. */
+const known: readonly (keyof OpenOptions)[] = [
+  'maxConnections',
+  'connectTimeoutMs',
+  'statementTimeoutMs',
+  'replicaUrls',
+  'encryption',
+  'slowCallMs',
+  'onSlowCall',
+  'sweepIntervalMs',
+  'blobs',
+]
+
 /** The folder of the embedded database when nothing else is said. */
 export const defaultFolder = './.holdfast'
 
@@ -43,6 +57,7 @@ export async function openDocumentStore(
   url = `embedded:${defaultFolder}`,
   options: OpenOptions = {},
 ): Promise<DocumentStore> {
+  checkOptions(options, known)
   const openContents = blobContentsOf(options.blobs)
   const { sweepIntervalMs = defaultSweepIntervalMs } = options
   checkMs(sweepIntervalMs, 'sweepIntervalMs', 0)

@@ -152,7 +152,9 @@ export function named(text: string, parameters: Parameters): Statement {
 }
 
 function pathTextFor(indexes: readonly IndexDefinition[], parameters: Parameters): PathText {
-  const indexed = new Set(indexes.flatMap(({ on }) => on.map((path) => JSON.stringify(path))))
+  // What comes before in a path is part of an index's expressions too: whether an array is on the way.
+  const paths = indexes.flatMap(({ on }) => on)
+  const indexed = new Set(paths.flatMap((path) => path.map((_, place) => JSON.stringify(path.slice(0, place + 1)))))
   const bound = boundPath(parameters)
   return (segments) => (indexed.has(JSON.stringify(segments)) ? literalPath(segments) : bound(segments))
 }

@@ -72,7 +72,7 @@ export class ObservedDriver implements SqlDriver {
   }
 
   copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#driver.copyIn(text, chunks)
+    return this.#watch.call({ text, values: [] }, 1, () => this.#driver.copyIn(text, chunks))
   }
 
   snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
@@ -82,13 +82,11 @@ export class ObservedDriver implements SqlDriver {
   }
 
   script(text: string): Promise<void> {
-    note({ text })
-    return this.#driver.script(text)
+    return this.#watch.call({ text, values: [] }, 1, () => this.#driver.script(text))
   }
 
   maintain(text: string, signal?: AbortSignal): Promise<void> {
-    note({ text })
-    return this.#driver.maintain(text, signal)
+    return this.#watch.call({ text, values: [] }, 1, () => this.#driver.maintain(text, signal))
   }
 
   get listen(): SqlDriver['listen'] {
@@ -134,10 +132,18 @@ class Watch {
     })
   }
 
-  async statement(connection: SqlConnection, statement: Statement): Promise<SqlRow[]> {
+  statement(connection: SqlConnection, statement: Statement): Promise<SqlRow[]> {
+    return this.call(statement, batchSizeOf(statement), () => connection.query(statement))
+  }
+
+  /** @param calls that travel in it */
+  async call<Answer extends SqlRow[] | void>(
+    statement: Statement,
+    calls: number,
+    send: () => Promise<Answer>,
+  ): Promise<Answer> {
     note(statement)
     const shape = shapeOf(statement)
-    const calls = batchSizeOf(statement)
     const span = this.#tracer.startSpan(summaryOf(shape), { kind: SpanKind.CLIENT, links: linksOfBatch() })
     if (span.isRecording()) {
       span.setAttributes({ ...this.common, ...attributesOf(shape, calls), 'db.query.text': statement.text })
@@ -146,8 +152,8 @@ class Watch {
     let rows = 0
     let failure: HoldfastError | undefined
     try {
-      const answered = await connection.query(statement)
-      rows = answered.length
+      const answered = await send()
+      rows = answered?.length ?? 0
       return answered
     } catch (error) {
       failure = asHoldfastError(error, 'A statement')
@@ -191,6 +197,8 @@ class Watch {
 function endWithError(span: Span, error: HoldfastError): void {
   span.setStatus({ code: SpanStatusCode.ERROR })
   span.setAttribute('error.type', error.code)
+  const sqlState = error.metadata['sqlState']
+  if (sqlState !== undefined) span.setAttribute('db.response.status_code', sqlState)
 }
 
 function summaryOf({ operation, collection }: StatementShape): string {

@@ -140,13 +140,26 @@ describe('what is observed of a store on PostgreSQL', () => {
     assert.equal(connections?.max, 10)
   })
 
+  it('has loads and the making of indexes, which are no queries', async () => {
+    spans.reset()
+    const loaded = store.collection<{ n: number }>('loaded')
+    await loaded.load(Array.from({ length: 2_000 }, (_, n) => ({ id: `l-${n}`, data: { n: n + 0.424_242 } })))
+    await store.collection('loaded', { indexes: [{ on: 'n' }] }).count()
+    await store.indexes.built()
+    const names = spans.getFinishedSpans().map(({ name }) => name)
+    for (const name of ['copy loaded', 'create loaded', 'analyze loaded']) assert.ok(names.includes(name), name)
+    assert.ok(store.stats().statements.some(({ operation, collection }) => `${operation} ${collection}` === 'copy loaded'))
+    assert.ok(!JSON.stringify(spans.getFinishedSpans().map(({ attributes }) => attributes)).includes('424242'))
+  })
+
   it('marks a statement that failed with the code of its error', async () => {
     spans.reset()
     const unique = store.collection<{ mail: string }>('unique-notes', { indexes: [{ on: 'mail', unique: true }] })
     await unique.put('1', { mail: 'private@example.org' })
     await assert.rejects(unique.put('2', { mail: 'private@example.org' }))
     const failed = spans.getFinishedSpans().filter(({ attributes }) => attributes['error.type'] !== undefined)
-    assert.ok(failed.some(({ attributes }) => attributes['error.type'] === 'ALREADY_EXISTS'))
+    const taken = failed.find(({ attributes }) => attributes['error.type'] === 'ALREADY_EXISTS')
+    assert.equal(taken?.attributes['db.response.status_code'], '23505')
     assert.ok(
       !JSON.stringify(failed.map(({ attributes, events, status }) => [attributes, events, status])).includes(
         'private@',
