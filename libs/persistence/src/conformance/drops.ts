@@ -6,7 +6,11 @@ import { type Json, type Suite, upTo } from './suite.js'
 
 export function testDrops(suite: Suite): void {
   const soft = (tenant: TenantStore) =>
-    tenant.collection<Json>('conformance-dropped', { softDelete: true, feed: true, indexes: [{ on: 'n', unique: true }] })
+    tenant.collection<Json>('conformance-dropped', {
+      softDelete: true,
+      feed: true,
+      indexes: [{ on: 'n', unique: true }],
+    })
 
   describe('dropping a collection', () => {
     it('deletes all that the tenant has of it, and nothing of others', async () => {

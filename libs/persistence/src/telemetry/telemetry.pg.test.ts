@@ -148,7 +148,9 @@ describe('what is observed of a store on PostgreSQL', () => {
     await store.indexes.built()
     const names = spans.getFinishedSpans().map(({ name }) => name)
     for (const name of ['copy loaded', 'create loaded', 'analyze loaded']) assert.ok(names.includes(name), name)
-    assert.ok(store.stats().statements.some(({ operation, collection }) => `${operation} ${collection}` === 'copy loaded'))
+    assert.ok(
+      store.stats().statements.some(({ operation, collection }) => `${operation} ${collection}` === 'copy loaded'),
+    )
     assert.ok(!JSON.stringify(spans.getFinishedSpans().map(({ attributes }) => attributes)).includes('424242'))
   })
 
