@@ -62,7 +62,7 @@ async function main(filters) {
 
 /** `{ source, compiled }`, both relative to the root. What was compiled from a test that is gone is removed. */
 function compiledTests() {
-  const groups = ['libs', 'services', 'apps'].flatMap((group) =>
+  const groups = ['libs', 'libs/adapters', 'services', 'apps'].flatMap((group) =>
     existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
   )
   return [...groups, 'bench', 'faults'].flatMap(testsOf).toSorted((a, b) => (a.source < b.source ? -1 : 1))

@@ -38,3 +38,12 @@ export {
   textOf,
 } from './message.js'
 export type { BeginTurn, BeginTurnOptions, BegunTurn, ReplyEvent, ReplyState, Turn, TurnEnding } from './turn.js'
+export { openSessionStore, type SessionStoreOptions } from './session-store/open-session-store.js'
+export type {
+  PartHealth,
+  SessionEntry,
+  SessionHealth,
+  SessionStore,
+  SessionVersion,
+  SessionWriteOptions,
+} from './session-store/session-store.js'

@@ -1,0 +1,1 @@
+export { HoldfastStore, type HoldfastStoreOptions } from './holdfast-store.js'
