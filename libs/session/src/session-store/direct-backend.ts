@@ -1,0 +1,312 @@
+import { HoldfastError } from '@holdfast/errors'
+import {
+  Coalescer,
+  int8Array,
+  openPostgresDriver,
+  type SqlDriver,
+  type SqlRow,
+  textArray,
+} from '@holdfast/persistence/sql'
+import { stale } from './documents-backend.js'
+import {
+  adoptRows,
+  forgetTombstones,
+  hasUpdatedIndex,
+  legacyKeyIndex,
+  legacyTables,
+  legacyUpdatedIndex,
+  listKeys,
+  readRows,
+  removeRows,
+  sweepRows,
+  writeRows,
+} from './direct-backend-statements.js'
+import { legacyText } from './direct-backend-text.js'
+import type { SessionBackend, SessionRow, SessionWrite } from './session-backend.js'
+
+export interface DirectBackendOptions {
+  /** Connections at the same time; default 10. */
+  readonly maxConnections?: number
+  /** Between two sweeps of what has expired, give or take half, in milliseconds; default 60,000; 0: none. */
+  readonly sweepIntervalMs?: number
+}
+
+/** The phase that a call belongs to has ended: nothing was written. */
+export const phaseOver = 'PHASE_OVER'
+
+/** How long a deleted key remembers its version, as in the documents backend. */
+const tombstoneMs = 24 * 60 * 60 * 1000
+/** Between two looks at what others write. */
+const maxLooks = 10
+const sweepAtOnce = 500
+
+interface WriteCall {
+  readonly write: SessionWrite
+  readonly epoch: number | undefined
+}
+
+interface RemoveCall {
+  readonly key: string
+  readonly epoch: number | undefined
+}
+
+type Condition = 'any' | 'absent' | 'version'
+
+/** @param url of the database that has, or will have, the legacy table */
+export async function openDirectBackend(url: string, options: DirectBackendOptions = {}): Promise<DirectBackend> {
+  const driver = await openPostgresDriver(url, {
+    applicationName: 'holdfast-sessions',
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+  })
+  try {
+    await prepare(driver)
+    return new DirectBackend(driver, options.sweepIntervalMs ?? 60_000)
+  } catch (error) {
+    await driver.close()
+    throw error
+  }
+}
+
+/** The table of the store that came before, so that the old service and this one find what the other wrote. Versions, lifetimes and what JSONB cannot
+ *  hold stand in a table beside it, written by the same statement: docs/decisions/0021-versions-beside-the-legacy-table.md. */
+export class DirectBackend implements SessionBackend {
+  readonly kind = 'direct'
+  readonly driver: SqlDriver
+  readonly #reads: Coalescer<string, SqlRow>
+  readonly #writes: Readonly<Record<Condition, Coalescer<WriteCall, SessionRow | undefined>>>
+  readonly #removes: Coalescer<RemoveCall, number | undefined>
+  #sweeps: NodeJS.Timeout | undefined
+
+  constructor(driver: SqlDriver, sweepIntervalMs: number) {
+    this.driver = driver
+    this.#reads = new Coalescer({ run: (keys) => this.#readTogether(keys) })
+    const writes = (condition: Condition) =>
+      new Coalescer<WriteCall, SessionRow | undefined>({
+        run: (calls) => this.#writeTogether(condition, calls),
+        gatekeeper: () => oncePerKey(({ write, epoch }: WriteCall) => ({ key: write.key, epoch })),
+        weigh: ({ write }) => write.json.length,
+      })
+    this.#writes = { any: writes('any'), absent: writes('absent'), version: writes('version') }
+    this.#removes = new Coalescer({
+      run: (calls) => this.#removeTogether(calls),
+      gatekeeper: () => oncePerKey((call: RemoveCall) => call),
+    })
+    if (sweepIntervalMs > 0) this.#sweepEvery(sweepIntervalMs)
+  }
+
+  async read(key: string): Promise<SessionRow> {
+    for (let look = 0; look < maxLooks; look += 1) {
+      const row = await this.#reads.submit(key)
+      if (row[isKnown] === true) return rowOf(row)
+      // Written or deleted by somebody who knows nothing of versions.
+      await this.driver.query({
+        name: 'legacy-adopt',
+        text: adoptRows,
+        values: [textArray([key]), int8Array([Number(row[version])])],
+      })
+    }
+    throw unsteady(key)
+  }
+
+  /** @param epoch of the phase under which it is written; without one nobody migrates
+   *  @throws ABORTED with reason PHASE_OVER if the phase has changed */
+  async write(write: SessionWrite, epoch?: number): Promise<SessionRow> {
+    const { key, ifVersion } = write
+    const condition = ifVersion === undefined ? 'any' : ifVersion === 0 ? 'absent' : 'version'
+    for (let look = 0; look < maxLooks; look += 1) {
+      const written = await this.#writes[condition].submit({ write, epoch })
+      if (written !== undefined) return written
+      const there = await this.read(key)
+      const actual = there.json === undefined ? 0 : there.version
+      // Equal: it was written by others before this store had seen it, and has its version only now.
+      if (ifVersion !== undefined && actual !== ifVersion) throw stale(key, there.version, ifVersion)
+    }
+    throw unsteady(key)
+  }
+
+  async remove(key: string, epoch?: number): Promise<{ readonly version: number; readonly existed: boolean }> {
+    for (let look = 0; look < maxLooks; look += 1) {
+      const removed = await this.#removes.submit({ key, epoch })
+      if (removed !== undefined) return { version: Math.abs(removed), existed: removed > 0 }
+      const there = await this.read(key)
+      // Else it came after the delete had looked.
+      if (there.json === undefined) return { version: there.version, existed: false }
+    }
+    throw unsteady(key)
+  }
+
+  async keys(after: string | undefined, limit: number): Promise<string[]> {
+    const values = [after ?? '', limit]
+    const rows = await this.driver.query({ name: 'legacy-keys', text: listKeys, values, readOnly: true })
+    return rows.map(([key]) => String(key))
+  }
+
+  /** Deletes what has expired, and forgets what was deleted long ago. @returns how many values went */
+  async sweep(epoch?: number): Promise<number> {
+    let swept = 0
+    for (;;) {
+      const text = sweepRows(epoch !== undefined)
+      const values = epoch === undefined ? [sweepAtOnce] : [sweepAtOnce, epoch]
+      const gone = await this.driver.query({ text, values })
+      swept += gone.length
+      if (gone.length < sweepAtOnce) break
+    }
+    await this.driver.query({ text: forgetTombstones, values: [tombstoneMs] })
+    return swept
+  }
+
+  async ping(): Promise<number> {
+    return (await this.driver.health()).latencyMs
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#sweeps)
+    await Promise.all([...Object.values(this.#writes), this.#removes, this.#reads].map((lane) => lane.drain()))
+    await this.driver.close()
+  }
+
+  async #readTogether(keys: readonly string[]): Promise<SqlRow[]> {
+    const distinct = [...new Set(keys)]
+    const values = [textArray(distinct)]
+    const rows = await this.driver.query({ name: 'legacy-read', text: readRows, values, readOnly: true })
+    const byKey = new Map(rows.map(([place, ...row]) => [distinct[Number(place) - 1], row]))
+    return keys.map((key) => byKey.get(key) ?? [])
+  }
+
+  async #writeTogether(condition: Condition, calls: readonly WriteCall[]): Promise<(SessionRow | undefined)[]> {
+    const epoch = calls[0]?.epoch
+    const texts = calls.map(({ write }) => legacyText(write.key, write.json))
+    const values = [
+      textArray(calls.map(({ write }) => write.key)),
+      textArray(texts.map(({ text }) => text)),
+      int8Array(calls.map(({ write }) => write.ttlMs ?? null)),
+      textArray(texts.map(({ exact }) => exact ?? null)),
+      int8Array(calls.map(({ write }) => write.ifVersion ?? null)),
+      false,
+    ]
+    const rows = await this.driver.query({
+      name: `legacy-write-${condition}${epoch === undefined ? '' : '-fenced'}`,
+      text: writeRows(condition, epoch !== undefined),
+      values: epoch === undefined ? values : [...values, epoch],
+    })
+    if (rows[0]?.[0] !== true) throw overPhase()
+    const byKey = new Map(rows.map(([, key, ...row]) => [key, row]))
+    return calls.map(({ write }) => {
+      const row = byKey.get(write.key)
+      if (row === undefined) return undefined
+      const [written, createdAt, updatedAt, expiresAt] = row
+      return {
+        version: Number(written),
+        json: write.json,
+        createdAt: Number(createdAt ?? updatedAt),
+        updatedAt: Number(updatedAt),
+        expiresAt: expiresAt === null ? undefined : Number(expiresAt),
+      }
+    })
+  }
+
+  /** The version of each deletion, negative if the value had expired before. */
+  async #removeTogether(calls: readonly RemoveCall[]): Promise<(number | undefined)[]> {
+    const epoch = calls[0]?.epoch
+    const values = [textArray(calls.map(({ key }) => key)), false]
+    const rows = await this.driver.query({
+      name: `legacy-remove${epoch === undefined ? '' : '-fenced'}`,
+      text: removeRows(epoch !== undefined),
+      values: epoch === undefined ? values : [...values, epoch],
+    })
+    if (rows[0]?.[0] !== true) throw overPhase()
+    const byKey = new Map(
+      rows.map(([, key, removed, hadExpired]) => [key, Number(removed) * (hadExpired === true ? -1 : 1)]),
+    )
+    return calls.map(({ key }) => byKey.get(key))
+  }
+
+  #sweepEvery(intervalMs: number): void {
+    const wait = intervalMs * (0.5 + Math.random())
+    this.#sweeps = setTimeout(() => {
+      // What could not be swept now is swept later; nobody sees it meanwhile.
+      void this.sweep()
+        .catch(() => undefined)
+        .finally(() => {
+          if (this.#sweeps !== undefined) this.#sweepEvery(intervalMs)
+        })
+    }, wait).unref()
+  }
+}
+
+/** Columns of what is read. */
+const json = 0
+const created = 1
+const updated = 2
+const version = 3
+const expires = 4
+const exact = 5
+const isKnown = 6
+const isExpired = 7
+
+export function rowOf(row: SqlRow): SessionRow {
+  const isThere = typeof row[json] === 'string' && row[isExpired] !== true
+  return {
+    version: Number(row[version]),
+    json: isThere ? String(row[exact] ?? row[json]) : undefined,
+    createdAt: Number(row[created] ?? row[updated] ?? 0),
+    updatedAt: Number(row[updated] ?? 0),
+    expiresAt: isThere && row[expires] !== null ? Number(row[expires]) : undefined,
+  }
+}
+
+async function prepare(driver: SqlDriver): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await driver.script(legacyTables)
+      break
+    } catch (error) {
+      // Another process makes the same tables.
+      const isRace = error instanceof HoldfastError && (error.code === 'ALREADY_EXISTS' || error.code === 'ABORTED')
+      if (!isRace || attempt === 5) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+    }
+  }
+  const [indexes] = await driver.query({ text: hasUpdatedIndex, values: [], readOnly: true })
+  if (Number(indexes?.[0]) === 0) await makeIndex(driver, legacyUpdatedIndex)
+  await makeIndex(driver, legacyKeyIndex)
+}
+
+async function makeIndex(driver: SqlDriver, text: string): Promise<void> {
+  try {
+    await driver.maintain(text)
+  } catch (error) {
+    // Another process makes it.
+    if (!(error instanceof HoldfastError) || !['ALREADY_EXISTS', 'ABORTED'].includes(error.code)) throw error
+  }
+}
+
+/** Lets each key into a batch once, and one epoch only. */
+function oncePerKey<Call>(
+  of: (call: Call) => { readonly key: string; readonly epoch: number | undefined },
+): (call: Call) => boolean {
+  const seen = new Set<string>()
+  let first: { readonly epoch: number | undefined } | undefined
+  return (call) => {
+    const { key, epoch } = of(call)
+    first ??= { epoch }
+    if (first.epoch !== epoch || seen.has(key)) {
+      seen.add(key)
+      return false
+    }
+    seen.add(key)
+    return true
+  }
+}
+
+function overPhase(): HoldfastError {
+  return new HoldfastError('ABORTED', 'The migration has gone on to another phase: the write belongs there', {
+    reason: phaseOver,
+  })
+}
+
+function unsteady(key: string): HoldfastError {
+  return new HoldfastError('ABORTED', `Session ${key} is written by too many at once: retry later`, {
+    reason: 'CONTENTION',
+  })
+}
