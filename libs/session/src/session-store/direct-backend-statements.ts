@@ -181,3 +181,8 @@ export const caughtUpRows = `update holdfast_session_versions v set behind = fal
 export const forgetTombstones = `delete from holdfast_session_versions where seen_at is null and not behind
   and changed_at < now() - $1::bigint * interval '1 millisecond'
   and not exists (select 1 from holdfast_session_phase where phase <> 'direct')`
+
+/** keys → key, version, whether there is a value, whether the version is that of the value */
+export const legacyVersions: string = `select u.key, coalesce(v.version, 0), s.key is not null and not coalesce(v.expires_at <= now(), false), ${known}
+  from unnest($1::text[]) as u(key)
+  left join sessions s on s.key = u.key left join holdfast_session_versions v on v.key = u.key`

@@ -5,17 +5,20 @@ import {
   openPostgresDriver,
   type SqlDriver,
   type SqlRow,
+  type Statement,
   textArray,
 } from '@holdfast/persistence/sql'
 import { stale } from './documents-backend.js'
 import {
   adoptRows,
+  copyRows,
   forgetTombstones,
   hasUpdatedIndex,
   legacyKeyIndex,
   legacyTables,
   legacyUpdatedIndex,
   listKeys,
+  raiseRow,
   readRows,
   removeRows,
   sweepRows,
@@ -50,6 +53,10 @@ interface RemoveCall {
   readonly epoch: number | undefined
 }
 
+interface CopyCall extends RemoveCall {
+  readonly row: SessionRow
+}
+
 type Condition = 'any' | 'absent' | 'version'
 
 /** @param url of the database that has, or will have, the legacy table */
@@ -75,6 +82,7 @@ export class DirectBackend implements SessionBackend {
   readonly #reads: Coalescer<string, SqlRow>
   readonly #writes: Readonly<Record<Condition, Coalescer<WriteCall, SessionRow | undefined>>>
   readonly #removes: Coalescer<RemoveCall, number | undefined>
+  readonly #copies: Coalescer<CopyCall, boolean>
   #sweeps: NodeJS.Timeout | undefined
 
   constructor(driver: SqlDriver, sweepIntervalMs: number) {
@@ -90,6 +98,11 @@ export class DirectBackend implements SessionBackend {
     this.#removes = new Coalescer({
       run: (calls) => this.#removeTogether(calls),
       gatekeeper: () => oncePerKey((call: RemoveCall) => call),
+    })
+    this.#copies = new Coalescer({
+      run: (calls) => this.#copyTogether(calls),
+      gatekeeper: () => oncePerKey((call: CopyCall) => call),
+      weigh: ({ row }) => row.json?.length ?? 0,
     })
     if (sweepIntervalMs > 0) this.#sweepEvery(sweepIntervalMs)
   }
@@ -135,6 +148,22 @@ export class DirectBackend implements SessionBackend {
     throw unsteady(key)
   }
 
+  /** What is there, and whether its version is that of the value; nothing is adopted. */
+  async look(key: string): Promise<{ readonly row: SessionRow; readonly isKnown: boolean }> {
+    const row = await this.#reads.submit(key)
+    return { row: rowOf(row), isKnown: row[isKnown] === true }
+  }
+
+  /** Puts in a copy with its version. @returns whether it is there now; not: this version or a newer one was there already */
+  copy(key: string, row: SessionRow, epoch?: number): Promise<boolean> {
+    return this.#copies.submit({ key, row, epoch })
+  }
+
+  /** Gives a value, or the lack of one, a higher version. @returns whether it still had the one that was read */
+  async raise(key: string, from: number, to: number): Promise<boolean> {
+    return (await this.driver.query({ text: raiseRow, values: [key, from, to] })).length > 0
+  }
+
   async keys(after: string | undefined, limit: number): Promise<string[]> {
     const values = [after ?? '', limit]
     const rows = await this.driver.query({ name: 'legacy-keys', text: listKeys, values, readOnly: true })
@@ -161,7 +190,9 @@ export class DirectBackend implements SessionBackend {
 
   async close(): Promise<void> {
     clearTimeout(this.#sweeps)
-    await Promise.all([...Object.values(this.#writes), this.#removes, this.#reads].map((lane) => lane.drain()))
+    await Promise.all(
+      [...Object.values(this.#writes), this.#removes, this.#copies, this.#reads].map((lane) => lane.drain()),
+    )
     await this.driver.close()
   }
 
@@ -219,6 +250,31 @@ export class DirectBackend implements SessionBackend {
       rows.map(([, key, removed, hadExpired]) => [key, Number(removed) * (hadExpired === true ? -1 : 1)]),
     )
     return calls.map(({ key }) => byKey.get(key))
+  }
+
+  async #copyTogether(calls: readonly CopyCall[]): Promise<boolean[]> {
+    const epoch = calls[0]?.epoch
+    const texts = calls.map(({ key, row }) => (row.json === undefined ? undefined : legacyText(key, row.json)))
+    const values = [
+      textArray(calls.map(({ key }) => key)),
+      textArray(texts.map((one) => one?.text ?? null)),
+      int8Array(calls.map(({ row }) => Math.floor(row.createdAt))),
+      int8Array(calls.map(({ row }) => (row.expiresAt === undefined ? null : Math.ceil(row.expiresAt)))),
+      textArray(texts.map((one) => one?.exact ?? null)),
+      int8Array(calls.map(({ row }) => row.version)),
+      false,
+    ]
+    const statement: Statement = {
+      name: `legacy-copy${epoch === undefined ? '' : '-fenced'}`,
+      text: copyRows(epoch !== undefined),
+      values: epoch === undefined ? values : [...values, epoch],
+    }
+    const rows = texts.includes(undefined)
+      ? await this.driver.transaction((connection) => connection.query(statement))
+      : await this.driver.query(statement)
+    if (rows[0]?.[0] !== true) throw overPhase()
+    const copied = new Set(rows.map(([, key]) => key))
+    return calls.map(({ key }) => copied.has(key))
   }
 
   #sweepEvery(intervalMs: number): void {

@@ -18,9 +18,10 @@ export const tombstoneMs: number = 24 * 60 * 60 * 1000
 export class DocumentsBackend implements SessionBackend {
   readonly kind = 'documents'
   readonly #sessions: Collection<StoredSession>
-  readonly #store: DocumentStore
+  readonly #store: Pick<DocumentStore, 'collection' | 'health'>
 
-  constructor(store: DocumentStore, collection: string) {
+  /** @param store also one transaction of it */
+  constructor(store: Pick<DocumentStore, 'collection' | 'health'>, collection: string) {
     this.#store = store
     this.#sessions = store.collection<StoredSession>(collection)
   }
@@ -49,7 +50,7 @@ export class DocumentsBackend implements SessionBackend {
         return writtenOf(await this.#sessions.put(key, data, { ifVersion: there?.version ?? 0, ...lifetime }), json)
       } catch (error) {
         // Somebody else was faster: what is there now decides.
-        if (!(error instanceof HoldfastError) || error.code !== 'ABORTED') throw error
+        if (!(error instanceof HoldfastError) || error.reason !== 'STALE_VERSION') throw error
       }
     }
   }
