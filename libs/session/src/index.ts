@@ -38,7 +38,12 @@ export {
   textOf,
 } from './message.js'
 export type { BeginTurn, BeginTurnOptions, BegunTurn, ReplyEvent, ReplyState, Turn, TurnEnding } from './turn.js'
-export { openSessionStore, type SessionStoreOptions } from './session-store/open-session-store.js'
+export {
+  openSessionStore,
+  type SessionCacheChoice,
+  type SessionStoreOptions,
+} from './session-store/open-session-store.js'
+export type { SessionBackend, SessionRow, SessionWrite } from './session-store/session-backend.js'
 export type {
   PartHealth,
   SessionEntry,

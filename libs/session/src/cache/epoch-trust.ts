@@ -53,8 +53,7 @@ export class EpochTrust {
     this.#store = store
     cache.onReturn(() => {
       // What it holds may be older than what was read from the database meanwhile.
-      this.#distrusts = true
-      this.#use()
+      this.distrust()
     })
   }
 
@@ -90,6 +89,12 @@ export class EpochTrust {
       if (isClosing || waitedMs > 2 * this.#trustMs || this.#closed) return undefined
       await new Promise((resolve) => setTimeout(resolve, this.#trustMs / 10))
     }
+  }
+
+  /** Nothing of what the cache holds now will be used by this process: it begins a new epoch before it uses the cache again. */
+  distrust(): void {
+    this.#distrusts = true
+    this.#use()
   }
 
   /** Returns when nobody can see any more what the cache held before a commit that had returned at `committedAt` (of `performance.now()`).

@@ -8,26 +8,48 @@ export interface CacheEntry {
 }
 
 export type CacheAnswer =
-  | { readonly kind: 'hit'; readonly entry: CacheEntry }
+  | {
+      readonly kind: 'hit'
+      readonly entry: CacheEntry
+      /** When the entry goes by its age, by the database's clock. */
+      readonly until: number
+    }
   /** Somebody else reads the database for it. */
   | { readonly kind: 'leased' }
   | { readonly kind: 'miss' }
 
-/** The cache of the protocol in docs/decisions/0017-cache-protocol.md, below epochs: each operation is atomic on its key, and names
- *  the epoch that it belongs to. A rejected promise means that nobody knows whether it was carried out, or ever will be. */
+export interface LeaseRequest {
+  readonly key: string
+  readonly token: string
+  /** Also from another holder. */
+  readonly takeOver: boolean
+}
+
+export interface CacheChange {
+  readonly key: string
+  readonly entry: CacheEntry
+}
+
+export interface CacheFill extends CacheChange {
+  readonly token: string
+}
+
+/** The cache of the protocol in docs/decisions/0017-cache-protocol.md, below epochs: each operation is atomic on each of its keys, and names
+ *  the epoch that it belongs to. Answers are in the order of the keys. A rejected promise means that nobody knows whether it was carried
+ *  out, or ever will be. `now` is the database's time. */
 export interface SessionCache {
-  readonly kind: 'memory' | 'redis' | 'redis-cluster'
+  readonly kind: 'in-process' | 'redis' | 'redis-cluster'
   /** Which server this is, as long as it can be reached; another id: what is there cannot be trusted. */
   serverId(): string | undefined
   /** Called when the server is reached again, or another one in its place. */
   onReturn(listener: () => void): void
   get(epoch: number, keys: readonly string[]): Promise<CacheAnswer[]>
-  /** Takes the lease of a key that has no entry, from another holder only with `takeOver`. */
-  lease(epoch: number, key: string, token: string, takeOver: boolean): Promise<CacheAnswer>
+  /** Takes the leases of keys that have no entry. */
+  lease(epoch: number, requests: readonly LeaseRequest[]): Promise<CacheAnswer[]>
   /** Makes the entry if the lease is there still; `false`: it was refused and acted as `change`. */
-  fill(epoch: number, key: string, token: string, entry: CacheEntry, now: number): Promise<boolean>
+  fill(epoch: number, fills: readonly CacheFill[], now: number): Promise<boolean[]>
   /** Ends a lease; raises an entry that is there and not higher; makes none. */
-  change(epoch: number, entries: readonly (readonly [key: string, entry: CacheEntry])[], now: number): Promise<void>
+  change(epoch: number, changes: readonly CacheChange[], now: number): Promise<void>
   /** Ends a lease, removes an entry. */
   forget(epoch: number, keys: readonly string[]): Promise<void>
   /** Milliseconds of a round trip. @throws UNAVAILABLE */

@@ -34,15 +34,7 @@ export class DocumentsBackend implements SessionBackend {
     const data: StoredSession = { value }
     const lifetime = { ttlMs: ttlMs ?? null }
     if (ifVersion === undefined) return writtenOf(await this.#sessions.put(key, data, lifetime), json)
-    if (ifVersion > 0) {
-      const written = await this.#sessions.updateOne(
-        { _id: key, deleted: { $exists: false } },
-        { $set: { value: data.value }, $unset: { text: '' } },
-        { ifVersion, ...lifetime },
-      )
-      if (written !== undefined) return writtenOf(written, json)
-      throw stale(key, (await this.read(key)).version, ifVersion)
-    }
+    if (ifVersion > 0) return this.#replace(key, data, ifVersion, lifetime, json)
     for (;;) {
       const there = await this.#sessions.get(key)
       if (there !== undefined && there.data.deleted !== true) throw stale(key, there.version, 0)
@@ -53,6 +45,26 @@ export class DocumentsBackend implements SessionBackend {
         if (!(error instanceof HoldfastError) || error.reason !== 'STALE_VERSION') throw error
       }
     }
+  }
+
+  async #replace(
+    key: string,
+    data: StoredSession,
+    ifVersion: number,
+    lifetime: { readonly ttlMs: number | null },
+    json: string,
+  ): Promise<SessionRow> {
+    try {
+      const written = await this.#sessions.updateOne(
+        { _id: key, deleted: { $exists: false } },
+        { $set: { value: data.value }, $unset: { text: '' } },
+        { ifVersion, ...lifetime },
+      )
+      if (written !== undefined) return writtenOf(written, json)
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'ABORTED') throw error
+    }
+    throw stale(key, (await this.read(key)).version, ifVersion)
   }
 
   async remove(key: string): Promise<{ readonly version: number; readonly existed: boolean }> {

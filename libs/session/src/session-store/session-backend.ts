@@ -22,7 +22,8 @@ export interface SessionWrite {
   readonly ifVersion: number | undefined
 }
 
-/** Where sessions are durable. Calls are atomic for each key and durable when they resolve; concurrent ones may share round trips. */
+/** Where sessions are durable. Calls are atomic for each key and durable when they resolve; those of one turn of the event loop share round
+ *  trips. What fails did not happen, except with UNKNOWN: then nobody knows. */
 export interface SessionBackend {
   readonly kind: 'documents' | 'direct' | 'migrating'
   read(key: string): Promise<SessionRow>
