@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   coding: () => import('./coding.js'),
   growth: () => import('./growth.js'),
   persistence: () => import('./persistence/index.js'),
+  session: () => import('./session/index.js'),
 }
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,39 @@
+import { startPostgres, startRedis } from '@holdfast/test-servers'
+import type { BenchOptions, BenchReport } from '../main.js'
+import { keyedSessions } from './keyed-sessions.js'
+import { redisAway } from './redis-away.js'
+import type { World } from './world.js'
+
+const parts: readonly ((world: World) => Promise<void>)[] = [keyedSessions, redisAway]
+
+/** The session store and conversations, over PostgreSQL and Redis, against the legacy way of doing the same: `NAME_vs_legacy` is
+ *  the rate of ours over theirs. */
+export async function run({ long, report: print }: BenchOptions): Promise<BenchReport> {
+  const connections = 10
+  const metrics: Record<string, number> = {}
+  const notes = [
+    `PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side; one Redis for both`,
+  ]
+  await using postgres = await startPostgres({ settings: { shared_buffers: '256MB' } })
+  await using redis = await startRedis()
+  const world: World = {
+    postgres,
+    redis,
+    connections,
+    long,
+    report: {
+      rounds: long ? 15 : 5,
+      ms: long ? 3000 : 700,
+      metric: (name, value) => {
+        metrics[name] = value
+        print(`${name}: ${value}`)
+      },
+      note: (line) => {
+        notes.push(line)
+        print(line)
+      },
+    },
+  }
+  for (const part of parts) await part(world)
+  return { metrics, notes }
+}
