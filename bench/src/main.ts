@@ -16,6 +16,7 @@ export interface BenchOptions {
 const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
   chat: () => import('./chat.js'),
   coding: () => import('./coding.js'),
+  columns: () => import('./columns.js'),
   growth: () => import('./growth.js'),
   persistence: () => import('./persistence/index.js'),
   session: () => import('./session/index.js'),

@@ -103,6 +103,8 @@ export interface IndexDefinition {
 /** What is declared of a collection, by all callers of this process together. */
 export interface CollectionSpec {
   readonly indexes: readonly IndexDefinition[]
+  /** Fields at the top of the data that have a column of their own. */
+  readonly columns?: readonly string[]
   /** How long documents live from their last write on, unless the write says otherwise; absent: until they are deleted. */
   readonly ttlMs?: number
   /** Documents may have a lifetime. */

@@ -1,4 +1,5 @@
 import type { CollectionSpec } from './backend.js'
+import { mergeColumns, parseColumns } from './columns-option.js'
 import type { CollectionOptions } from './document-store.js'
 import { parseIndexes } from './index-options.js'
 import { mergeFeeds, parseFeed } from './feed/feed-options.js'
@@ -8,10 +9,12 @@ import { checkOptions } from './options.js'
 
 /** @throws INVALID_ARGUMENT naming the option at fault */
 export function parseCollectionOptions(options: CollectionOptions): CollectionSpec {
-  checkOptions(options, ['indexes', 'feed', 'ttlMs', 'softDelete', 'subject', 'schema', 'upcast', 'encrypt'])
+  checkOptions(options, ['indexes', 'columns', 'feed', 'ttlMs', 'softDelete', 'subject', 'schema', 'upcast', 'encrypt'])
   const feed = parseFeed(options.feed)
+  const columns = parseColumns(options)
   return {
     indexes: encryptedIndexes(parseIndexes(options.indexes), options.encrypt),
+    ...(columns.length === 0 ? {} : { columns }),
     ...(feed === undefined ? {} : { feed }),
     ...parseLifeOptions(options),
   }
@@ -21,8 +24,16 @@ export function parseCollectionOptions(options: CollectionOptions): CollectionSp
 export function mergeSpecs(before: CollectionSpec, added: CollectionSpec): CollectionSpec {
   const known = new Set(before.indexes.map((index) => JSON.stringify(index)))
   const indexes = added.indexes.filter((index) => !known.has(JSON.stringify(index)))
+  const columns = mergeColumns(before.columns, added.columns)
   const feed = mergeFeeds(before.feed, added.feed)
   const life = mergeLife(before, added)
-  if (indexes.length === 0 && feed === before.feed && life === undefined) return before
-  return { ...before, ...life, indexes: [...before.indexes, ...indexes], ...(feed === undefined ? {} : { feed }) }
+  const isNothingNew = indexes.length === 0 && columns === before.columns && feed === before.feed && life === undefined
+  if (isNothingNew) return before
+  return {
+    ...before,
+    ...life,
+    indexes: [...before.indexes, ...indexes],
+    ...(columns === undefined ? {} : { columns }),
+    ...(feed === undefined ? {} : { feed }),
+  }
 }

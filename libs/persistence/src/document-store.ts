@@ -141,6 +141,10 @@ export interface CollectionOptions<T = unknown> {
    *  declare it too; those that were using the collection when it was first turned on notice with their next start. */
   readonly feed?: boolean | FeedOptions
   readonly indexes?: readonly IndexSpecification[]
+  /** Fields at the top of the data that filters, sorts and counts ask for without an index, and that other programs read by SQL: the
+   *  server keeps each in a column of its own (`k_state` for `state`), so that large documents are not read for them. At most 32. Declared of a
+   *  collection that has documents, its table is rewritten once, which everybody waits for. Not together with `encrypt`; docs/guides/indexes.md. */
+  readonly columns?: readonly string[]
 }
 
 /** Documents of one kind, in a table of their own. Ids are 1 to 512 characters. */

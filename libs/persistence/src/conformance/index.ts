@@ -8,6 +8,7 @@ import { testEncryptionAtRest, testEncryption } from './encryption.js'
 import type { OpenOptions } from '../open.js'
 import { testSchemas } from './schemas.js'
 import { testDocuments } from './documents.js'
+import { testColumns } from './columns.js'
 import { testDrops } from './drops.js'
 import { testExports } from './exports.js'
 import { testConsumers } from './consumers.js'
@@ -66,6 +67,7 @@ export function describeDocumentStore(
     testIndexes(suite)
     testMatching(suite)
     testQueries(suite)
+    testColumns(suite)
     testQueryLanguage(suite)
     testLogs(suite)
     testForks(suite)

@@ -138,7 +138,11 @@ class MemorySource implements TransferSource {
     namesOf: (log: string) => ReadonlyMap<Stream, string>,
   ) {
     this.blobs = blobs
-    const collections = [...documents.indexes].map(([name, indexes]) => ({ name, indexes }))
+    const collections = [...documents.specs].map(([name, { indexes, columns }]) => ({
+      name,
+      indexes,
+      ...(columns === undefined ? {} : { columns }),
+    }))
     this.#collections = Promise.resolve(collections.sort((a, b) => compareText(a.name, b.name)))
     for (const { name } of collections) {
       this.#documents.set(

@@ -50,7 +50,7 @@ describe('claims on PostgreSQL', () => {
 
   for (const mode of ['force_custom_plan', 'force_generic_plan']) {
     it(`read the declared index of their filter and sort in order, under ${mode}`, async () => {
-      const { text, values } = claimStatement('jobs', spec.indexes, query(20))
+      const { text, values } = claimStatement('jobs', spec, query(20))
       const lines = await driver.transaction(async (connection) => {
         await connection.query({ text: `set local plan_cache_mode = ${mode}`, values: [] })
         return connection.query({ text: `explain (costs off) ${text}`, values })

@@ -1,6 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { ClaimQuery, CollectionSpec, LeasedDocument, SettledLease, SettleRow } from '../backend.js'
-import { named, queryParts } from './document-query.js'
+import { type Declared, named, queryParts } from './document-query.js'
 import type { SqlConnection, SqlRow, Statement } from './driver.js'
 import { unescapeFromJsonb } from './json-text.js'
 import { collectionTable } from './names.js'
@@ -30,7 +30,7 @@ export class SqlClaims {
   async claim(collection: string, query: ClaimQuery): Promise<LeasedDocument[]> {
     if (!this.#skipsLocked) return this.#compareAndSet(collection, query)
     try {
-      return await this.#take(claimStatement(collection, this.#indexes(collection), query))
+      return await this.#take(claimStatement(collection, this.#declared(collection), query))
     } catch (error) {
       if (!isUnsupported(error)) throw error
       const taken = await this.#compareAndSet(collection, query)
@@ -81,7 +81,7 @@ export class SqlClaims {
         selects,
         orderBy,
         limit: limited,
-      } = queryParts(collection, this.#indexes(collection), { ...query, limit }, unleased)
+      } = queryParts(collection, this.#declared(collection), { ...query, limit }, unleased)
       const candidates = await this.#connection.query(
         named(`select t.id, t.version from ${together(selects, orderBy)} ${limited}`, parameters),
       )
@@ -108,8 +108,8 @@ export class SqlClaims {
     return taken
   }
 
-  #indexes(collection: string): CollectionSpec['indexes'] {
-    return this.#specs.get(collection)?.indexes ?? []
+  #declared(collection: string): Declared {
+    return this.#specs.get(collection) ?? { indexes: [] }
   }
 }
 
@@ -117,8 +117,8 @@ const maxRounds = 8
 
 /** The rows are locked in the order of the sort, and joined back by their key as a nested loop: `unnest` promises few rows. Where
  *  the filter has alternatives (see filter-sql.ts) up to twice as many are locked, until the end of the statement. */
-export function claimStatement(collection: string, indexes: CollectionSpec['indexes'], query: ClaimQuery): Statement {
-  const { parameters, selects, orderBy, limit } = queryParts(collection, indexes, query, unleased)
+export function claimStatement(collection: string, declared: Declared, query: ClaimQuery): Statement {
+  const { parameters, selects, orderBy, limit } = queryParts(collection, declared, query, unleased)
   const locked = selects.map((select, index) => `found${index} as materialized (${select} for update skip locked)`)
   const found = together(
     selects.map((_, index) => `select * from found${index}`),

@@ -1,33 +1,58 @@
+import { mergeColumns } from '../columns-option.js'
 import type { CollectionSpec, IndexDefinition } from '../backend.js'
 import { commentSql, createIndexSql } from './indexes/index-sql.js'
-import { collectionTable } from './names.js'
+import { collectionTable, dataColumn, quoteLiteral } from './names.js'
 import type { Schema } from './schema.js'
 
-/** Table and indexes of a collection. Indexes that are no longer declared stay: dropping is the operator's decision. */
-export async function ensureCollection(schema: Schema, collection: string, { indexes }: CollectionSpec): Promise<void> {
+/** Table, columns and indexes of a collection. Those that are no longer declared stay: dropping is the operator's decision.
+ *  @returns the columns that are declared and there */
+export async function ensureCollection(
+  schema: Schema,
+  collection: string,
+  { indexes, columns = [] }: CollectionSpec,
+): Promise<readonly string[]> {
   const known = schema.definition('collection', collection)
-  if (indexes.length === 0 && isOfThisLayout(known)) return
+  const own = columns.length === 0 || !(await schema.hasGeneratedColumns()) ? [] : columns
+  if (indexes.length === 0 && own.length === 0 && isOfThisLayout(known)) return own
   // A table that is new is empty: its indexes are made with it.
   const statements = (before: string | undefined) => [
     tableDdl(collection),
     ...(before === undefined || isOfThisLayout(before) ? [] : layoutDdl(collection)),
+    ...(own.length === 0 ? [] : [columnsDdl(collection, own)]),
     ...(before === undefined ? indexes : []).flatMap((index) => [
       createIndexSql(collection, index),
       commentSql(collection, index),
     ]),
   ]
   // Whoever declares none leaves those of others declared.
-  const declared = indexes.length > 0 || known === undefined ? indexes : declaredIndexes(known)
-  await schema.ensure('collection', collection, JSON.stringify({ layout, indexes: declared }), statements)
+  const before = known === undefined ? { indexes: [] } : declarationIn(known)
+  const declared = {
+    layout,
+    indexes: indexes.length > 0 ? indexes : before.indexes,
+    columns: mergeColumns(before.columns, own),
+  }
+  await schema.ensure('collection', collection, JSON.stringify(declared), statements)
   await schema.indexes.ensure(collection, indexes)
+  return own
 }
 
 /** The declaration that a definition in `holdfast.relations` holds. */
-export function declaredIndexes(definition: string): IndexDefinition[] {
+export function declarationIn(definition: string): Pick<CollectionSpec, 'indexes' | 'columns'> {
   const parsed: unknown = JSON.parse(definition)
   // Of the first layout, which had nothing but the indexes.
-  if (Array.isArray(parsed)) return parsed as IndexDefinition[]
-  return (parsed as { readonly indexes: IndexDefinition[] }).indexes
+  if (Array.isArray(parsed)) return { indexes: parsed as IndexDefinition[] }
+  const { indexes, columns } = parsed as Pick<CollectionSpec, 'indexes' | 'columns'>
+  return { indexes, ...(columns === undefined ? {} : { columns }) }
+}
+
+/** The server computes them, so that programs that do not declare them keep them in step too. It rewrites a table with documents, which
+ *  everybody waits for: decision 0026. */
+function columnsDdl(collection: string, columns: readonly string[]): string {
+  const added = columns.map(
+    (field) =>
+      `add column if not exists ${dataColumn(field)} jsonb generated always as (data -> ${quoteLiteral(field)}::text) stored`,
+  )
+  return `alter table ${collectionTable(collection)} ${added.join(', ')}`
 }
 
 /** Counts the changes of the columns below; part of the definition, so that tables of an earlier layout are brought up to date. */

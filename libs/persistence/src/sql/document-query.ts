@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DocumentQuery, IndexDefinition, NeededMembers } from '../backend.js'
+import type { CollectionSpec, DocumentQuery, IndexDefinition, NeededMembers } from '../backend.js'
 import type { Predicate, SortKey } from '../query/predicate.js'
 import { textIndexOf, textSearchOf } from '../query/text-search.js'
 import type { Statement } from './driver.js'
@@ -10,18 +10,18 @@ import { impliedConditions } from './indexes/implied-conditions.js'
 import { escapeText } from './json-text.js'
 import { keysetConditions, type Ordering } from './keyset.js'
 import { countAllSql } from './count-all.js'
-import { collectionTable } from './names.js'
+import { collectionTable, dataColumn } from './names.js'
 import { Parameters } from './parameters.js'
 import { textScoreSql } from './text-search.js'
 import { visible } from './visibility.js'
 
-/** Rows: id, version, created, updated, data, expires; and the text score, if the sort asks for it. */
-export function queryStatement(
-  collection: string,
-  indexes: readonly IndexDefinition[],
-  query: DocumentQuery,
-): Statement {
-  const { parameters, selects, orderBy, limit } = queryParts(collection, indexes, query)
+/** What statements have to know of a collection's declaration. */
+export type Declared = Pick<CollectionSpec, 'indexes' | 'columns'>
+
+/** Rows: id, version, created, updated, data, expires; the text score, if the sort asks for it; and what else the order needs. */
+export function queryStatement(collection: string, declared: Declared, query: DocumentQuery): Statement {
+  const { indexes } = declared
+  const { parameters, selects, orderBy, limit } = queryParts(collection, declared, query)
   const [only = ''] = selects
   const text =
     selects.length === 1 ? only : `select * from ((${selects.join(') union all (')})) t order by ${orderBy} ${limit}`
@@ -42,12 +42,13 @@ export interface QueryParts {
 /** @param condition one more that the row `t` has to meet */
 export function queryParts(
   collection: string,
-  indexes: readonly IndexDefinition[],
+  declared: Declared,
   query: DocumentQuery,
   condition?: string,
 ): QueryParts {
+  const { indexes } = declared
   const parameters = new Parameters()
-  const pathText = pathTextFor(indexes, parameters)
+  const pathText = pathTextFor(declared, parameters)
   const score = scoreOf(indexes, query, parameters)
   const order = orderOf(query.sort, pathText, score)
   const conditions = [`t.tenant = ${parameters.text(query.tenant)}`, visible('t')]
@@ -55,8 +56,9 @@ export function queryParts(
   conditions.push(...impliedConditions(indexes, query.where, query.tenant, parameters))
   const orderBy = order.flatMap(({ expressions, direction }) => expressions.map((e) => `${e} ${direction}`)).join(', ')
   const data = query.members === undefined ? 't.data' : membersSql(query.members, parameters)
+  const others = [...(score === undefined ? [] : [score]), ...columnsOf(query.sort, pathText)]
   const select = (...matching: readonly string[]) =>
-    `select t.id, t.version, t.created_at, t.updated_at, ${data}, t.expires_at${score === undefined ? '' : `, ${score}`} from ${collectionTable(collection)} t
+    `select ${['t.id, t.version, t.created_at, t.updated_at', data, 't.expires_at', ...others].join(', ')} from ${collectionTable(collection)} t
      where ${[...conditions, ...matching].join(' and ')} order by ${orderBy}`
   if (query.limit === undefined && query.after === undefined) {
     return { parameters, selects: [select(filterSql(query.where, parameters, pathText, indexes))], orderBy, limit: '' }
@@ -82,16 +84,12 @@ function membersSql(members: NeededMembers, parameters: Parameters): string {
   return `case when jsonb_typeof(t.data) = 'object' then ${some} else t.data end as data`
 }
 
-export function countStatement(
-  collection: string,
-  indexes: readonly IndexDefinition[],
-  tenant: string,
-  where: Predicate,
-): Statement {
+export function countStatement(collection: string, declared: Declared, tenant: string, where: Predicate): Statement {
+  const { indexes } = declared
   const parameters = new Parameters()
   if (where.kind === 'and' && where.of.length === 0)
     return named(countAllSql(collection, tenant, parameters), parameters)
-  const pathText = pathTextFor(indexes, parameters)
+  const pathText = pathTextFor(declared, parameters)
   const conditions = [
     `t.tenant = ${parameters.text(tenant)}`,
     visible('t'),
@@ -118,13 +116,14 @@ function scoreOf(
 /** Rows: each value at the path once. */
 export function distinctStatement(
   collection: string,
-  indexes: readonly IndexDefinition[],
+  declared: Declared,
   tenant: string,
   segments: readonly string[],
   where: Predicate,
 ): Statement {
+  const { indexes } = declared
   const parameters = new Parameters()
-  const pathText = pathTextFor(indexes, parameters)
+  const pathText = pathTextFor(declared, parameters)
   const values = elementsSql(segments, parameters, pathText)
   const conditions = [
     `t.tenant = ${parameters.text(tenant)}`,
@@ -151,12 +150,23 @@ export function named(text: string, parameters: Parameters): Statement {
   return name === undefined ? statement : { ...statement, name }
 }
 
-function pathTextFor(indexes: readonly IndexDefinition[], parameters: Parameters): PathText {
-  // What comes before in a path is part of an index's expressions too: whether an array is on the way.
+function pathTextFor({ indexes, columns = [] }: Declared, parameters: Parameters): PathText {
   const paths = indexes.flatMap(({ on }) => on)
+  // What comes before in a path is part of an index's expressions too: whether an array is on the way.
   const indexed = new Set(paths.flatMap((path) => path.map((_, place) => JSON.stringify(path.slice(0, place + 1)))))
   const bound = boundPath(parameters)
-  return (segments) => (indexed.has(JSON.stringify(segments)) ? literalPath(segments) : bound(segments))
+  const pathText = (segments: readonly string[]): string =>
+    indexed.has(JSON.stringify(segments)) ? literalPath(segments) : bound(segments)
+  if (columns.length === 0) return pathText
+  // An index has the expressions of the data, whoever declares which columns.
+  const own = new Set(columns.filter((field) => !paths.some(([first]) => first === field)))
+  return Object.assign(pathText, { column: (field: string) => (own.has(field) ? `t.${dataColumn(field)}` : undefined) })
+}
+
+/** The columns that the order is made of: it is made once more over the rows of several selects. */
+function columnsOf(sort: readonly SortKey[], { column }: PathText): string[] {
+  const columns = sort.map(({ path }) => (path.of === 'meta' ? undefined : column?.(path.segments[0] ?? '')))
+  return [...new Set(columns.filter((one) => one !== undefined))]
 }
 
 /** The sort keys, then the id in the direction of the last key, so that one index scan serves them all. */

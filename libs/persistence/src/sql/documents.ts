@@ -21,7 +21,7 @@ import type { JsonValue, Predicate } from '../query/predicate.js'
 import { SqlClaims } from './claim.js'
 import { ensureCollection } from './collection-ddl.js'
 import { copyDocuments } from './copy-documents.js'
-import { countStatement, distinctStatement, queryStatement } from './document-query.js'
+import { countStatement, type Declared, distinctStatement, queryStatement } from './document-query.js'
 import { documentStatements, type DocumentStatements, type PreparedText } from './document-statements.js'
 import type { SqlConnection, SqlRow, Statement } from './driver.js'
 import { withoutValues } from './explain.js'
@@ -59,9 +59,9 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async ensure(collection: string, spec: CollectionSpec): Promise<void> {
-    await ensureCollection(this.#schema, collection, spec)
+    const columns = await ensureCollection(this.#schema, collection, spec)
     await ensureUpkeep(this.#schema, collection, spec)
-    this.#specs.set(collection, spec)
+    this.#specs.set(collection, { ...spec, columns })
   }
 
   /** An expired document holds its unique values in the index until it is swept: that is made up for when somebody asks for one
@@ -213,18 +213,19 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
-    const statement = queryStatement(collection, this.#specs.get(collection)?.indexes ?? [], query)
+    const statement = queryStatement(collection, this.#declared(collection), query)
     const startedAt = performance.now()
     const rows = await this.#connection.query(statement)
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
+    const hasScore = query.sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')
     return rows.map(([id, ...rest]) => {
       const document = stored(String(id), rest)
-      return rest.length > 5 ? { ...document, textScore: Number(rest[5]) } : document
+      return hasScore ? { ...document, textScore: Number(rest[5]) } : document
     })
   }
 
   async count(collection: string, tenant: string, where: Predicate): Promise<number> {
-    const statement = countStatement(collection, this.#specs.get(collection)?.indexes ?? [], tenant, where)
+    const statement = countStatement(collection, this.#declared(collection), tenant, where)
     const startedAt = performance.now()
     const [row] = await this.#connection.query(statement)
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, where })
@@ -237,13 +238,13 @@ export class SqlDocuments implements DocumentOperations {
     segments: readonly string[],
     where: Predicate,
   ): Promise<JsonValue[]> {
-    const indexes = this.#specs.get(collection)?.indexes ?? []
-    const rows = await this.#connection.query(distinctStatement(collection, indexes, tenant, segments, where))
+    const statement = distinctStatement(collection, this.#declared(collection), tenant, segments, where)
+    const rows = await this.#connection.query(statement)
     return rows.map(([json]) => decodeJson(unescapeFromJsonb(String(json))) as JsonValue)
   }
 
   async explain(collection: string, query: DocumentQuery): Promise<QueryPlan> {
-    const { text, values } = queryStatement(collection, this.#specs.get(collection)?.indexes ?? [], query)
+    const { text, values } = queryStatement(collection, this.#declared(collection), query)
     const [row] = await this.#connection.query({ text: `explain (format json) ${text}`, values, readOnly: true })
     return { statement: text, plan: withoutValues(decodeJson(String(row?.[0]))) }
   }
@@ -254,6 +255,10 @@ export class SqlDocuments implements DocumentOperations {
 
   settle(collection: string, rows: readonly SettleRow[]): Promise<(SettledLease | undefined)[]> {
     return this.#leases.settle(collection, rows)
+  }
+
+  #declared(collection: string): Declared {
+    return this.#specs.get(collection) ?? { indexes: [] }
   }
 
   get #leases(): SqlClaims {

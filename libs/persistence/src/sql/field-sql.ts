@@ -16,7 +16,16 @@ export interface FieldSql {
 
 /** Path constants: literals for indexes (an index expression must be constant, and a query must repeat it to use the index, also
  *  under a generic plan), bound values otherwise. */
-export type PathText = (segments: readonly string[]) => string
+export interface PathText {
+  (segments: readonly string[]): string
+  /** The column of the row `t` that has the value of this field at the top of the data, if one does. */
+  readonly column?: (field: string) => string | undefined
+}
+
+/** Where the row `t` is something else than a row of the table. */
+export function withoutColumns(pathText: PathText): PathText {
+  return (segments) => pathText(segments)
+}
 
 export const literalPath: PathText = (segments) =>
   `${quoteLiteral(`{${segments.map((segment) => quoteArrayItem(escapeText(segment))).join(',')}}`)}::text[]`
@@ -32,13 +41,15 @@ function quoteArrayItem(text: string): string {
 /** The value at a path as jsonb; NULL where there is none. `#>` would take "-1" and "01" for places in an array, where only "1"
  *  is one; `->` with text takes everything for a key. */
 export function jsonAt(segments: readonly string[], pathText: PathText): string {
-  let json = 't.data'
+  const [field, ...inside] = segments
+  const column = field === undefined ? undefined : pathText.column?.(field)
+  let json = column ?? 't.data'
   let run: string[] = []
   const step = () => {
     if (run.length > 0) json = `(${json} #> ${pathText(run)})`
     run = []
   }
-  for (const segment of segments) {
+  for (const segment of column === undefined ? segments : inside) {
     if (!/^\s*[+-]?\d+$/.test(segment) || isArrayIndex(segment)) run.push(segment)
     else {
       step()

@@ -2,7 +2,7 @@ import type { IndexDefinition } from '../backend.js'
 import { isArrayIndex } from '../query/field-path.js'
 import type { ComparisonOperator, FieldPath, JsonValue, MetaField, Predicate } from '../query/predicate.js'
 import { textIndexOf } from '../query/text-search.js'
-import { dataField, type FieldSql, jsonAt, metaColumn, type PathText } from './field-sql.js'
+import { dataField, type FieldSql, jsonAt, metaColumn, type PathText, withoutColumns } from './field-sql.js'
 import { escapeForJsonb, escapeText } from './json-text.js'
 import type { Parameters } from './parameters.js'
 import { regexSql } from './regex-sql.js'
@@ -45,7 +45,9 @@ export function filterSql(
       // The parser lets no other operator ask for what the store keeps.
       return predicate.path.of === 'meta'
         ? 'false'
-        : valueSql(predicate, new DataComparison(predicate.path.segments, parameters, pathText), parameters, sql)
+        : valueSql(predicate, new DataComparison(predicate.path.segments, parameters, pathText), parameters, (part) =>
+            filterSql(part, parameters, withoutColumns(pathText), indexes),
+          )
   }
 }
 
@@ -55,7 +57,7 @@ function valueSql(
   predicate: ValuePredicate,
   comparison: DataComparison,
   parameters: Parameters,
-  sql: (part: Predicate) => string,
+  ofElement: (part: Predicate) => string,
 ): string {
   switch (predicate.kind) {
     case 'type':
@@ -72,7 +74,7 @@ function valueSql(
     }
     case 'element': {
       // Within, the element is the row `t`.
-      const condition = sql(predicate.of)
+      const condition = ofElement(predicate.of)
       return comparison.someWhole((v) => {
         const elements = `jsonb_array_elements(case when jsonb_typeof(${v}) = 'array' then ${v} else '[]' end)`
         const objects = predicate.objects ? `jsonb_typeof(t.data) in ('object', 'array') and ` : ''
@@ -291,7 +293,10 @@ export class DataComparison {
 
   /** All values on the way: tables `v0`, `v1`, … of which the last has what the path leads to. */
   #along(): string {
+    const [field = ''] = this.#segments
+    const column = this.#pathText.column?.(field)
     const steps = this.#segments.map((segment, index) => {
+      if (index === 0 && column !== undefined) return `lateral (select ${column}, false) v1(v, numbered)`
       const from = `v${index}.v`
       const key = this.#parameters.text(escapeText(segment))
       if (index === 0) {
@@ -314,6 +319,6 @@ export class DataComparison {
       }
       return `lateral (${branches.join(' union all ')}) v${index + 1}(v, numbered)`
     })
-    return `lateral (select t.data) v0(v), ${steps.join(', ')}`
+    return column === undefined ? `lateral (select t.data) v0(v), ${steps.join(', ')}` : steps.join(', ')
   }
 }

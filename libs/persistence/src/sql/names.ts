@@ -44,6 +44,11 @@ export function collectionTable(name: string): string {
   return `holdfast.${quoteIdentifier(`c_${checkName(name, 'collection')}`)}`
 }
 
+/** The quoted name of the column that has a field of the data. */
+export function dataColumn(field: string): string {
+  return quoteIdentifier(`k_${field}`)
+}
+
 /** The qualified, quoted names of the tables that hold a log: a row for each entry, and a row for each stream. */
 export function logTables(name: string): { readonly entries: string; readonly streams: string } {
   checkName(name, 'log')

@@ -36,6 +36,7 @@ export class Schema {
   readonly #driver: SqlDriver
   readonly #known = new Map<string, string>()
   readonly #underWay = new Map<string, Promise<void>>()
+  #server: string | undefined
 
   constructor(driver: SqlDriver) {
     this.#driver = driver
@@ -141,6 +142,12 @@ export class Schema {
         }),
       { maxAttempts: 100, timeoutMs: 600_000 },
     )
+  }
+
+  /** YugabyteDB has none (https://docs.yugabyte.com/stable/explore/ysql-language-features/postgresql-compatibility). */
+  async hasGeneratedColumns(): Promise<boolean> {
+    this.#server ??= (await this.#driver.health()).server
+    return !this.#server.includes('-YB-')
   }
 
   /** `undefined`: this database has never seen Holdfast. */

@@ -1,6 +1,6 @@
-import type { IndexDefinition } from '../backend.js'
 import type {
   After,
+  DeclaredCollection,
   DocumentRow,
   EntryRow,
   PutOutcome,
@@ -9,7 +9,7 @@ import type {
   TransferSource,
 } from '../transfer/seam.js'
 import { SqlBlobs } from './blobs.js'
-import { declaredIndexes } from './collection-ddl.js'
+import { declarationIn } from './collection-ddl.js'
 import type { SqlCell, SqlConnection, SqlDriver, SqlRow, SqlValue } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
@@ -110,9 +110,9 @@ class SqlSource implements TransferSource {
     this.blobs = new SqlBlobs(connection)
   }
 
-  async collections(): Promise<{ readonly name: string; readonly indexes: readonly IndexDefinition[] }[]> {
+  async collections(): Promise<DeclaredCollection[]> {
     const rows = await this.#relations('collection')
-    return rows.map(([name, definition]) => ({ name: String(name), indexes: declaredIndexes(String(definition)) }))
+    return rows.map(([name, definition]) => ({ name: String(name), ...declarationIn(String(definition)) }))
   }
 
   async logs(): Promise<string[]> {

@@ -103,11 +103,12 @@ class ExportWriter {
     yield this.#keys.map(({ tenant: of, key: { number, wrappedBy, wrapped } }) =>
       this.#line({ type: 'key', tenant: of, number, wrappedBy, wrapped }),
     )
-    for (const { name, indexes } of await this.#source.collections()) {
+    for (const { name, indexes, columns } of await this.#source.collections()) {
       const declared = indexes.map((index) => canonicalJson(index as unknown as JsonValue)).sort()
+      const own = columns === undefined ? '' : `,"columns":${JSON.stringify(columns)}`
       yield* this.#collection(
         name,
-        `{"type":"collection","name":${JSON.stringify(name)},"indexes":[${declared.join(',')}]${this.#lifeOf(name)}`,
+        `{"type":"collection","name":${JSON.stringify(name)},"indexes":[${declared.join(',')}]${own}${this.#lifeOf(name)}`,
       )
     }
     for (const log of await this.#source.logs()) yield* this.#log(log)

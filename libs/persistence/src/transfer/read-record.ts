@@ -1,4 +1,5 @@
 import type { CollectionSpec, IndexDefinition } from '../backend.js'
+import { parseColumns } from '../columns-option.js'
 import { parseLifeOptions } from '../expiry/lifetime.js'
 import { checkId, checkTenantId } from '../sql/names.js'
 import { type CheckedLine, damagedLine } from './checked-lines.js'
@@ -47,12 +48,13 @@ export function entryOf(line: CheckedLine, { tenant, stream }: Pick<StreamRow, '
 }
 
 export function declarationOf(line: CheckedLine): CollectionSpec {
-  const { indexes, expires, softDelete } = line.record
+  const { indexes, columns, expires, softDelete } = line.record
   const isIndex = (index: unknown): boolean =>
     typeof index === 'object' && index !== null && 'on' in index && Array.isArray(index.on)
   if (!Array.isArray(indexes) || !indexes.every(isIndex)) throw damagedLine(line.number, 'has indexes that are none')
   return {
     indexes: indexes as IndexDefinition[],
+    ...(columns === undefined ? {} : { columns: parseColumns({ columns: columns as string[] }) }),
     ...(expires === true ? { expires } : {}),
     ...parseLifeOptions(softDelete === undefined ? {} : { softDelete }),
   }

@@ -1,5 +1,5 @@
 import type { BlobOperations } from '../blobs/blob-operations.js'
-import type { IndexDefinition } from '../backend.js'
+import type { CollectionSpec } from '../backend.js'
 
 /** What an export reads and an import writes: rows as they are stored, below coalescing, codecs and visibility. Texts are JSON texts as those
  *  of `DocumentOperations`. */
@@ -17,12 +17,16 @@ export interface TransferOperations {
   putStreams(log: string, rows: readonly StreamRow[]): Promise<void>
 }
 
+export interface DeclaredCollection extends Pick<CollectionSpec, 'indexes' | 'columns'> {
+  readonly name: string
+}
+
 export type PutOutcome = 'written' | 'same' | 'other'
 
 /** Pages of rows in the order of their keys (code points); an empty page is the end. Pages end early when their rows are large. */
 export interface TransferSource {
-  /** By name, with what is declared of their indexes. */
-  collections(): Promise<readonly { readonly name: string; readonly indexes: readonly IndexDefinition[] }[]>
+  /** By name, with what is declared of their indexes and columns. */
+  collections(): Promise<readonly DeclaredCollection[]>
   logs(): Promise<readonly string[]>
   /** Documents and tombstones; no expired documents. */
   documents(collection: string, tenant: string | undefined, after: After<'id'>): Promise<readonly DocumentRow[]>

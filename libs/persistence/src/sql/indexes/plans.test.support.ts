@@ -156,9 +156,9 @@ export function describePlans(name: string, open: () => Promise<{ readonly url: 
     const statementOf = ({ filter, sort, after: data }: Omit<Case, 'what' | 'by' | 'ordered'>): Statement => {
       const keys = parseSort(sort)
       const query: DocumentQuery = { tenant: 'default', where: parseFilter(filter), sort: keys, limit: 20 }
-      if (data === undefined) return queryStatement(collection, indexes, query)
+      if (data === undefined) return queryStatement(collection, { indexes }, query)
       const position = documentPosition({ id: 'p5', version: 1, createdAt: 0, updatedAt: 0, data }, keys)
-      return queryStatement(collection, indexes, { ...query, after: position })
+      return queryStatement(collection, { indexes }, { ...query, after: position })
     }
 
     const explain = async (connection: SqlConnection, statement: string, values: readonly SqlValue[] = []) => {
@@ -221,7 +221,9 @@ export function describePlans(name: string, open: () => Promise<{ readonly url: 
         { state: 'open', priority: 77 },
         { team: 7, at: { $lt: 5000 } },
       ]) {
-        for (const [kind, plan] of await plans(countStatement(collection, indexes, 'default', parseFilter(filter)))) {
+        for (const [kind, plan] of await plans(
+          countStatement(collection, { indexes }, 'default', parseFilter(filter)),
+        )) {
           assert.ok(usedIndexes(plan).length > 0, `${kind} ${plan}`)
           assert.ok(rowsRead(plan) <= rows / 50, `reads ${rowsRead(plan)} for ${kind} ${plan}`)
           assert.doesNotMatch(plan, /Seq Scan/, plan)

@@ -2,7 +2,7 @@ import { HoldfastError } from '@holdfast/errors'
 import type { IndexDefinition, IndexOperations } from '../../backend.js'
 import type { IndexReport, IndexState, MissingIndex, QueryShape } from '../../index-report.js'
 import type { Schema } from '../schema.js'
-import { declaredIndexes } from '../collection-ddl.js'
+import { declarationIn } from '../collection-ddl.js'
 import type { SqlDriver } from '../driver.js'
 import { heldLeases, type IndexBuilder, leaseName } from './builder.js'
 import { findIndexes, type FoundIndex } from './catalog.js'
@@ -76,14 +76,14 @@ export class SqlIndexes implements IndexOperations {
     await keepShapes(this.#driver, missing)
   }
 
-  async #declared(collection?: string): Promise<Map<string, IndexDefinition[]>> {
+  async #declared(collection?: string): Promise<Map<string, readonly IndexDefinition[]>> {
     const rows = await this.#driver.query({
       text: `select name, definition from holdfast.relations where kind = 'collection' and ($1::text is null or name = $1::text)
         order by name`,
       values: [collection ?? null],
       readOnly: true,
     })
-    return new Map(rows.map(([name, definition]) => [String(name), declaredIndexes(String(definition))]))
+    return new Map(rows.map(([name, definition]) => [String(name), declarationIn(String(definition)).indexes]))
   }
 
   #state(
@@ -118,7 +118,10 @@ function statusOf(found: FoundIndex | undefined, isBuilding: boolean): IndexStat
   return found === undefined ? 'missing' : 'invalid'
 }
 
-function missingOf(shapes: readonly QueryShape[], declared: ReadonlyMap<string, IndexDefinition[]>): MissingIndex[] {
+function missingOf(
+  shapes: readonly QueryShape[],
+  declared: ReadonlyMap<string, readonly IndexDefinition[]>,
+): MissingIndex[] {
   return shapes
     .map((shape) => missingIndex(shape, declared.get(shape.collection) ?? []))
     .filter((missing) => missing !== undefined)
