@@ -35,6 +35,8 @@ export interface Backend extends Operations {
   /** A replica that lacks nothing older than that, if there is one. `distrust` it when it fails. */
   replica?(maxStalenessMs: number): Promise<ReplicaReads | undefined>
   readonly transfer: TransferOperations
+  /** Answers all of them in one round trip, as of one moment. */
+  readTogether(reads: TogetherReads): Promise<TogetherAnswers>
   health(): Promise<BackendHealth>
   /** What passed since it was opened. */
   statistics(): BackendStatistics
@@ -72,6 +74,20 @@ export interface IndexOperations {
 export interface ReplicaReads {
   readonly operations: Pick<Operations, 'documents'>
   distrust(): void
+}
+
+/** What is read together, by kind. */
+export interface TogetherReads {
+  readonly documents: readonly { readonly collection: string; readonly key: Key }[]
+  readonly heads: readonly { readonly log: string; readonly stream: StreamKey }[]
+  readonly entries: readonly { readonly log: string; readonly range: ReadRange }[]
+}
+
+/** Each in the order of what was asked. */
+export interface TogetherAnswers {
+  readonly documents: readonly (StoredDocument | undefined)[]
+  readonly heads: readonly StreamHead[]
+  readonly entries: readonly (readonly StoredEntry[])[]
 }
 
 export interface BackendStatistics {

@@ -378,6 +378,12 @@ export interface Scope {
   readonly blobs: Blobs
 }
 
+/** What `readTogether` reads from. */
+export interface ReadScope {
+  collection<T>(name: string, options?: CollectionOptions<T>): Pick<Collection<T>, 'name' | 'get'>
+  log<T>(name: string, options?: LogOptions<T>): Pick<Log<T>, 'name' | 'read' | 'head' | 'heads'>
+}
+
 export interface TransactionOptions {
   /** How often the work is run when it conflicts with others; default 10. Then ABORTED with the number of runs. */
   readonly maxAttempts?: number
@@ -396,6 +402,9 @@ export interface TenantStore extends Scope, AsyncDisposable {
   transaction<R>(work: (tx: Scope) => Promise<R>, options?: TransactionOptions): Promise<R>
   /** The names of the collections in which this tenant has documents, in order. One statement for each hundred of all collections. */
   collections(): Promise<string[]>
+  /** Reads in one round trip and as of one moment: all that `read` begins before it awaits the first of them, at most about a hundred.
+   *  `readTogether((scope) => Promise.all([scope.collection('users').get('ada'), scope.log('messages').read('c-1')]))` */
+  readTogether<R>(read: (scope: ReadScope) => Promise<R>): Promise<R>
   /** Deletes all that the tenant has, for good: documents with tombstones, logs, blobs, feeds, keys, outcomes; nothing that names it is left in
    *  any table. It is not one transaction but batches, which nobody has to wait for: stop the tenant's writers before, and call
    *  it again if it was cut off. The report counts what went and, as a proof, what is left.

@@ -25,6 +25,7 @@ export type {
   PutOptions,
   ReadFrom,
   ReadOptions,
+  ReadScope,
   Scope,
   Sort,
   StoreHealth,

@@ -18,6 +18,7 @@ import type {
   DocumentStore,
   Log,
   LogOptions,
+  ReadScope,
   Scope,
   StoreHealth,
   StoreStatistics,
@@ -36,6 +37,7 @@ import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
 import { OpenTransactions } from './open-transactions.js'
+import { GatheredReads } from './read-together.js'
 import { staleReads } from './replicas/stale-reads.js'
 import { relationMissing, Relations } from './relations.js'
 import { Declarations } from './schema/declarations.js'
@@ -222,6 +224,28 @@ class StoreScope implements TenantStore {
       log: (name: string) => this.log<unknown>(name),
     }
     return eraseSubject(home, subject)
+  }
+
+  async readTogether<R>(read: (scope: ReadScope) => Promise<R>): Promise<R> {
+    this.engine.assertOpen()
+    if (typeof read !== 'function') throw invalidField('read', 'must be a function')
+    const { backend, declarations, relations, hub } = this.engine
+    const tenant = this.tenantId
+    const gathered = new GatheredReads(backend)
+    return read({
+      collection: <T>(name: string, options?: CollectionOptions<T>) => {
+        const { access, operations } = gathered.documents(checkName(name, 'collection'))
+        const ready = this.engine.outside(relations.collection(name, options))
+        const life = relations.life(name)
+        const atomically = <Done>(work: (inner: DocumentOperations) => Promise<Done>) => work(operations)
+        return declarations.collection<T>({ name, tenant, access, operations, ready, life, atomically }, options)
+      },
+      log: <T>(name: string, options?: LogOptions<T>) => {
+        const operations = gathered.logs(checkName(name, 'log'))
+        const ready = this.engine.outside(relations.log(name, options?.retain))
+        return declarations.log<T>({ name, tenant, operations, hub, ready }, options)
+      },
+    })
   }
 
   async transaction<R>(work: (tx: Scope) => Promise<R>, options: TransactionOptions = {}): Promise<R> {

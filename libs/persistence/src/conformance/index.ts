@@ -20,6 +20,7 @@ import { testIndexes } from './indexes.js'
 import { testLifecycle } from './lifecycle.js'
 import { testLogs } from './logs.js'
 import { testMatching } from './matching.js'
+import { testReadsTogether } from './reads-together.js'
 import { testQueries } from './queries.js'
 import { testQueryLanguage } from './query-language.js'
 import { testErasures } from './erasures.js'
@@ -71,6 +72,7 @@ export function describeDocumentStore(
     testQueryLanguage(suite)
     testLogs(suite)
     testForks(suite)
+    testReadsTogether(suite)
     testTails(suite)
     testFeed(suite)
     testConsumers(suite)

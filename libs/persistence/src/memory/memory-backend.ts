@@ -1,5 +1,14 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { Backend, BackendHealth, BackendStatistics, MigrationReport, Operations } from '../backend.js'
+import type {
+  Backend,
+  BackendHealth,
+  BackendStatistics,
+  MigrationReport,
+  Operations,
+  StreamHead,
+  TogetherAnswers,
+  TogetherReads,
+} from '../backend.js'
 import { MemoryKeys } from '../encryption/memory-keys.js'
 import { MemoryBlobs } from './blobs.js'
 import { MemoryDocuments } from './documents.js'
@@ -75,6 +84,19 @@ class MemoryBackend implements Backend {
         this.feeds.announce()
       }
     })
+  }
+
+  /** As a transaction, which is of one moment. */
+  readTogether({ documents, heads, entries }: TogetherReads): Promise<TogetherAnswers> {
+    return this.transaction(async (tx) => ({
+      documents: await Promise.all(
+        documents.map(async ({ collection, key }) => (await tx.documents.fetch(collection, [key]))[0]),
+      ),
+      heads: await Promise.all(
+        heads.map(async ({ log, stream }) => (await tx.logs.heads(log, [stream]))[0] as StreamHead),
+      ),
+      entries: await Promise.all(entries.map(({ log, range }) => tx.logs.read(log, range))),
+    }))
   }
 
   statistics(): BackendStatistics {

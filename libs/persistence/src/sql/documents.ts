@@ -179,7 +179,7 @@ export class SqlDocuments implements DocumentOperations {
       ],
     })
     return matchUp(sorted, answered, (id, [version, createdAt, updatedAt, expiresAt, data]) =>
-      stored(id, [version ?? null, createdAt ?? null, updatedAt ?? null, data ?? null, expiresAt ?? null]),
+      storedDocument(id, [version ?? null, createdAt ?? null, updatedAt ?? null, data ?? null, expiresAt ?? null]),
     )
   }
 
@@ -197,7 +197,7 @@ export class SqlDocuments implements DocumentOperations {
     const [only] = keys
     if (keys.length === 1 && only !== undefined) {
       const [row] = await this.#connection.query({ ...statements.fetchOne, values: [only.tenant, only.id] })
-      return [row === undefined ? undefined : stored(only.id, row)]
+      return [row === undefined ? undefined : storedDocument(only.id, row)]
     }
     const rows = await this.#connection.query({
       ...statements.fetchMany,
@@ -207,7 +207,7 @@ export class SqlDocuments implements DocumentOperations {
     for (const row of rows) {
       const index = Number(row[5]) - 1
       const id = keys[index]?.id
-      if (id !== undefined) found[index] = stored(id, row)
+      if (id !== undefined) found[index] = storedDocument(id, row)
     }
     return found
   }
@@ -219,7 +219,7 @@ export class SqlDocuments implements DocumentOperations {
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
     const hasScore = query.sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')
     return rows.map(([id, ...rest]) => {
-      const document = stored(String(id), rest)
+      const document = storedDocument(String(id), rest)
       return hasScore ? { ...document, textScore: Number(rest[5]) } : document
     })
   }
@@ -319,7 +319,8 @@ function written(id: string, row: SqlRow): Written {
   return row[3] == null ? bare : { ...bare, expiresAt: Number(row[3]) }
 }
 
-function stored(id: string, row: SqlRow): StoredDocument {
+/** @param row version, created, updated, data, expires */
+export function storedDocument(id: string, row: SqlRow): StoredDocument {
   const bare = {
     id,
     version: Number(row[0]),

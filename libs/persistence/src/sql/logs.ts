@@ -112,13 +112,13 @@ export class SqlLogs implements LogOperations {
   }
 }
 
-function storedEntry([seq, key, at, data]: SqlRow): StoredEntry {
+export function storedEntry([seq, key, at, data]: SqlRow): StoredEntry {
   return { seq: Number(seq), ...keyOf(key), at: Number(at), json: unescapeFromJsonb(String(data)) }
 }
 
 const keyOf = (key: SqlCell | undefined): { key?: string } => (typeof key === 'string' ? { key } : {})
 
-function headOf([, head, first, at, removed]: SqlRow): StreamHead {
+export function headOf([, head, first, at, removed]: SqlRow): StreamHead {
   const next = Number(head) + 1
   const gone = removed === true
   return { next, first: gone ? next : Math.max(1, Number(first)), exists: !gone, removed: gone, at: Number(at ?? 0) }

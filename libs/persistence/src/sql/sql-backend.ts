@@ -5,6 +5,8 @@ import type {
   MigrationReport,
   Operations,
   ReplicaReads,
+  TogetherAnswers,
+  TogetherReads,
 } from '../backend.js'
 import { SqlKeys } from '../encryption/sql-keys.js'
 import type { ReplicaSet } from '../replicas/replica-set.js'
@@ -17,6 +19,7 @@ import { SqlFeeds } from './feed.js'
 import { NotifyHints } from './hint.js'
 import { SqlIndexes } from './indexes/sql-indexes.js'
 import { SqlLogs } from './logs.js'
+import { readTogether } from './read-together.js'
 import { Schema } from './schema.js'
 import { SqlOutcomes } from './transaction-outcomes.js'
 import { SqlTransfer } from './transfer.js'
@@ -101,6 +104,10 @@ class SqlBackend implements Backend {
     })
     this.feeds.recorded(recorded)
     return result
+  }
+
+  readTogether(reads: TogetherReads): Promise<TogetherAnswers> {
+    return readTogether(this.#driver, reads)
   }
 
   statistics(): BackendStatistics {
