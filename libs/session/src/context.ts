@@ -1,4 +1,5 @@
 import type { Scope, TenantStore } from '@holdfast/persistence'
+import type { Histories } from './history/histories.js'
 import { conversationDeleted, noConversation } from './failures.js'
 import type { Shapes } from './shapes.js'
 import { shapesOf } from './shapes.js'
@@ -7,6 +8,7 @@ import { shapesOf } from './shapes.js'
 export interface StoreContext {
   readonly store: TenantStore
   readonly shapes: Shapes
+  readonly histories: Histories
   /** Milliseconds since 1970 by the database's clock. */
   readonly now: () => Promise<number>
   readonly processId: string

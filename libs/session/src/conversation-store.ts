@@ -72,6 +72,33 @@ export interface MessagesOptions {
   readonly reverse?: boolean
 }
 
+export interface HistoryOptions {
+  /** How many messages, 1 to 1,000; default 20. */
+  readonly last?: number
+}
+
+export interface History {
+  /** Without the reply that is being made, which `get` tells. */
+  readonly conversation: Omit<Conversation, 'activeReplyId'>
+  /** The last ones, oldest first. */
+  readonly messages: readonly Message[]
+}
+
+/** Where the newest messages and what else is known of a conversation are cached. */
+export interface ConversationCache {
+  /** Of one server: `redis://…`. */
+  readonly redis?: string
+  /** Of some nodes of a cluster. */
+  readonly redisCluster?: readonly string[]
+  /** How many messages of a conversation are cached at least, if they fit; default 50, at most 1,000. */
+  readonly messages?: number
+  /** How large a cached conversation may be; default 256 KiB. */
+  readonly bytes?: number
+  /** How long a process uses what it knows of the cache without asking the database again, in milliseconds; default 500. The first write
+   *  after the cache was lost takes this much longer. The same in all processes. */
+  readonly trustMs?: number
+}
+
 export interface ForkOptions {
   /** The last message that both share; 0: none; default: the last one there is. */
   readonly atSeq?: number
@@ -148,6 +175,8 @@ export interface ConversationStore extends AsyncDisposable {
   append(id: string, messages: readonly NewMessage[]): Promise<Message[]>
   /** In the order of `seq`, or newest first. */
   messages(id: string, options?: MessagesOptions): Promise<Message[]>
+  /** The last messages and the conversation, as of one moment: one round trip to the cache, or one to the database. */
+  history(id: string, options?: HistoryOptions): Promise<History>
   /** @throws NOT_FOUND if no message has this `seq` */
   message(id: string, seq: number): Promise<Message>
   /** Replaces the parts; the former ones are gone. Branches that share the message see the change.
@@ -203,6 +232,8 @@ export interface ConversationStoreOptions {
   /** Whose conversations; default: the store's own tenant. */
   readonly tenantId?: string
   readonly limits?: ConversationLimits
+  /** Default: none. The database is written first and decides; a cache that is away is no failure. */
+  readonly cache?: ConversationCache
   /** How long the stream of a reply that has ended is kept, in milliseconds from its beginning; default 86,400,000 (a day). */
   readonly replyRetentionMs?: number
   /** How often `recover` and `sweep` run by themselves, in milliseconds; default 30,000; 0: never. The first run is at once. */

@@ -14,6 +14,7 @@ import type {
 } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, resolveUnknown, staleVersion } from './failures.js'
 import { checkConversationId, checkKey, checkUserId, conversationIdOfKey, newConversationId } from './ids.js'
+import { type Deleted, deleteConversation, isDeleting } from './deletion.js'
 import { blobOwner, type ConversationRecord, type Shapes, type SharedPast, type TurnRecord } from './shapes.js'
 import { checkInteger, checkLimit, checkMetadata, checkTitle } from './validation.js'
 
@@ -47,7 +48,7 @@ export class Conversations {
     checkConversationId(id, 'id')
     const { conversations, messages, turns } = this.#context.shapes
     const [document, head, turn] = await Promise.all([conversations.get(id), messages.head(id), turns.get(id)])
-    if (document === undefined) throw noConversation(id)
+    if (document === undefined || isDeleting(document.data)) throw noConversation(id)
     return conversationOf(document, head, turn?.data)
   }
 
@@ -65,7 +66,9 @@ export class Conversations {
     const ids = page.items.map((document) => document.id)
     if (ids.length === 0) return { items: [] }
     const [heads, held] = await Promise.all([messages.heads(ids), turns.getMany(ids)])
-    const items = page.items.map((document, index) => conversationOf(document, heads[index], held[index]?.data))
+    const items = page.items.flatMap((document, index) =>
+      isDeleting(document.data) ? [] : [conversationOf(document, heads[index], held[index]?.data)],
+    )
     return page.next === undefined ? { items } : { items, next: sealCursor(page.next, userId) }
   }
 
@@ -79,45 +82,26 @@ export class Conversations {
     if (Object.keys(changes).length === 0) throw invalidField('patch', 'must change title or metadata')
     const { conversations } = this.#context.shapes
     const changedAt = await this.#context.now()
-    const filter = ifVersion === undefined ? { _id: id } : { _id: id, revision: ifVersion }
-    const updated = await conversations.updateOne(filter, { $set: { ...changes, changedAt }, $inc: { revision: 1 } })
-    if (updated !== undefined) return this.get(id)
+    const isThere = { _id: id, deleting: { $exists: false } }
+    const filter = ifVersion === undefined ? isThere : { ...isThere, revision: ifVersion }
+    const { histories } = this.#context
+    const update = { $set: { ...changes, changedAt }, $inc: { revision: 1 } }
+    const updated = await histories.committing(id, () => conversations.updateOne(filter, update))
+    if (updated !== undefined) {
+      await histories.changed(id)
+      return this.get(id)
+    }
     const current = await conversations.get(id)
-    if (current === undefined || ifVersion === undefined) throw await lostConversation(this.#context, id)
+    if (current === undefined || isDeleting(current.data) || ifVersion === undefined)
+      throw await lostConversation(this.#context, id)
     throw staleVersion(`Conversation ${id}`, current.data.revision, ifVersion)
   }
 
   /** @returns what was deleted, so that those who still work on it can be told; `undefined`: it had been deleted before */
-  async delete(id: string, { ifVersion }: IfVersion): Promise<{ replyId: string | undefined } | undefined> {
+  async delete(id: string, { ifVersion }: IfVersion): Promise<Deleted | undefined> {
     checkConversationId(id, 'id')
     if (ifVersion !== undefined) checkInteger(ifVersion, 'ifVersion', 0, Number.MAX_SAFE_INTEGER)
-    const deleted = await resolveUnknown(() =>
-      commit(this.#context, async (tx) => {
-        const document = await tx.conversations.get(id)
-        if (document === undefined) {
-          const { removed } = await tx.messages.head(id)
-          if (removed) return undefined
-          throw noConversation(id)
-        }
-        if (ifVersion !== undefined && document.data.revision !== ifVersion) {
-          throw staleVersion(`Conversation ${id}`, document.data.revision, ifVersion)
-        }
-        const turn = await tx.turns.get(id)
-        await tx.messages.remove(id)
-        await tx.blobs.unlinkAll(blobOwner(id))
-        await tx.changes.remove(id)
-        const replyId = turn?.data.status === 'active' ? turn.data.replyId : undefined
-        // Its holder may not have written yet; only a stream that was there leaves a tombstone, which stops late writes.
-        if (replyId !== undefined) await tx.replies.create(replyId)
-        if (replyId !== undefined) await tx.replies.remove(replyId)
-        for await (const reply of tx.replyRecords.find({ conversationId: id })) await tx.replies.remove(reply.id)
-        await tx.replyRecords.deleteMany({ conversationId: id })
-        await tx.turns.deleteOne(id)
-        await tx.states.deleteOne(id)
-        await tx.conversations.deleteOne(id)
-        return { replyId }
-      }),
-    )
+    const deleted = await resolveUnknown(() => deleteConversation(this.#context, id, ifVersion))
     this.#activity.forget(id)
     return deleted
   }
@@ -133,7 +117,7 @@ export class Conversations {
     if (known !== undefined) return known
     const { conversations, messages } = this.#context.shapes
     const [source, head, now] = await Promise.all([conversations.get(from), messages.head(from), this.#context.now()])
-    if (source === undefined) throw await lostConversation(this.#context, from)
+    if (source === undefined || isDeleting(source.data)) throw await lostConversation(this.#context, from)
     const at = atSeq ?? head.next - 1
     if (at >= head.next) {
       throw new HoldfastError('OUT_OF_RANGE', `Conversation ${from} ends at message ${head.next - 1}, before ${at}`, {
@@ -152,7 +136,8 @@ export class Conversations {
       lastActivityAt: now,
       activity: now,
     }
-    return this.#make(id, { ...record, parent, lineage }, async (tx) => {
+    const owners = lineage.map((past) => past.conversationId)
+    return this.#make(id, { ...record, parent, lineage, owners }, async (tx) => {
       const state = await tx.states.get(from)
       if (state === undefined) throw conversationDeleted(from)
       if (at === 0) {
@@ -192,6 +177,7 @@ export class Conversations {
   async #known(id: string, origin: string): Promise<Conversation | undefined> {
     const document = await this.#context.shapes.conversations.get(id)
     if (document === undefined) return undefined
+    if (isDeleting(document.data)) throw conversationDeleted(id)
     if (document.data.origin === origin) return this.get(id)
     throw new HoldfastError(
       'ALREADY_EXISTS',
@@ -204,9 +190,9 @@ export class Conversations {
   }
 }
 
-function conversationOf(
-  { id, createdAt, data }: Document<ConversationRecord>,
-  head: StreamHead | undefined,
+export function conversationOf(
+  { id, createdAt, data }: Pick<Document<ConversationRecord>, 'id' | 'createdAt' | 'data'>,
+  head: Pick<StreamHead, 'next' | 'at'> | undefined,
   turn: TurnRecord | undefined,
 ): Conversation {
   return {

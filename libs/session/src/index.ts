@@ -1,6 +1,7 @@
 export { openConversationStore } from './open-conversation-store.js'
 export type {
   Conversation,
+  ConversationCache,
   ConversationEvent,
   ConversationLimits,
   ConversationPage,
@@ -9,6 +10,8 @@ export type {
   ConversationStoreOptions,
   FollowOptions,
   ForkOptions,
+  History,
+  HistoryOptions,
   IfVersion,
   ListOptions,
   MessagesOptions,

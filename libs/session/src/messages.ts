@@ -4,10 +4,11 @@ import type { ActivityTimes } from './activity.js'
 import { type StoreContext, commit } from './context.js'
 import type { MessagesOptions } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown, isRemoved } from './failures.js'
+import { isDeleting } from './deletion.js'
 import { checkConversationId } from './ids.js'
 import type { Message, NewMessage, Part } from './message.js'
 import { blobOwner, type ChangeRecord, type ConversationRecord, type MessageRecord, type Shapes } from './shapes.js'
-import { messageOf, readEntry } from './stored-messages.js'
+import { messageFrom, messageOf, readEntry } from './stored-messages.js'
 import { type CheckedMessage, checkInteger, checkLimit, checkMessages, checkParts, checkSeq } from './validation.js'
 
 type Awaitable<T> = T | Promise<T>
@@ -31,7 +32,7 @@ export class Messages {
   async append(id: string, input: readonly NewMessage[]): Promise<Message[]> {
     checkConversationId(id, 'id')
     const entries = await this.prepare(id, checkMessages(input, this.#context.textBytes))
-    const appended = await resolveUnknown(() => appendTo(this.#context.shapes, id, entries))
+    const appended = await appendTo(this.#context, id, entries)
     this.touched(id, appended)
     return appended
   }
@@ -57,13 +58,16 @@ export class Messages {
     if (after !== undefined) checkInteger(after, 'after', 0, Number.MAX_SAFE_INTEGER)
     if (before !== undefined) checkInteger(before, 'before', 0, Number.MAX_SAFE_INTEGER)
     if (reverse !== undefined && typeof reverse !== 'boolean') throw invalidField('reverse', 'must be a boolean')
-    const { messages } = this.#context.shapes
-    const entries = await messages.read(id, {
+    const range = {
       ...(after === undefined ? {} : { after }),
       ...(before === undefined ? {} : { before }),
       ...(reverse === undefined ? {} : { reverse }),
       limit: checkLimit(options.limit, 100, 1000),
-    })
+    }
+    const held = await this.#context.histories.messages(id, range)
+    if (held !== undefined) return held.map(messageFrom)
+    const entries = await this.#context.shapes.messages.read(id, range)
+    this.#context.histories.saw(id, Math.max(0, ...entries.map(({ seq }) => seq)))
     if (entries.length === 0 && !(await isThere(this.#context, id))) throw noConversation(id)
     return entries.map(messageOf)
   }
@@ -108,14 +112,15 @@ export class Messages {
     kind: ChangeRecord['kind'],
     change: (record: MessageRecord, tx: Shapes) => Awaitable<MessageRecord | undefined>,
   ): Promise<Message> {
-    return resolveUnknown(() =>
+    const { histories } = this.#context
+    const work = () =>
       commit(this.#context, async (tx) => {
         const conversation = await tx.conversations.get(id)
-        if (conversation === undefined) throw await this.#missing(tx, id)
+        if (conversation === undefined || isDeleting(conversation.data)) throw await this.#missing(tx, id)
         const owner = ownerOf(conversation.data, seq)
         if (owner !== undefined) throw shared(id, seq, owner, kind, (await tx.conversations.get(owner)) !== undefined)
         const entry = await readEntry(tx.messages, id, seq)
-        if (entry === undefined) throw noMessage(id, seq)
+        if (entry === undefined) throw await this.#noMessage(tx, id, seq)
         const record = await change(entry.data, tx)
         if (record === undefined) return messageOf(entry)
         const [event] = await tx.changes.append(id, [{ data: { seq, kind } }])
@@ -128,8 +133,14 @@ export class Messages {
         )
         if (amended === undefined) throw noMessage(id, seq)
         return messageOf(amended)
-      }),
-    )
+      })
+    const message = await histories.committing(id, () => resolveUnknown(work))
+    await histories.amended(id)
+    return message
+  }
+
+  async #noMessage(tx: Shapes, id: string, seq: number): Promise<Error> {
+    return (await tx.messages.head(id)).removed ? conversationDeleted(id) : noMessage(id, seq)
   }
 
   async #missing(tx: Shapes, id: string): Promise<Error> {
@@ -153,13 +164,25 @@ export class Messages {
   }
 }
 
-/** @throws NOT_FOUND, FAILED_PRECONDITION CONVERSATION_DELETED, ALREADY_EXISTS */
-export async function appendTo(shapes: Shapes, id: string, entries: readonly EntryToAppend[]): Promise<Message[]> {
+/** Appends by keys, so that it is repeated when its outcome is unknown.
+ *  @throws NOT_FOUND, FAILED_PRECONDITION CONVERSATION_DELETED, ALREADY_EXISTS */
+export async function appendTo(
+  { histories, shapes }: Pick<StoreContext, 'histories' | 'shapes'>,
+  id: string,
+  entries: readonly EntryToAppend[],
+): Promise<Message[]> {
   try {
-    return (await shapes.messages.append(id, entries, { ifExists: true })).map(messageOf)
+    const append = () => resolveUnknown(() => shapes.messages.append(id, entries, { ifExists: true }))
+    const appended = await histories.committing(id, append)
+    await histories.appended(id, appended)
+    return appended.map(messageOf)
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw noConversation(id)
-    if (isRemoved(error)) throw conversationDeleted(id, error)
+    if (isRemoved(error)) {
+      // Those that the messages name were linked before.
+      await shapes.blobs.unlinkAll(blobOwner(id))
+      throw conversationDeleted(id, error)
+    }
     throw error
   }
 }

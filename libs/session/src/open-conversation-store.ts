@@ -11,6 +11,8 @@ import type {
   ConversationStoreOptions,
   FollowOptions,
   ForkOptions,
+  History,
+  HistoryOptions,
   IfVersion,
   ListOptions,
   MessagesOptions,
@@ -21,8 +23,11 @@ import type {
   SubscribeOptions,
 } from './conversation-store.js'
 import { Conversations } from './conversations.js'
+import { finishDeletions } from './deletion.js'
 import { conversationDeleted } from './failures.js'
 import type { JsonObject, Message, NewMessage, Part } from './message.js'
+import { openHistories } from './history/open-histories.js'
+import { readHistory } from './history/read-history.js'
 import { Messages } from './messages.js'
 import { Replies } from './replies.js'
 import { Search } from './search.js'
@@ -46,15 +51,16 @@ export async function openConversationStore(
 ): Promise<ConversationStore> {
   const { limits = {}, search = {} } = options
   const scope = options.tenantId === undefined ? store : store.tenant(options.tenantId)
-  const context: StoreContext = {
+  const shapes = shapesOf(scope)
+  const context = {
     store: scope,
-    shapes: shapesOf(scope),
+    shapes,
     now: async () => (await store.now()).getTime(),
     processId: options.processId ?? thisProcess,
     singleOwner: store.kind !== 'postgres',
     textBytes: checkInteger(limits.textBytes ?? mebibyte, 'limits.textBytes', 1, 8 * mebibyte),
     stateBytes: checkInteger(limits.stateBytes ?? mebibyte, 'limits.stateBytes', 2, 8 * mebibyte),
-    reportFailure: (doing, error) => options.onBackgroundError?.(doing, error),
+    reportFailure: (doing: string, error: unknown) => options.onBackgroundError?.(doing, error),
   }
   const settings = {
     retentionMs: checkInteger(options.replyRetentionMs ?? dayMs, 'replyRetentionMs', 0, forever),
@@ -63,8 +69,9 @@ export async function openConversationStore(
     users: checkInteger(search.users ?? 100, 'search.users', 1, forever),
     messagesPerUser: checkInteger(search.messagesPerUser ?? 20_000, 'search.messagesPerUser', 1, forever),
   }
-  await prepareShapes(context.shapes)
-  return new StoredConversations(context, settings)
+  await prepareShapes(shapes)
+  const histories = await openHistories(store, { store: scope, shapes }, options.cache)
+  return new StoredConversations({ ...context, histories }, settings)
 }
 
 interface Settings {
@@ -121,7 +128,7 @@ class StoredConversations implements ConversationStore {
   async delete(id: string, options: IfVersion = {}): Promise<boolean> {
     const deleted = await this.#conversations.delete(id, options)
     if (deleted?.replyId !== undefined) this.#turns.running(deleted.replyId)?.lose(conversationDeleted(id))
-    return deleted !== undefined
+    return deleted?.first === true
   }
 
   append(id: string, messages: readonly NewMessage[]): Promise<Message[]> {
@@ -130,6 +137,10 @@ class StoredConversations implements ConversationStore {
 
   messages(id: string, options: MessagesOptions = {}): Promise<Message[]> {
     return this.#messages.read(id, options)
+  }
+
+  history(id: string, options: HistoryOptions = {}): Promise<History> {
+    return readHistory(this.#context, id, options)
   }
 
   message(id: string, seq: number): Promise<Message> {
@@ -197,7 +208,11 @@ class StoredConversations implements ConversationStore {
       clearTimeout(this.#timer)
       this.#turns.close()
       await this.#maintaining
-      await this.#activity.close()
+      try {
+        await this.#activity.close()
+      } finally {
+        await this.#context.histories.close()
+      }
     })()
     return this.#closing
   }
@@ -210,6 +225,7 @@ class StoredConversations implements ConversationStore {
     this.#maintaining = (async () => {
       try {
         await this.recover()
+        await finishDeletions(this.#context)
         await this.sweep()
       } catch (error) {
         this.#context.reportFailure('Ending abandoned turns and deleting old reply streams', error)

@@ -190,7 +190,7 @@ export class Replies {
     if (message !== undefined) return message
     try {
       const { text } = await readReply(shapes, replyId)
-      return await resolveUnknown(() => appendReply(shapes, conversationId, text, end))
+      return await resolveUnknown(() => appendReply(this.#context, conversationId, text, end))
     } catch (error) {
       throw isDeleted(error) ? conversationGone(conversationId, error) : error
     }

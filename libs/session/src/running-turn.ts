@@ -166,7 +166,7 @@ export class RunningTurn implements Turn {
     const { rest, next } = await this.#writer.seal()
     await this.#persist(() => this.#appendEnd(rest, next, end))
     const text = this.live.text + rest
-    const message = await this.#persist(() => appendReply(context.shapes, this.conversationId, text, end))
+    const message = await this.#persist(() => appendReply(context, this.conversationId, text, end))
     await this.#persist(() => releaseTurn(context, this.conversationId, held))
     this.#finished = true
     this.stopRenewing()

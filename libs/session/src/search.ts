@@ -1,6 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import type { ActivityTimes } from './activity.js'
 import type { StoreContext } from './context.js'
+import { isDeleting } from './deletion.js'
 import type { SearchHit, SearchOptions } from './conversation-store.js'
 import { checkUserId } from './ids.js'
 import { KeyedQueue } from './keyed-queue.js'
@@ -79,7 +80,8 @@ export class Search {
     const { conversations, messages, changes } = this.#context.shapes
     await this.#activity.flush()
     const sort = { lastActivityAt: -1 } as const
-    const documents = await conversations.find({ userId }, { sort, limit: maxConversations }).toArray()
+    const found = await conversations.find({ userId }, { sort, limit: maxConversations }).toArray()
+    const documents = found.filter(({ data }) => !isDeleting(data))
     const ids = documents.map((document) => document.id)
     const known = new Set(ids)
     for (const id of user.read.keys()) {

@@ -19,6 +19,10 @@ export interface ConversationRecord {
   readonly parent?: SharedPast
   /** Which conversations own the past that this one shares, oldest first: the messages up to `seq` that no earlier one owns. */
   readonly lineage?: readonly SharedPast[]
+  /** The conversations in `lineage`: an edit of theirs finds its branches by it. */
+  readonly owners?: readonly string[]
+  /** It is being deleted: nobody sees it any more. */
+  readonly deleting?: true
 }
 
 export interface SharedPast {
@@ -112,7 +116,12 @@ export function blobOwner(conversationId: string): BlobOwner {
 export function shapesOf(scope: Scope): Shapes {
   return {
     conversations: scope.collection<ConversationRecord>('conversations', {
-      indexes: [{ on: ['userId', 'lastActivityAt'] }, { on: 'activity' }],
+      indexes: [
+        { on: ['userId', 'lastActivityAt'] },
+        { on: 'activity' },
+        { on: 'owners', array: true },
+        { on: 'deleting', where: { deleting: true } },
+      ],
     }),
     states: scope.collection<StateRecord>('conversation-states'),
     turns: scope.collection<TurnRecord>('turns', { indexes: [{ on: 'status' }] }),

@@ -1,14 +1,20 @@
 import type { Entry, Log } from '@holdfast/persistence'
+import { storedMessage } from './history/histories.js'
+import type { StoredMessage } from './history/history.js'
 import type { Message } from './message.js'
 import type { MessageRecord } from './shapes.js'
 
-export function messageOf({ seq, key, at, data }: Entry<MessageRecord>): Message {
+export function messageOf(entry: Entry<MessageRecord>): Message {
+  return messageFrom(storedMessage(entry))
+}
+
+export function messageFrom({ seq, key, at, data }: StoredMessage): Message {
   return {
     seq,
     id: key ?? String(seq),
     role: data.role,
     parts: data.parts,
-    at,
+    at: new Date(at),
     ...(data.editedAt === undefined ? {} : { editedAt: new Date(data.editedAt) }),
     ...(data.redacted === undefined ? {} : { redacted: data.redacted }),
     ...(data.reply === undefined ? {} : { reply: data.reply }),

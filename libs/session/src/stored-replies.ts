@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
+import type { StoreContext } from './context.js'
 import { replyKeyPrefix } from './ids.js'
 import type { Message } from './message.js'
 import { appendTo } from './messages.js'
@@ -28,14 +29,14 @@ export async function readReply({ replies }: Shapes, replyId: string): Promise<S
 /** Appends the message of a reply that has ended. Every process makes the same message of the same stream, so that it does not
  *  matter how many of them do. */
 export async function appendReply(
-  shapes: Shapes,
+  context: Pick<StoreContext, 'histories' | 'shapes'>,
   conversationId: string,
   text: string,
   { reply, before, after }: ReplyEnd,
 ): Promise<Message> {
   const parts = [...before, ...(text === '' ? [] : [{ type: 'text', text } as const]), ...after]
   const data: MessageRecord = { role: 'assistant', parts, reply }
-  const [message] = await appendTo(shapes, conversationId, [{ key: replyKeyPrefix + reply.id, data }])
+  const [message] = await appendTo(context, conversationId, [{ key: replyKeyPrefix + reply.id, data }])
   if (message === undefined) throw new HoldfastError('INTERNAL', `The message of reply ${reply.id} was not stored`)
   return message
 }

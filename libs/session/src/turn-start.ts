@@ -137,7 +137,7 @@ export class TurnStart {
   async #asked(): Promise<readonly Message[]> {
     const { shapes } = this.#context
     const entries = this.#entries
-    if (entries !== undefined) return resolveUnknown(() => appendTo(shapes, this.#id, entries))
+    if (entries !== undefined) return appendTo(this.#context, this.#id, entries)
     const seq = this.#replyTo ?? 0
     const entry = await readEntry(shapes.messages, this.#id, seq)
     if (entry === undefined) {

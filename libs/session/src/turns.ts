@@ -124,7 +124,7 @@ export class Turns {
         const end = found ?? (await this.#interruption(id, turn))
         if (end !== undefined) {
           if (found === undefined) await shapes.replies.append(turn.replyId, [{ data: end }], { ifNext: next })
-          this.#messages.touched(id, [await appendReply(shapes, id, text, end)])
+          this.#messages.touched(id, [await appendReply(this.#context, id, text, end)])
         }
         await releaseTurn(this.#context, id, turn)
         return

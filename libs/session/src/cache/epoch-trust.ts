@@ -2,6 +2,9 @@ import { type Collection, type DocumentStore } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
 import type { SessionCache } from './session-cache.js'
 
+/** What is asked of the cache itself. */
+export type TrustedCache = Pick<SessionCache, 'serverId' | 'onReturn'>
+
 /** The row of the fleet: its version is the epoch, so that every write of it begins a new one. */
 interface FleetState {
   /** Which server the entries of the epoch are on; empty: the process that began it could not reach any. */
@@ -27,7 +30,7 @@ const idleMs = 5_000
  *  cache out of use for everybody. */
 export class EpochTrust {
   readonly #rows: Collection<FleetState>
-  readonly #cache: SessionCache
+  readonly #cache: TrustedCache
   readonly #store: DocumentStore
   readonly #trustMs: number
   #epoch = 0
@@ -46,7 +49,7 @@ export class EpochTrust {
   /** When another process was last seen to have lost the cache. */
   #othersAwayAt = -Infinity
 
-  constructor(store: DocumentStore, cache: SessionCache, name: string, options: EpochTrustOptions = {}) {
+  constructor(store: DocumentStore, cache: TrustedCache, name: string, options: EpochTrustOptions = {}) {
     this.#rows = store.collection<FleetState>(name)
     this.#cache = cache
     this.#trustMs = options.trustMs ?? 500

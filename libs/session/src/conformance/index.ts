@@ -1,6 +1,7 @@
 import { after, before, describe } from 'node:test'
 import { conversationTests } from './conversations.js'
 import { forkTests } from './forks.js'
+import { historyTests } from './histories.js'
 import { replyTests } from './replies.js'
 import { searchTests } from './search.js'
 import { type Fixture, Stage } from './stage.js'
@@ -20,6 +21,7 @@ export function describeConversationStore(name: string, start: () => Promise<Fix
     after(() => stage.stop())
     describe('conversations', () => conversationTests(stage))
     describe('transcript', () => transcriptTests(stage))
+    describe('histories', () => historyTests(stage))
     describe('forks', () => forkTests(stage))
     describe('state', () => stateTests(stage))
     describe('turns', () => turnTests(stage))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { DocumentStore } from '@holdfast/persistence'
-import type { ConversationStore, ConversationStoreOptions } from '../conversation-store.js'
+import type { ConversationCache, ConversationStore, ConversationStoreOptions } from '../conversation-store.js'
 import type { Message, NewMessage } from '../message.js'
 import { openConversationStore } from '../open-conversation-store.js'
 import type { BeginTurn, BegunTurn, ReplyEvent, Turn } from '../turn.js'
@@ -9,6 +9,8 @@ import type { BeginTurn, BegunTurn, ReplyEvent, Turn } from '../turn.js'
 /** An empty document store and what ends it. */
 export interface Fixture {
   readonly documents: DocumentStore
+  /** Of every conversation store that is opened over it. */
+  readonly cache?: ConversationCache
   stop(): Promise<void>
 }
 
@@ -44,7 +46,8 @@ export class Stage {
   }
 
   async open(options: ConversationStoreOptions = {}): Promise<ConversationStore> {
-    const store = await openConversationStore(this.documents, { maintenanceIntervalMs: 0, ...options })
+    const cache = this.#fixture?.cache === undefined ? {} : { cache: this.#fixture.cache }
+    const store = await openConversationStore(this.documents, { maintenanceIntervalMs: 0, ...cache, ...options })
     this.#opened.push(store)
     return store
   }

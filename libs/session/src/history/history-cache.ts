@@ -1,0 +1,118 @@
+import { redisScript, type RedisConnection } from '../cache/redis-connection.js'
+import { leaseMs, maxAgeMs } from '../cache/session-cache.js'
+import { deletedEntry, entryLayout, type HistoryEntry, messageLine, padded, parseEntry } from './history-entry.js'
+import type { StoredMessage } from './history.js'
+
+export type HistoryAnswer = HistoryEntry | { readonly kind: 'leased' } | { readonly kind: 'miss' }
+
+const { firstAt, lastAt, digits } = entryLayout
+
+/** One key each, as a cluster demands. What is there is an entry (history-entry.ts), a lease `L|TOKEN`, or `D`. None of them makes an entry
+ *  but the fill of a lease that is there still, and the deletion, which is final. See docs/decisions/0023-cached-histories.md. */
+const scripts = {
+  /** TOKEN TAKE-OVER MILLISECONDS */
+  lease: redisScript(`
+    local current = redis.call('GET', KEYS[1])
+    if current and string.sub(current, 1, 2) ~= 'L|' then return current end
+    if current and ARGV[2] == '0' then return 'L|' end
+    redis.call('SET', KEYS[1], 'L|' .. ARGV[1], 'PX', ARGV[3])
+    return ''`),
+  /** TOKEN TEXT MILLISECONDS. One that is refused forgets what is there: nobody knows which is newer. */
+  fill: redisScript(`
+    local kind = redis.call('GETRANGE', KEYS[1], 0, ${'L|'.length + 40})
+    if kind == 'L|' .. ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
+    if kind ~= '${deletedEntry}' then redis.call('DEL', KEYS[1]) end
+    return 0`),
+  /** FIRST LAST, both padded; LINES MAX-MESSAGES MAX-BYTES. Only what follows on the last message that is held can be appended; after a gap
+   *  the entry goes. Its age goes on. */
+  extend: redisScript(`
+    local head = redis.call('GETRANGE', KEYS[1], 0, ${lastAt + digits - 1})
+    local kind = string.sub(head, 1, 1)
+    if kind == 'L' then redis.call('DEL', KEYS[1]) end
+    if kind ~= 'H' then return 0 end
+    local first = tonumber(string.sub(head, ${firstAt + 1}, ${firstAt + digits}))
+    local last = tonumber(string.sub(head, ${lastAt + 1}, ${lastAt + digits}))
+    if last >= tonumber(ARGV[2]) then return 0 end
+    if last ~= tonumber(ARGV[1]) - 1 then redis.call('DEL', KEYS[1]) return 0 end
+    redis.call('SETRANGE', KEYS[1], ${lastAt}, ARGV[2])
+    local length = redis.call('APPEND', KEYS[1], ARGV[3])
+    local most, mostBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+    local count = tonumber(ARGV[2]) - first + 1
+    if count <= 2 * most and length <= mostBytes then return 1 end
+    local text = redis.call('GET', KEYS[1])
+    local start = string.find(text, '\\n', 1, true)
+    local cut = start
+    while cut and (count > most or length - (cut - start) > mostBytes / 2) do
+      cut = string.find(text, '\\n', cut + 1, true)
+      count = count - 1
+    end
+    redis.call('SET', KEYS[1],
+      'H|P|' .. string.format('%0${digits}d', tonumber(ARGV[2]) - count + 1) .. string.sub(text, ${firstAt + digits + 1}, start - 1)
+        .. (cut and string.sub(text, cut) or ''), 'KEEPTTL')
+    return 1`),
+} as const
+
+/** The cached histories of one tenant, below epochs: each operation names the epoch that it belongs to. A rejected promise means that nobody
+ *  knows whether it was carried out, or ever will be. */
+export class HistoryCache {
+  readonly #connection: RedisConnection
+  readonly #prefix: string
+  readonly maxMessages: number
+  readonly maxBytes: number
+
+  constructor(
+    connection: RedisConnection,
+    prefix: string,
+    limits: { readonly messages: number; readonly bytes: number },
+  ) {
+    this.#connection = connection
+    this.#prefix = prefix
+    this.maxMessages = limits.messages
+    this.maxBytes = limits.bytes
+  }
+
+  async get(epoch: number, id: string): Promise<HistoryAnswer> {
+    const name = this.#name(epoch, id)
+    return answerOf(await this.#connection.send(name, ['GET', name], true))
+  }
+
+  async lease(epoch: number, id: string, token: string, takeOver: boolean): Promise<HistoryAnswer> {
+    const words = [token, takeOver ? '1' : '0', String(leaseMs)]
+    return answerOf(await this.#connection.run(scripts.lease, [this.#name(epoch, id)], words))
+  }
+
+  async fill(epoch: number, id: string, token: string, text: string): Promise<boolean> {
+    const words = [token, text, String(maxAgeMs)]
+    return (await this.#connection.run(scripts.fill, [this.#name(epoch, id)], words)) === 1
+  }
+
+  /** @param messages in the order of their places, without gaps */
+  async extend(epoch: number, id: string, messages: readonly [StoredMessage, ...StoredMessage[]]): Promise<void> {
+    const [first] = messages
+    const last = messages.at(-1) ?? first
+    const limits = [String(this.maxMessages), String(this.maxBytes)]
+    const words = [padded(first.seq), padded(last.seq), messages.map(messageLine).join(''), ...limits]
+    await this.#connection.run(scripts.extend, [this.#name(epoch, id)], words)
+  }
+
+  /** Ends a lease, removes an entry. */
+  async forget(epoch: number, id: string): Promise<void> {
+    const name = this.#name(epoch, id)
+    await this.#connection.send(name, ['DEL', name])
+  }
+
+  /** Says that the conversation was deleted. No later state can follow. */
+  async bury(epoch: number, id: string): Promise<void> {
+    const name = this.#name(epoch, id)
+    await this.#connection.send(name, ['SET', name, deletedEntry, 'PX', String(maxAgeMs)])
+  }
+
+  #name(epoch: number, id: string): string {
+    return `${this.#prefix}:${epoch}:${id}`
+  }
+}
+
+function answerOf(value: unknown): HistoryAnswer {
+  if (typeof value !== 'string' || value === '') return { kind: 'miss' }
+  return value.startsWith('L|') ? { kind: 'leased' } : parseEntry(value)
+}
