@@ -74,7 +74,7 @@ export function historyTests(stage: Stage): void {
           const all = upTo(121)
             .map((n) => n + 1)
             .filter((seq) => seq > (after ?? 0) && seq < (before ?? 1000))
-          const expected = (reverse ? all.reverse() : all).slice(0, limit)
+          const expected = (reverse ? all.toReversed() : all).slice(0, limit)
           const options = { ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
           const found = await stage.store.messages(id, { ...options, limit, reverse })
           assert.deepEqual(

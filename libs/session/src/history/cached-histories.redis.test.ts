@@ -25,7 +25,7 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
     redis = servers[1]
   })
   after(async () => {
-    for (const one of opened.reverse()) await one[Symbol.asyncDispose]()
+    for (const one of opened.toReversed()) await one[Symbol.asyncDispose]()
     await redis.stop()
     await database[Symbol.asyncDispose]()
   })

@@ -30,7 +30,7 @@ export function historyText(history: StoredHistory, maxMessages: number, maxByte
   }
   const kind = history.isWhole && first === history.first ? 'W' : 'P'
   const metadata = JSON.stringify([id, createdAt, history.lastAt, changes, record])
-  return `H|${kind}|${padded(first)}|${padded(last)}|${metadata}${lines.reverse().join('')}`
+  return `H|${kind}|${padded(first)}|${padded(last)}|${metadata}${lines.toReversed().join('')}`
 }
 
 /** With the line break before it; JSON has none of its own. */

@@ -52,5 +52,5 @@ export function messagesWithin(history: StoredHistory, range: HistoryRange): Sto
   if (start < first) return undefined
   const messages: StoredMessage[] = []
   for (let seq = start; seq <= end; seq += 1) messages.push(history.message(seq))
-  return reverse ? messages.reverse() : messages
+  return reverse ? messages.toReversed() : messages
 }

@@ -18,6 +18,6 @@ export async function readHistory(context: StoreContext, id: string, options: Hi
   const document = { id, createdAt: new Date(history.createdAt), data: history.record }
   return {
     conversation: conversationOf(document, { next: history.last + 1, at: history.lastAt }, undefined),
-    messages: messages.reverse().map(messageFrom),
+    messages: messages.toReversed().map(messageFrom),
   }
 }
