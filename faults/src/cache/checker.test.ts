@@ -87,6 +87,13 @@ describe('the checker of cache histories', () => {
     assertVerdict([a, unknown, forth, read(42, 43)], { backwards: 1, errors_as_empty: 1 })
   })
 
+  it('says nothing of a write whose version nobody knows', () => {
+    const unknown = write(5, 15, 'u', undefined, { outcome: 'unknown' })
+    assertVerdict([a, b, unknown, read(31, 32, 'u')], {})
+    assertVerdict([a, b, unknown, read(31, 32, 'u'), read(41, 42, 'u', 3)], {})
+    assertVerdict([a, write(20, 30, 'b', 3), unknown, read(31, 32, 'u'), read(31, 33, 'u', 2)], { stale_reads: 2 })
+  })
+
   it('finds lost writes: gone at the end, versions given twice or backwards', () => {
     assertVerdict([a, b], { lost_writes: 1 }, [read(100, 101, 'a', 1)])
     assertVerdict([a, b], { lost_writes: 1 }, [read(100, 101)])

@@ -144,7 +144,7 @@ class KeyCheck {
   #checkValue(read: Operation): void {
     const version = this.#versionOf(read)
     const before = this.#newestBefore(read.start)
-    if (before !== undefined && version < before.version) {
+    if (before !== undefined && version !== undefined && version < before.version) {
       const kind = read === this.#stored ? 'lost_writes' : 'stale_reads'
       this.#find(kind, read, `${before.newest.value} was acknowledged with version ${before.version}`)
     }
@@ -194,29 +194,30 @@ class KeyCheck {
       const own = reads.filter((read) => read.process === process)
       const values = own.filter(({ value }) => value !== undefined).toSorted((a, b) => a.end - b.end)
       let next = 0
-      let highest: Operation | undefined
+      let highest: { readonly version: number; readonly write: Operation | undefined } | undefined
       for (const read of own.toSorted((a, b) => a.start - b.start)) {
         for (let one = values[next]; one !== undefined && one.end < read.start; one = values[next]) {
-          if (highest === undefined || this.#versionOf(one) > this.#versionOf(highest)) highest = one
+          const version = this.#versionOf(one)
+          if (version !== undefined && version > (highest?.version ?? 0)) {
+            highest = { version, write: this.#writes.get(one.value ?? '') }
+          }
           next += 1
         }
         if (highest === undefined) continue
-        const seen = this.#versionOf(highest)
+        const { version: seen, write } = highest
         if (read.value !== undefined) {
           const version = this.#versionOf(read)
-          if (version < seen) this.#find('backwards', read, `version ${seen} was seen before`)
-          continue
-        }
-        const write = this.#writes.get(highest.value ?? '')
-        if (write !== undefined && !this.#mayBeGone(write, seen, read)) {
+          if (version !== undefined && version < seen) this.#find('backwards', read, `version ${seen} was seen before`)
+        } else if (write !== undefined && !this.#mayBeGone(write, seen, read)) {
           this.#find('backwards', read, `version ${seen} was seen before and nothing ended it`)
         }
       }
     }
   }
 
-  #versionOf(read: Operation): number {
-    return this.#versions.get(read.value ?? '') ?? read.version ?? 0
+  /** `undefined`: its write has an unknown outcome, and nobody was told its version. */
+  #versionOf(read: Operation): number | undefined {
+    return this.#versions.get(read.value ?? '') ?? read.version
   }
 
   #find(kind: keyof Verdict, operation: Operation, because: string): void {

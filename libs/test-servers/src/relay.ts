@@ -11,11 +11,14 @@ export interface Relay extends AsyncDisposable {
   cut(): void
   /** From now on connects to this port; `undefined`: refuses to. Existing connections stay. */
   aim(port: number | undefined): void
+  /** From now on nothing comes through, though connections stand and are accepted; what was sent meanwhile arrives when it is over. */
+  hold(isHeld: boolean): void
 }
 
 export async function startRelay(port: number | undefined): Promise<Relay> {
   let target = port
-  const sockets = new Set<Socket>()
+  const sockets = new Map<Socket, Socket>()
+  let isHeld = false
   const server = createServer((incoming) => {
     if (target === undefined) {
       incoming.destroy()
@@ -26,7 +29,7 @@ export async function startRelay(port: number | undefined): Promise<Relay> {
       [incoming, outgoing],
       [outgoing, incoming],
     ] as const) {
-      sockets.add(socket)
+      sockets.set(socket, other)
       socket.setNoDelay(true)
       // A cut shows at both ends as a closed connection; the error itself says nothing more.
       socket.on('error', () => {})
@@ -34,7 +37,7 @@ export async function startRelay(port: number | undefined): Promise<Relay> {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      if (!isHeld) socket.pipe(other)
     }
   })
   server.listen(0, '127.0.0.1')
@@ -42,7 +45,7 @@ export async function startRelay(port: number | undefined): Promise<Relay> {
   const bound = server.address()
   if (bound === null || typeof bound === 'string') throw new Error('The relay got no port')
   const cut = () => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets.keys()) socket.destroy()
   }
   return {
     address: `127.0.0.1:${bound.port}`,
@@ -52,6 +55,14 @@ export async function startRelay(port: number | undefined): Promise<Relay> {
     cut,
     aim: (next) => {
       target = next
+    },
+    hold: (held) => {
+      if (held === isHeld) return
+      isHeld = held
+      for (const [socket, other] of sockets) {
+        if (held) socket.unpipe(other).pause()
+        else socket.pipe(other)
+      }
     },
     async [Symbol.asyncDispose]() {
       server.close()

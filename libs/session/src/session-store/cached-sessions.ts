@@ -100,7 +100,11 @@ export class CachedSessions {
 
   async remove(key: string): Promise<boolean> {
     const { version, existed } = await this.#committing(key, () => this.#backend.remove(key))
-    await this.#invalidate(key, { version, json: undefined, createdAt: 0, updatedAt: 0, expiresAt: undefined })
+    // If there was nothing, somebody may have written since.
+    const row = existed
+      ? { version, json: undefined, createdAt: 0, updatedAt: 0, expiresAt: undefined }
+      : await this.#backend.read(key)
+    await this.#invalidate(key, row)
     return existed
   }
 

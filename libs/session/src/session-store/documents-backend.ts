@@ -74,7 +74,7 @@ export class DocumentsBackend implements SessionBackend {
       { ttlMs: tombstoneMs },
     )
     if (gone !== undefined) return { version: gone.version, existed: true }
-    return { version: (await this.read(key)).version, existed: false }
+    return { version: 0, existed: false }
   }
 
   async keys(after: string | undefined, limit: number): Promise<string[]> {

@@ -29,7 +29,7 @@ export interface SessionBackend {
   read(key: string): Promise<SessionRow>
   /** @throws ABORTED if `ifVersion` does not hold */
   write(write: SessionWrite): Promise<SessionRow>
-  /** @returns the version of the deletion, and whether there was a value; version 0: nothing is known of the key */
+  /** @returns whether there was a value, and if so the version of its deletion */
   remove(key: string): Promise<{ readonly version: number; readonly existed: boolean }>
   /** Keys with values, in their order, behind `after`. */
   keys(after: string | undefined, limit: number): Promise<string[]>

@@ -83,4 +83,16 @@ export function versionTests(stage: SessionStage): void {
       assert.equal(await store.exists(key), false)
     }
   })
+
+  stage.it('keeps what is written beside a deletion that finds nothing', async () => {
+    const { store } = stage
+    for (let round = 0; round < 100; round += 1) {
+      const key = unique()
+      await store.read(key)
+      const [existed] = await Promise.all([store.delete(key), store.write(key, round)])
+      for (let time = 0; time < 2; time += 1) {
+        assert.equal(await store.read(key), existed ? undefined : round)
+      }
+    }
+  })
 }
