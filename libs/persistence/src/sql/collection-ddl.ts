@@ -50,9 +50,9 @@ export function declarationIn(definition: string): Pick<CollectionSpec, 'indexes
 function columnsDdl(collection: string, columns: readonly string[]): string {
   const added = columns.map(
     (field) =>
-      `add column if not exists ${dataColumn(field)} jsonb generated always as (data -> ${quoteLiteral(field)}::text) stored`,
+      `if not exists ${dataColumn(field)} jsonb generated always as (data -> ${quoteLiteral(field)}::text) stored`,
   )
-  return `alter table ${collectionTable(collection)} ${added.join(', ')}`
+  return `alter table ${collectionTable(collection)} add column ${added.join(', add column ')}`
 }
 
 /** Counts the changes of the columns below; part of the definition, so that tables of an earlier layout are brought up to date. */

@@ -99,7 +99,7 @@ export function countStatement(collection: string, declared: Declared, tenant: s
   const counts = filterAlternatives(where, parameters, pathText, indexes).map(
     (alternative) => `(select count(*) from ${table} t where ${conditions} and ${alternative})`,
   )
-  return named(`select ${counts.join(' + ')}`, parameters)
+  return named(`select 0::bigint + ${counts.join(' + ')}`, parameters)
 }
 
 function scoreOf(

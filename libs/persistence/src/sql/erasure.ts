@@ -3,7 +3,7 @@ import type { ErasureOperations, Holding, HoldingKind } from '../erase/erasure-o
 import type { SqlConnection } from './driver.js'
 import type { SqlFeeds } from './feed.js'
 import { unescapeFromJsonb } from './json-text.js'
-import { collectionTable, logTables, quoteIdentifier } from './names.js'
+import { collectionTable, logTables, quoteIdentifier, quoteLiteral } from './names.js'
 import { textArray } from './parameters.js'
 import type { Schema } from './schema.js'
 import { visible } from './visibility.js'
@@ -156,15 +156,17 @@ export class SqlErasure implements ErasureOperations {
     const found: string[] = []
     const names = rows.map(([name]) => String(name))
     for (let start = 0; start < names.length; start += tablesAtOnce) {
-      const asked = names.slice(start, start + tablesAtOnce)
-      const looks = asked.map(
-        (name) => `exists (select from ${collectionTable(name)} t where t.tenant = $1 and ${visible('t')})`,
-      )
-      const text = `select ${looks.join(', ')}`
-      const [row] = await this.#connection.query({ text, values: [tenant], readOnly: true })
-      found.push(...asked.filter((_, place) => row?.[place] === true))
+      const looks = names
+        .slice(start, start + tablesAtOnce)
+        .map(
+          (name) =>
+            `(${quoteLiteral(name)}, exists (select from ${collectionTable(name)} t where t.tenant = $1 and ${visible('t')}))`,
+        )
+      const text = `select c.name from (values ${looks.join(', ')}) c(name, has) where c.has`
+      const having = await this.#connection.query({ text, values: [tenant], readOnly: true })
+      found.push(...having.map(([name]) => String(name)))
     }
-    return found
+    return found.sort()
   }
 
   async dropRows(
