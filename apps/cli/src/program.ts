@@ -7,6 +7,7 @@ import { conversationsCommand } from './commands/conversations.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
 import { indexesCommand } from './commands/indexes.js'
+import { migrateCommand } from './migrate/migrate.js'
 import { upCommand } from './commands/up.js'
 
 /** All commands. What a command needs is loaded when it runs, so that the others start fast. */
@@ -24,6 +25,7 @@ export function createProgram(context: CommandContext): Command {
     chatCommand,
     conversationsCommand,
     dataCommand,
+    migrateCommand,
     doctorCommand,
     indexesCommand,
     configCommand,

@@ -55,3 +55,26 @@ export type {
   SessionVersion,
   SessionWriteOptions,
 } from './session-store/session-store.js'
+export { type DirectBackend, type DirectBackendOptions, openDirectBackend } from './session-store/direct-backend.js'
+export {
+  type MigratingBackend,
+  type MigratingBackendOptions,
+  openMigratingBackend,
+} from './session-store/migrating-backend.js'
+export {
+  openSessionMigration,
+  type SessionMigration,
+  type SessionMigrationOptions,
+} from './migration/session-migration.js'
+export type {
+  BackfillReport,
+  CutoverReport,
+  MigrationProgress,
+  PhaseReport,
+  PlanReport,
+  RollbackReport,
+  StatusReport,
+  StepOptions,
+  VerifyReport,
+} from './migration/migration-report.js'
+export { type Phase, phases } from './migration/phase.js'

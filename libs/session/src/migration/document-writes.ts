@@ -29,7 +29,7 @@ export class DocumentWrites {
   }
 
   write(write: SessionWrite, epoch: number): Promise<SessionRow> {
-    return this.#submit({ epoch, run: (backend) => backend.write(write) })
+    return this.#submit({ epoch, run: (backend) => backend.write(asIs(write)) })
   }
 
   remove(key: string, epoch: number): Promise<{ readonly version: number; readonly existed: boolean }> {
@@ -64,6 +64,11 @@ export class DocumentWrites {
       return answers
     })
   }
+}
+
+/** The caller may have changed the value by the time that its transaction begins. */
+function asIs(write: SessionWrite): SessionWrite {
+  return { ...write, value: JSON.parse(write.json) as unknown }
 }
 
 function sameEpoch(): (call: Call<unknown>) => boolean {

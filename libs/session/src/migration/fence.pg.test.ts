@@ -181,7 +181,7 @@ function gate(): {
 } {
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined
   const promise = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject: (error) => reject(error as Error) }
+    settle = { resolve, reject: (error) => reject(error) }
   })
   return { promise, resolve: () => settle?.resolve(), reject: (error) => settle?.reject(error) }
 }

@@ -22,6 +22,8 @@ import { outdatedAt, type PassRecord, StepTable } from './step-records.js'
 export interface SessionMigrationOptions {
   /** Of the legacy database: `postgres://…`. */
   readonly from: string
+  /** Of the Redis in front of it: `redis://…`. */
+  readonly fromRedis?: string
   /** Where the sessions become documents; it is not closed with the migration. */
   readonly store: DocumentStore
   /** As of the session store; default `sessions`. */
@@ -45,7 +47,8 @@ export async function openSessionMigration(options: SessionMigrationOptions): Pr
   if (!Number.isFinite(maxHoldMs) || maxHoldMs < 2 * trustMs) {
     throw invalidField('maxHoldMs', `must be at least twice trustMs, which is ${trustMs}`)
   }
-  const direct = await openDirectBackend(from, { sweepIntervalMs: 0, maxConnections: 4 })
+  const redis = options.fromRedis === undefined ? {} : { redis: options.fromRedis }
+  const direct = await openDirectBackend(from, { sweepIntervalMs: 0, maxConnections: 4, ...redis })
   return new SessionMigration(direct, store, name, trustMs, maxHoldMs)
 }
 
@@ -76,9 +79,9 @@ export class SessionMigration implements AsyncDisposable {
   }
 
   /** Looks at what there is to migrate. */
-  async plan(options: { readonly redis?: string } & StepOptions = {}): Promise<PlanReport> {
+  async plan(options: StepOptions = {}): Promise<PlanReport> {
     const { phase } = await this.#row.read()
-    return { phase, ...(await planSessions(this.#direct.driver, this.#store, this.#name, options)) }
+    return { phase, ...(await planSessions(this.#direct, this.#store, this.#name, options)) }
   }
 
   async status(): Promise<StatusReport> {

@@ -13,6 +13,7 @@ export const addShadowReads = `insert into holdfast_session_steps as s (step, da
 export class ShadowReads {
   readonly #driver: SqlDriver
   readonly #running = new Set<Promise<void>>()
+  readonly #stop = new AbortController()
   #reads = 0
   #different = 0
   #timer: NodeJS.Timeout | undefined
@@ -37,7 +38,23 @@ export class ShadowReads {
     void running.finally(() => this.#running.delete(running))
   }
 
+  /** Until then, or until it is closed. */
+  async pause(ms: number): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(end, ms)
+      const { signal } = this.#stop
+      signal.addEventListener('abort', end, { once: true })
+      function end(): void {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+    })
+  }
+
   async close(): Promise<void> {
+    this.#stop.abort()
     await Promise.all(this.#running)
     await this.#flush()
   }

@@ -133,19 +133,20 @@ export function removeRows(isFenced: boolean): string {
        from s join v on v.key = s.key left join holdfast_session_versions old on old.key = s.key) w on true`
 }
 
-/** limit, epoch → keys. Expired values go, as if they had been deleted. */
+/** limit, epoch → keys. Expired values go; there was no value before already, and the version is the same. */
 export function sweepRows(isFenced: boolean): string {
   const guard = fenced(isFenced ? '$2' : undefined)
   return `with ${guard.with}
   expired as (select key, seen_at from holdfast_session_versions where expires_at <= now() and seen_at is not null
     and ${guard.holds} order by key limit $1::bigint),
   s as (delete from sessions s using expired e where s.key = e.key and ${at('s')} = e.seen_at returning s.key)
-  update holdfast_session_versions v set version = v.version + 1, seen_at = null, expires_at = null, exact = null, changed_at = now()
+  update holdfast_session_versions v set seen_at = null, expires_at = null, exact = null, changed_at = now()
     from s where v.key = s.key returning v.key`
 }
 
 /** keys, values or NULL for a tombstone, created, ends or NULL (milliseconds since 1970), exact texts or NULL, versions, behind, epoch → whether the fence
- *  held, then the keys that were written. What has this version or a newer one stays. With tombstones only in a serializable transaction: a row
+ *  held, then the keys that were written. What has this version or a newer one stays, unless it has expired:
+ *  documents may forget a version then and begin anew. With tombstones only in a serializable transaction: a row
  *  that came after the statement began would not be seen by its delete. */
 export function copyRows(isFenced: boolean): string {
   const guard = fenced(isFenced ? '$8' : undefined)
@@ -158,7 +159,8 @@ export function copyRows(isFenced: boolean): string {
     from given g where ${guard.holds} order by g.key
     on conflict (key) do update set version = excluded.version, seen_at = excluded.seen_at, expires_at = excluded.expires_at,
       exact = excluded.exact, behind = excluded.behind, changed_at = excluded.changed_at
-    where v.version < excluded.version returning v.key),
+    where v.version < excluded.version or v.version = excluded.version and excluded.seen_at is not null
+      and (v.seen_at is null or v.expires_at <= now()) returning v.key),
   s as (insert into sessions as s (key, value, created_at, updated_at)
     select g.key, g.json::jsonb, ${time('g.created')}, now() from given g join v on v.key = g.key where g.json is not null order by g.key
     on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at returning s.key),

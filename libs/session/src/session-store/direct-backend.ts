@@ -11,6 +11,8 @@ import {
 import { stale } from './documents-backend.js'
 import {
   adoptRows,
+  behindRows,
+  caughtUpRows,
   copyRows,
   forgetTombstones,
   hasUpdatedIndex,
@@ -24,12 +26,15 @@ import {
   sweepRows,
   writeRows,
 } from './direct-backend-statements.js'
-import { legacyText } from './direct-backend-text.js'
+import { type LegacyRedis, openLegacyRedis } from './direct-backend-redis.js'
+import { type LegacyText, legacyText } from './direct-backend-text.js'
 import type { SessionBackend, SessionRow, SessionWrite } from './session-backend.js'
 
 export interface DirectBackendOptions {
   /** Connections at the same time; default 10. */
   readonly maxConnections?: number
+  /** The Redis of the old service, so that it finds there what it would have written; default: it has none. */
+  readonly redis?: string
   /** Between two sweeps of what has expired, give or take half, in milliseconds; default 60,000; 0: none. */
   readonly sweepIntervalMs?: number
 }
@@ -67,7 +72,8 @@ export async function openDirectBackend(url: string, options: DirectBackendOptio
   })
   try {
     await prepare(driver)
-    return new DirectBackend(driver, options.sweepIntervalMs ?? 60_000)
+    const redis = options.redis === undefined ? undefined : await openLegacyRedis(options.redis)
+    return new DirectBackend(driver, redis, options.sweepIntervalMs ?? 60_000)
   } catch (error) {
     await driver.close()
     throw error
@@ -79,14 +85,17 @@ export async function openDirectBackend(url: string, options: DirectBackendOptio
 export class DirectBackend implements SessionBackend {
   readonly kind = 'direct'
   readonly driver: SqlDriver
+  readonly redis: LegacyRedis | undefined
   readonly #reads: Coalescer<string, SqlRow>
   readonly #writes: Readonly<Record<Condition, Coalescer<WriteCall, SessionRow | undefined>>>
   readonly #removes: Coalescer<RemoveCall, number | undefined>
   readonly #copies: Coalescer<CopyCall, boolean>
   #sweeps: NodeJS.Timeout | undefined
 
-  constructor(driver: SqlDriver, sweepIntervalMs: number) {
+  constructor(driver: SqlDriver, redis: LegacyRedis | undefined, sweepIntervalMs: number) {
     this.driver = driver
+    this.redis = redis
+    redis?.connection.onReturn(() => void this.catchUp().catch(() => undefined))
     this.#reads = new Coalescer({ run: (keys) => this.#readTogether(keys) })
     const writes = (condition: Condition) =>
       new Coalescer<WriteCall, SessionRow | undefined>({
@@ -177,11 +186,33 @@ export class DirectBackend implements SessionBackend {
       const text = sweepRows(epoch !== undefined)
       const values = epoch === undefined ? [sweepAtOnce] : [sweepAtOnce, epoch]
       const gone = await this.driver.query({ text, values })
+      const keys = gone.map(([key]) => String(key))
+      const token = await this.redis?.begin(keys)
+      if (token !== undefined) {
+        this.redis?.end(
+          token,
+          keys.map((key) => [key, undefined]),
+        )
+      }
       swept += gone.length
       if (gone.length < sweepAtOnce) break
     }
     await this.driver.query({ text: forgetTombstones, values: [tombstoneMs] })
+    await this.catchUp()
     return swept
+  }
+
+  /** Takes out of the legacy Redis what was written while it was away. */
+  async catchUp(): Promise<void> {
+    const { redis } = this
+    if (redis === undefined) return
+    for (;;) {
+      const rows = await this.driver.query({ text: behindRows, values: [sweepAtOnce], readOnly: true })
+      const keys = rows.map(([key]) => String(key))
+      if (keys.length === 0 || (await redis.begin(keys)) === undefined) return
+      const versions = int8Array(rows.map(([, written]) => Number(written)))
+      await this.driver.query({ text: caughtUpRows, values: [textArray(keys), versions] })
+    }
   }
 
   async ping(): Promise<number> {
@@ -193,7 +224,26 @@ export class DirectBackend implements SessionBackend {
     await Promise.all(
       [...Object.values(this.#writes), this.#removes, this.#copies, this.#reads].map((lane) => lane.drain()),
     )
+    await this.redis?.close()
     await this.driver.close()
+  }
+
+  /** @param run gets whether the legacy Redis is behind after it, and answers which of the keys it has written */
+  async #withRedis<R>(
+    entries: readonly (readonly [key: string, text: string | undefined])[],
+    run: (isBehind: boolean) => Promise<{ readonly answer: R; readonly written: (key: string) => boolean }>,
+  ): Promise<R> {
+    const { redis } = this
+    if (redis === undefined) return (await run(false)).answer
+    const token = await redis.begin(entries.map(([key]) => key))
+    const { answer, written } = await run(token === undefined)
+    if (token !== undefined) {
+      redis.end(
+        token,
+        entries.map(([key, text]) => [key, written(key) ? text : undefined]),
+      )
+    }
+    return answer
   }
 
   async #readTogether(keys: readonly string[]): Promise<SqlRow[]> {
@@ -204,16 +254,32 @@ export class DirectBackend implements SessionBackend {
     return keys.map((key) => byKey.get(key) ?? [])
   }
 
-  async #writeTogether(condition: Condition, calls: readonly WriteCall[]): Promise<(SessionRow | undefined)[]> {
-    const epoch = calls[0]?.epoch
+  #writeTogether(condition: Condition, calls: readonly WriteCall[]): Promise<(SessionRow | undefined)[]> {
     const texts = calls.map(({ write }) => legacyText(write.key, write.json))
+    return this.#withRedis(
+      calls.map(({ write }, index) => [write.key, texts[index]?.text]),
+      async (isBehind) => {
+        const answer = await this.#writeRows(condition, calls, texts, isBehind)
+        const written = new Set(calls.filter((_, index) => answer[index] !== undefined).map(({ write }) => write.key))
+        return { answer, written: (key) => written.has(key) }
+      },
+    )
+  }
+
+  async #writeRows(
+    condition: Condition,
+    calls: readonly WriteCall[],
+    texts: readonly LegacyText[],
+    isBehind: boolean,
+  ): Promise<(SessionRow | undefined)[]> {
+    const epoch = calls[0]?.epoch
     const values = [
       textArray(calls.map(({ write }) => write.key)),
       textArray(texts.map(({ text }) => text)),
       int8Array(calls.map(({ write }) => write.ttlMs ?? null)),
       textArray(texts.map(({ exact }) => exact ?? null)),
       int8Array(calls.map(({ write }) => write.ifVersion ?? null)),
-      false,
+      isBehind,
     ]
     const rows = await this.driver.query({
       name: `legacy-write-${condition}${epoch === undefined ? '' : '-fenced'}`,
@@ -237,9 +303,16 @@ export class DirectBackend implements SessionBackend {
   }
 
   /** The version of each deletion, negative if the value had expired before. */
-  async #removeTogether(calls: readonly RemoveCall[]): Promise<(number | undefined)[]> {
+  #removeTogether(calls: readonly RemoveCall[]): Promise<(number | undefined)[]> {
+    return this.#withRedis(
+      calls.map(({ key }) => [key, undefined]),
+      async (isBehind) => ({ answer: await this.#removeRows(calls, isBehind), written: () => true }),
+    )
+  }
+
+  async #removeRows(calls: readonly RemoveCall[], isBehind: boolean): Promise<(number | undefined)[]> {
     const epoch = calls[0]?.epoch
-    const values = [textArray(calls.map(({ key }) => key)), false]
+    const values = [textArray(calls.map(({ key }) => key)), isBehind]
     const rows = await this.driver.query({
       name: `legacy-remove${epoch === undefined ? '' : '-fenced'}`,
       text: removeRows(epoch !== undefined),
@@ -252,9 +325,24 @@ export class DirectBackend implements SessionBackend {
     return calls.map(({ key }) => byKey.get(key))
   }
 
-  async #copyTogether(calls: readonly CopyCall[]): Promise<boolean[]> {
-    const epoch = calls[0]?.epoch
+  #copyTogether(calls: readonly CopyCall[]): Promise<boolean[]> {
     const texts = calls.map(({ key, row }) => (row.json === undefined ? undefined : legacyText(key, row.json)))
+    return this.#withRedis(
+      calls.map(({ key }, index) => [key, texts[index]?.text]),
+      async (isBehind) => {
+        const answer = await this.#copyTexts(calls, texts, isBehind)
+        const written = new Set(calls.filter((_, index) => answer[index]).map(({ key }) => key))
+        return { answer, written: (key) => written.has(key) }
+      },
+    )
+  }
+
+  async #copyTexts(
+    calls: readonly CopyCall[],
+    texts: readonly (LegacyText | undefined)[],
+    isBehind: boolean,
+  ): Promise<boolean[]> {
+    const epoch = calls[0]?.epoch
     const values = [
       textArray(calls.map(({ key }) => key)),
       textArray(texts.map((one) => one?.text ?? null)),
@@ -262,7 +350,7 @@ export class DirectBackend implements SessionBackend {
       int8Array(calls.map(({ row }) => (row.expiresAt === undefined ? null : Math.ceil(row.expiresAt)))),
       textArray(texts.map((one) => one?.exact ?? null)),
       int8Array(calls.map(({ row }) => row.version)),
-      false,
+      isBehind,
     ]
     const statement: Statement = {
       name: `legacy-copy${epoch === undefined ? '' : '-fenced'}`,

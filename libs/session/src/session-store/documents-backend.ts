@@ -62,7 +62,10 @@ export class DocumentsBackend implements SessionBackend {
       )
       if (written !== undefined) return writtenOf(written, json)
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'ABORTED') throw error
+      // A conflict has ended the transaction that this may be part of.
+      const isStale =
+        error instanceof HoldfastError && error.code === 'ABORTED' && error.reason !== 'TRANSACTION_CONFLICT'
+      if (!isStale) throw error
     }
     throw stale(key, (await this.read(key)).version, ifVersion)
   }

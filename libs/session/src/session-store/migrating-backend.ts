@@ -27,11 +27,11 @@ export async function openMigratingBackend(
   store: DocumentStore,
   options: MigratingBackendOptions = {},
 ): Promise<MigratingBackend> {
-  const { name = 'sessions', trustMs = 500, shadowReads = 1, ...more } = options
+  const { name = 'sessions', trustMs = 500, shadowReads = 1, sweepIntervalMs = 60_000, ...more } = options
   if (!(shadowReads >= 0 && shadowReads <= 1)) throw invalidField('shadowReads', 'must be a number from 0 to 1')
   // Sweeps belong to the phase.
   const direct = await openDirectBackend(url, { ...more, sweepIntervalMs: 0 })
-  return new MigratingBackend(direct, store, { name, trustMs, shadowReads })
+  return new MigratingBackend(direct, store, { name, trustMs, shadowReads, sweepIntervalMs })
 }
 
 /** Both stores, as the phase of the migration says: the one that is the truth is written first and answers; the other gets copies, versions included. A write
@@ -48,11 +48,17 @@ export class MigratingBackend implements SessionBackend {
   readonly #unfinished: UnfinishedCopies
   readonly #shadow: ShadowReads
   readonly #shadowReads: number
+  readonly #sweeps: NodeJS.Timeout | undefined
 
   constructor(
     direct: DirectBackend,
     store: DocumentStore,
-    options: { readonly name: string; readonly trustMs: number; readonly shadowReads: number },
+    options: {
+      readonly name: string
+      readonly trustMs: number
+      readonly shadowReads: number
+      readonly sweepIntervalMs: number
+    },
   ) {
     this.#direct = direct
     this.#store = store
@@ -63,6 +69,9 @@ export class MigratingBackend implements SessionBackend {
     this.#unfinished = new UnfinishedCopies((key) => this.#copyAgain(key))
     this.#shadow = new ShadowReads(direct.driver)
     this.#shadowReads = options.shadowReads
+    if (options.sweepIntervalMs > 0) {
+      this.#sweeps = setInterval(() => void this.#sweep().catch(() => undefined), options.sweepIntervalMs).unref()
+    }
   }
 
   read(key: string): Promise<SessionRow> {
@@ -115,6 +124,7 @@ export class MigratingBackend implements SessionBackend {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#sweeps)
     await this.#unfinished.close()
     await this.#shadow.close()
     this.#trust.close()
@@ -177,6 +187,12 @@ export class MigratingBackend implements SessionBackend {
     }
   }
 
+  /** The old service knows no expiry: it would still see what has ended. */
+  async #sweep(): Promise<void> {
+    const { phase, epoch, hold } = await this.#trust.current()
+    if (phase !== 'documents' && hold === undefined) await this.#direct.sweep(epoch)
+  }
+
   /** Whatever is the truth now. */
   async #copyAgain(key: string): Promise<boolean> {
     const { phase, epoch } = await this.#trust.current()
@@ -188,7 +204,7 @@ export class MigratingBackend implements SessionBackend {
   /** `undefined`: the copy is on its way, or the value was written meanwhile. */
   async #compare(key: string, row: SessionRow): Promise<boolean | undefined> {
     for (const waitMs of [0, 50, 500, 2_000]) {
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs).unref())
+      if (waitMs > 0) await this.#shadow.pause(waitMs)
       const copy = await this.#documents.read(key)
       if (copy.version === row.version || (row.version === 0 && copy.json === undefined)) {
         if (sameJson(copy.json, row.json)) return true
