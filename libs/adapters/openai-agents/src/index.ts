@@ -1,0 +1,1 @@
+export { HoldfastSession, type HoldfastSessionOptions } from './holdfast-session.js'
