@@ -35,6 +35,6 @@ function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.Proc
       'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
       'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',
     },
-    knownVariables: Object.keys(environment).filter((name) => name.startsWith('HOLDFAST_TEST_')),
+    knownVariables: Object.keys(environment).filter((name) => /^HOLDFAST_(?:TEST|MIGRATE)_/.test(name)),
   })
 }
