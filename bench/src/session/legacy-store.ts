@@ -65,3 +65,26 @@ export async function openLegacyStore(url: string, redisUrl: string, connections
     },
   }
 }
+
+/** A message in the `context` of a legacy conversation. */
+export interface LegacyMessage {
+  readonly id: string
+  /** 1 user, 2 assistant, 3 system, 4 tool. */
+  readonly role: number
+  readonly content: string
+  /** Unix seconds. */
+  readonly timestamp: number
+}
+
+/** Reads all messages, extends them, writes all back: what the legacy service did for each one.
+ *  @param keep how many of those that are there are kept; default: all */
+export async function legacyAppend(
+  store: LegacyStore,
+  key: string,
+  message: LegacyMessage,
+  keep: number = Infinity,
+): Promise<void> {
+  const context = (await store.read(key)) as { readonly messages: readonly LegacyMessage[] }
+  const kept = context.messages.length > keep ? context.messages.slice(0, keep) : context.messages
+  await store.write(key, { ...context, messages: [...kept, message] })
+}

@@ -63,6 +63,7 @@ async function deleteAll(context: StoreContext, id: string): Promise<string | un
   await shapes.replyRecords.deleteMany({ conversationId: id })
   await shapes.blobs.unlinkAll(blobOwner(id))
   await shapes.changes.remove(id)
+  await shapes.turnQueues.deleteOne(id)
   await shapes.states.deleteOne(id)
   await shapes.conversations.deleteOne(id)
   return replyId

@@ -189,8 +189,8 @@ export class Replies {
     const message = await findReplyMessage(shapes, conversationId, from, ({ reply }) => reply?.id === replyId)
     if (message !== undefined) return message
     try {
-      const { text } = await readReply(shapes, replyId)
-      return await resolveUnknown(() => appendReply(this.#context, conversationId, text, end))
+      const { text, end: first } = await readReply(shapes, replyId)
+      return await resolveUnknown(() => appendReply(this.#context, conversationId, text, first ?? end))
     } catch (error) {
       throw isDeleted(error) ? conversationGone(conversationId, error) : error
     }

@@ -64,6 +64,18 @@ export interface ActiveTurn {
   readonly cancelRequested?: true
 }
 
+/** Who waits for the turn of a conversation, in the order in which they came; there only while somebody does. */
+export interface TurnQueueRecord {
+  readonly waiting: readonly TurnTicket[]
+}
+
+export interface TurnTicket {
+  /** Made for one call of beginTurn. */
+  readonly nonce: string
+  /** When the place goes, unless it is renewed before. */
+  readonly until: number
+}
+
 /** One for each reply whose stream is still kept: what there is to sweep, and which call led to which reply. */
 export interface ReplyRecord {
   readonly conversationId: string
@@ -101,6 +113,7 @@ export interface Shapes {
   readonly conversations: Collection<ConversationRecord>
   readonly states: Collection<StateRecord>
   readonly turns: Collection<TurnRecord>
+  readonly turnQueues: Collection<TurnQueueRecord>
   readonly replyRecords: Collection<ReplyRecord>
   readonly messages: Log<MessageRecord>
   readonly changes: Log<ChangeRecord>
@@ -125,6 +138,7 @@ export function shapesOf(scope: Scope): Shapes {
     }),
     states: scope.collection<StateRecord>('conversation-states'),
     turns: scope.collection<TurnRecord>('turns', { indexes: [{ on: 'status' }] }),
+    turnQueues: scope.collection<TurnQueueRecord>('turn-queues'),
     replyRecords: scope.collection<ReplyRecord>('replies', {
       indexes: [{ on: ['conversationId', 'call'] }, { on: 'startedAt' }],
     }),
@@ -141,6 +155,7 @@ export async function prepareShapes(shapes: Shapes): Promise<void> {
     shapes.conversations.get('-'),
     shapes.states.get('-'),
     shapes.turns.get('-'),
+    shapes.turnQueues.get('-'),
     shapes.replyRecords.get('-'),
     shapes.messages.head('-'),
     shapes.changes.head('-'),

@@ -20,6 +20,8 @@ export async function readReply({ replies }: Shapes, replyId: string): Promise<S
   let end: ReplyEnd | undefined
   for await (const { seq, data } of readAll(replies, replyId)) {
     next = seq + 1
+    // Two may have ended it at the same moment: the first decides.
+    if (end !== undefined) continue
     if (data.kind === 'text') pieces.push(data.text)
     else end = data
   }

@@ -37,7 +37,8 @@ export class TurnStart {
   readonly #call: string | undefined
   readonly #model: string | undefined
   readonly #leaseMs: number
-  readonly #nonce: string = randomUUID()
+  /** Tells this call from all others. */
+  readonly nonce: string = randomUUID()
 
   private constructor(
     context: StoreContext,
@@ -90,7 +91,7 @@ export class TurnStart {
           await this.#letGo(held)
           return { started: false, replyId: earlier, messages }
         }
-        await shapes.turns.updateOne({ _id: this.#id, nonce: this.#nonce }, { $set: { replyTo } })
+        await shapes.turns.updateOne({ _id: this.#id, nonce: this.nonce }, { $set: { replyTo } })
       }
       if (stored === undefined) this.#messages.touched(this.#id, messages)
       return { held, replyTo, messages }
@@ -107,7 +108,7 @@ export class TurnStart {
       token,
       replyId,
       processId: this.#context.processId,
-      nonce: this.#nonce,
+      nonce: this.nonce,
       leaseMs: this.#leaseMs,
       renewals: 0,
       ...(this.#call === undefined ? {} : { call: this.#call }),
@@ -127,7 +128,7 @@ export class TurnStart {
         if (!isCode(error, 'ABORTED')) throw error
         // An earlier try, whose outcome was unknown, may have been the one that it lost against.
         const current = await turns.get(this.#id)
-        const own = current?.data.status === 'active' && current.data.nonce === this.#nonce
+        const own = current?.data.status === 'active' && current.data.nonce === this.nonce
         return own ? { ...current, data: held } : undefined
       }
     })

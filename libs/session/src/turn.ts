@@ -23,6 +23,16 @@ export interface BeginTurnOptions {
   readonly model?: string
   /** How long the turn stays this process's without a renewal, in milliseconds by the database's clock. Default 15,000, 100 to 3,600,000. */
   readonly leaseMs?: number
+  /** What happens while another turn is active. `reject` (default): TURN_IN_PROGRESS. `queue`: this one waits until those that waited before it,
+   *  in whatever process, have had theirs. `interrupt`: the reply that is being made ends as `cancelled` with what is durable of it, then this
+   *  turn begins. Callers that do not queue are not kept waiting for those that do. */
+  readonly policy?: 'reject' | 'queue' | 'interrupt'
+  /** How long to wait for the turn, in milliseconds; default 30,000, at most 600,000. Then DEADLINE_EXCEEDED. */
+  readonly waitMs?: number
+  /** `queue`: how many may wait at a time, this one included; default 16, at most 1,000. Beyond: RESOURCE_EXHAUSTED. */
+  readonly maxWaiting?: number
+  /** Gives up waiting, with what it was aborted with. */
+  readonly signal?: AbortSignal
   /** Renew at every third of the lease until the turn ends; default true. */
   readonly autoRenew?: boolean
 }

@@ -8,10 +8,14 @@ import { RunningTurn } from './running-turn.js'
 import type { ActiveTurn, ReplyEnd, TurnRecord } from './shapes.js'
 import { appendReply, findReplyMessage, readReply } from './stored-replies.js'
 import { releaseTurn } from './turn-release.js'
+import { TurnQueue } from './turn-queue.js'
+import { checkPatience, TurnWait } from './turn-wait.js'
 import { TurnStart } from './turn-start.js'
 import type { BeginTurn, BegunTurn } from './turn.js'
 
 const maxRaces = 20
+/** How long the holder of a turn that is interrupted may take to write its end. */
+const interruptGraceMs = 1_000
 
 /** Who may write the reply of a conversation: one holder at a time, under a lease by the database's clock, each with a token that no
  *  other holder has. The lease only decides when others may take over. What keeps a late holder out is that it can append
@@ -24,6 +28,7 @@ export class Turns {
   readonly #context: StoreContext
   readonly #messages: Messages
   readonly #cancelPollMs: number
+  readonly #queue: TurnQueue
   readonly #running = new Map<string, RunningTurn>()
   #poll: NodeJS.Timeout | undefined
   #closed = false
@@ -32,6 +37,7 @@ export class Turns {
     this.#context = context
     this.#messages = messages
     this.#cancelPollMs = cancelPollMs
+    this.#queue = new TurnQueue(context)
   }
 
   /** The turn of this reply, if this process holds it. */
@@ -41,7 +47,17 @@ export class Turns {
 
   async begin(id: string, input: BeginTurn): Promise<BegunTurn> {
     checkConversationId(id, 'id')
+    const patience = checkPatience(input)
     const start = await TurnStart.check(this.#context, this.#messages, id, input)
+    const wait = new TurnWait(this.#queue, id, start.nonce, patience)
+    try {
+      return await this.#begin(id, start, wait, input.autoRenew ?? true)
+    } finally {
+      await wait.end()
+    }
+  }
+
+  async #begin(id: string, start: TurnStart, wait: TurnWait, autoRenew: boolean): Promise<BegunTurn> {
     for (let race = 1; ; race += 1) {
       const { turns, messages } = this.#context.shapes
       const [turn, { next }] = await Promise.all([turns.get(id), messages.head(id)])
@@ -49,12 +65,31 @@ export class Turns {
       if (turn.data.status === 'active') {
         const known = await start.repeated(turn.data)
         if (known !== undefined) return known
-        if (race >= maxRaces || !(await this.#isOver(turn))) throw turnInProgress(id, turn.data.replyId)
-      } else {
+        if (race < maxRaces && (await this.#isOver(turn))) continue
+        const { replyId } = turn.data
+        if (wait.policy === 'reject') throw turnInProgress(id, replyId)
+        if (wait.policy === 'interrupt') await this.#interrupt(id, turn.data)
+        else await wait.forTurn()
+        wait.check(replyId)
+      } else if (await wait.isNext()) {
         const begun = await start.begin({ ...turn, data: turn.data }, next)
-        if (begun !== undefined) return 'held' in begun ? this.#hold(id, begun, input.autoRenew ?? true) : begun
+        if (begun !== undefined) return 'held' in begun ? this.#hold(id, begun, autoRenew) : begun
+      } else {
+        await wait.forTurn()
+        wait.check(undefined)
       }
     }
+  }
+
+  /** Ends the reply that is being made as `cancelled`: its holder here has a moment to write what it has, one elsewhere is fenced off, as
+   *  one whose lease has run out is. */
+  async #interrupt(id: string, turn: ActiveTurn): Promise<void> {
+    await this.requestCancel(id, turn.replyId)
+    const running = this.#running.get(turn.replyId)
+    running?.cancel()
+    await running?.live.over(interruptGraceMs)
+    if (this.#running.get(turn.replyId) === running && running !== undefined) running.lose(turnLost(turn.replyId))
+    await this.#end(id, { ...turn, cancelRequested: true }, true)
   }
 
   /** Ends the conversation's turn as `interrupted` if its holder is dead. @returns whether it did */
@@ -93,6 +128,7 @@ export class Turns {
       autoRenew,
       onOver: (message) => {
         this.#running.delete(turn.replyId)
+        this.#queue.wake(id)
         if (message !== undefined) this.#messages.touched(id, [message])
       },
     })
@@ -115,16 +151,19 @@ export class Turns {
     return true
   }
 
-  /** Ends a turn that was abandoned, from whatever state it was left in. */
-  async #end(id: string, turn: ActiveTurn): Promise<void> {
+  /** Ends a turn that was abandoned, from whatever state it was left in.
+   *  @param isHeld it was not abandoned: whatever its holder is writing, the end comes next, and what comes after that does not count */
+  async #end(id: string, turn: ActiveTurn, isHeld = false): Promise<void> {
     const { shapes } = this.#context
     for (let attempt = 1; ; attempt += 1) {
       try {
         const { text, next, end: found } = await readReply(shapes, turn.replyId)
         const end = found ?? (await this.#interruption(id, turn))
         if (end !== undefined) {
-          if (found === undefined) await shapes.replies.append(turn.replyId, [{ data: end }], { ifNext: next })
-          this.#messages.touched(id, [await appendReply(this.#context, id, text, end)])
+          if (found === undefined)
+            await shapes.replies.append(turn.replyId, [{ data: end }], isHeld ? {} : { ifNext: next })
+          const told = isHeld ? await readReply(shapes, turn.replyId) : { text, end }
+          this.#messages.touched(id, [await appendReply(this.#context, id, told.text, told.end ?? end)])
         }
         await releaseTurn(this.#context, id, turn)
         return

@@ -9,6 +9,7 @@ import { stateTests } from './states.js'
 import { subscriptionTests } from './subscriptions.js'
 import { takeoverTests } from './takeovers.js'
 import { transcriptTests } from './transcript.js'
+import { turnPolicyTests } from './turn-policies.js'
 import { turnTests } from './turns.js'
 
 export type { Fixture } from './stage.js'
@@ -25,6 +26,7 @@ export function describeConversationStore(name: string, start: () => Promise<Fix
     describe('forks', () => forkTests(stage))
     describe('state', () => stateTests(stage))
     describe('turns', () => turnTests(stage))
+    describe('turn policies', () => turnPolicyTests(stage))
     describe('replies', () => replyTests(stage))
     describe('abandoned turns', () => takeoverTests(stage))
     describe('subscriptions', () => subscriptionTests(stage))

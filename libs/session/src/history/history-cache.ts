@@ -1,4 +1,5 @@
 import { redisScript, type RedisConnection } from '../cache/redis-connection.js'
+import { TickBatch } from '../cache/tick-batch.js'
 import { leaseMs, maxAgeMs } from '../cache/session-cache.js'
 import { deletedEntry, entryLayout, type HistoryEntry, messageLine, padded, parseEntry } from './history-entry.js'
 import type { StoredMessage } from './history.js'
@@ -7,7 +8,7 @@ export type HistoryAnswer = HistoryEntry | { readonly kind: 'leased' } | { reado
 
 const { firstAt, lastAt, digits } = entryLayout
 
-/** One key each, as a cluster demands. What is there is an entry (history-entry.ts), a lease `L|TOKEN`, or `D`. None of them makes an entry
+/** What is there is an entry (history-entry.ts), a lease `L|TOKEN`, or `D`. None of them makes an entry
  *  but the fill of a lease that is there still, and the deletion, which is final. See docs/decisions/0023-cached-histories.md. */
 const scripts = {
   /** TOKEN TAKE-OVER MILLISECONDS */
@@ -23,40 +24,50 @@ const scripts = {
     if kind == 'L|' .. ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
     if kind ~= '${deletedEntry}' then redis.call('DEL', KEYS[1]) end
     return 0`),
-  /** FIRST LAST, both padded; LINES MAX-MESSAGES MAX-BYTES. Only what follows on the last message that is held can be appended; after a gap
-   *  the entry goes. Its age goes on. */
+  /** MAX-MESSAGES MAX-BYTES, then for each key: FIRST LAST, both padded; LINES. Only what follows on the last message that is held can be
+   *  appended; after a gap the entry goes. Its age goes on. */
   extend: redisScript(`
-    local head = redis.call('GETRANGE', KEYS[1], 0, ${lastAt + digits - 1})
-    local kind = string.sub(head, 1, 1)
-    if kind == 'L' then redis.call('DEL', KEYS[1]) end
-    if kind ~= 'H' then return 0 end
-    local first = tonumber(string.sub(head, ${firstAt + 1}, ${firstAt + digits}))
-    local last = tonumber(string.sub(head, ${lastAt + 1}, ${lastAt + digits}))
-    if last >= tonumber(ARGV[2]) then return 0 end
-    if last ~= tonumber(ARGV[1]) - 1 then redis.call('DEL', KEYS[1]) return 0 end
-    redis.call('SETRANGE', KEYS[1], ${lastAt}, ARGV[2])
-    local length = redis.call('APPEND', KEYS[1], ARGV[3])
-    local most, mostBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-    local count = tonumber(ARGV[2]) - first + 1
-    if count <= 2 * most and length <= mostBytes then return 1 end
-    local text = redis.call('GET', KEYS[1])
-    local start = string.find(text, '\\n', 1, true)
-    local cut = start
-    while cut and (count > most or length - (cut - start) > mostBytes / 2) do
-      cut = string.find(text, '\\n', cut + 1, true)
-      count = count - 1
+    local most, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
+    local function shorten(key, count, newLast, length)
+      local text = redis.call('GET', key)
+      local start = string.find(text, '\\n', 1, true)
+      local cut = start
+      while cut and (count > most or length - (cut - start) > mostBytes / 2) do
+        cut = string.find(text, '\\n', cut + 1, true)
+        count = count - 1
+      end
+      local first = string.format('%0${digits}d', tonumber(newLast) - count + 1)
+      local metadata = string.sub(text, ${firstAt + digits + 1}, start - 1)
+      redis.call('SET', key, 'H|P|' .. first .. metadata .. (cut and string.sub(text, cut) or ''), 'KEEPTTL')
     end
-    redis.call('SET', KEYS[1],
-      'H|P|' .. string.format('%0${digits}d', tonumber(ARGV[2]) - count + 1) .. string.sub(text, ${firstAt + digits + 1}, start - 1)
-        .. (cut and string.sub(text, cut) or ''), 'KEEPTTL')
+    local function extend(key, newFirst, newLast, lines)
+      local head = redis.call('GETRANGE', key, 0, ${lastAt + digits - 1})
+      local kind = string.sub(head, 1, 1)
+      if kind == 'L' then redis.call('DEL', key) end
+      if kind ~= 'H' then return end
+      local last = tonumber(string.sub(head, ${lastAt + 1}, ${lastAt + digits}))
+      if last >= tonumber(newLast) then return end
+      if last ~= tonumber(newFirst) - 1 then redis.call('DEL', key) return end
+      redis.call('SETRANGE', key, ${lastAt}, newLast)
+      local length = redis.call('APPEND', key, lines)
+      local count = tonumber(newLast) - tonumber(string.sub(head, ${firstAt + 1}, ${firstAt + digits})) + 1
+      if count > 2 * most or length > mostBytes then shorten(key, count, newLast, length) end
+    end
+    for i, key in ipairs(KEYS) do extend(key, ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]) end
     return 1`),
 } as const
+
+interface Extension {
+  readonly name: string
+  readonly words: readonly string[]
+}
 
 /** The cached histories of one tenant, below epochs: each operation names the epoch that it belongs to. A rejected promise means that nobody
  *  knows whether it was carried out, or ever will be. */
 export class HistoryCache {
   readonly #connection: RedisConnection
   readonly #prefix: string
+  readonly #extensions: TickBatch<Extension, undefined>
   readonly maxMessages: number
   readonly maxBytes: number
 
@@ -67,6 +78,7 @@ export class HistoryCache {
   ) {
     this.#connection = connection
     this.#prefix = prefix
+    this.#extensions = new TickBatch((extensions) => this.#extend(extensions))
     this.maxMessages = limits.messages
     this.maxBytes = limits.bytes
   }
@@ -90,9 +102,24 @@ export class HistoryCache {
   async extend(epoch: number, id: string, messages: readonly [StoredMessage, ...StoredMessage[]]): Promise<void> {
     const [first] = messages
     const last = messages.at(-1) ?? first
+    const words = [padded(first.seq), padded(last.seq), messages.map(messageLine).join('')]
+    await this.#extensions.ask({ name: this.#name(epoch, id), words })
+  }
+
+  /** On one server those of the same moment are one command; in a cluster each has its own. */
+  async #extend(extensions: readonly Extension[]): Promise<undefined[]> {
+    const batches = this.#connection.kind === 'redis' ? [extensions] : extensions.map((one) => [one])
     const limits = [String(this.maxMessages), String(this.maxBytes)]
-    const words = [padded(first.seq), padded(last.seq), messages.map(messageLine).join(''), ...limits]
-    await this.#connection.run(scripts.extend, [this.#name(epoch, id)], words)
+    await Promise.all(
+      batches.map((some) =>
+        this.#connection.run(
+          scripts.extend,
+          some.map(({ name }) => name),
+          [...limits, ...some.flatMap(({ words }) => words)],
+        ),
+      ),
+    )
+    return extensions.map(() => undefined)
   }
 
   /** Ends a lease, removes an entry. */
