@@ -80,6 +80,62 @@ describe('Coalescer', () => {
     await Promise.all(answers)
   })
 
+  it('sends half of many calls, and the others beside them', async () => {
+    const { trips, run } = manual()
+    const coalescer = new Coalescer({ run, nameOf: String })
+    const answers = Array.from({ length: 40 }, (_, call) => coalescer.submit(call))
+    await settled()
+    assert.deepEqual(
+      trips.map(({ calls }) => calls),
+      [Array.from({ length: 20 }, (_, call) => call), Array.from({ length: 20 }, (_, call) => call + 20)],
+    )
+    answers.push(...Array.from({ length: 20 }, (_, call) => coalescer.submit(call + 40)))
+    await settled()
+    assert.equal(trips.length, 2)
+    trips[1]?.finish()
+    await settled()
+    assert.equal(trips[2]?.calls.length, 20)
+    for (const { finish } of trips) finish()
+    assert.deepEqual(
+      await Promise.all(answers),
+      answers.map((_, call) => call * 10),
+    )
+  })
+
+  it('sends few calls only when nothing is under way', async () => {
+    const { trips, run } = manual()
+    const coalescer = new Coalescer({ run, nameOf: String })
+    const answers = Array.from({ length: 16 }, (_, call) => coalescer.submit(call))
+    await settled()
+    answers.push(...Array.from({ length: 15 }, (_, call) => coalescer.submit(call + 16)))
+    await settled()
+    assert.equal(trips.length, 1)
+    trips[0]?.finish()
+    await settled()
+    assert.equal(trips[1]?.calls.length, 15)
+    trips[1]?.finish()
+    await Promise.all(answers)
+  })
+
+  it('keeps calls of one name out of the second round trip', async () => {
+    const { trips, run } = manual()
+    const coalescer = new Coalescer({ run, nameOf: (call: number) => String(call % 20) })
+    const calls = Array.from({ length: 40 }, (_, call) => call)
+    const answers = calls.map((call) => coalescer.submit(call))
+    await settled()
+    assert.equal(trips.length, 1)
+    const others = Array.from({ length: 20 }, (_, index) => index + 0.5)
+    answers.push(...others.map((call) => coalescer.submit(call)))
+    await settled()
+    assert.equal(trips.length, 1, 'nothing is looked at again before the round trip has ended')
+    trips[0]?.finish()
+    await settled()
+    assert.deepEqual(trips[1]?.calls, calls.slice(20))
+    assert.deepEqual(trips[2]?.calls, others)
+    for (const { finish } of trips) finish()
+    await Promise.all(answers)
+  })
+
   it('splits batches by number and by size, and sends an oversized call alone', async () => {
     const batches: number[][] = []
     const run = async (calls: readonly number[]) => {

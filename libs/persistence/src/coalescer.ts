@@ -11,6 +11,9 @@ export interface CoalescerOptions<Call, Result> {
   readonly gatekeeper?: () => (call: Call) => boolean
   /** Size of a call in bytes, for `maxBytes`. */
   readonly weigh?: (call: Call) => number
+  /** With it, two round trips may be under way when many calls wait, so that this process prepares and reads one while the database
+   *  executes the other. Calls of one name never are in both: they stay in their order. Default: one round trip at a time. */
+  readonly nameOf?: (call: Call) => string
   /** Most calls in a batch; default 512. */
   readonly maxCalls?: number
   /** Most bytes in a batch (a single larger call still goes, alone); default 4 MiB. */
@@ -36,12 +39,18 @@ const failsTogether: ReadonlySet<string> = new Set([
   'PERMISSION_DENIED',
 ])
 
+/** Waiting calls that are worth a second round trip beside the one under way. Measured with 64 callers on two hardware threads, in
+ *  alternation with one at a time: puts 1.19 to 1.22 times as many a second, appends 1.22 to 1.32, gets 0.99 to 1.07. */
+const worthATrip = 16
+
 /** Gathers concurrent calls into batches: while a round trip is under way calls queue, and the next one carries them all; a
  *  lone call goes out at once. Each call answers after its own batch has. See docs/decisions/0002-coalescing.md. */
 export class Coalescer<Call, Result> {
   readonly #options: CoalescerOptions<Call, Result>
   #queue: Waiting<Call, Result>[] = []
-  #isUnderWay = false
+  readonly #underWay = new Set<readonly Waiting<Call, Result>[]>()
+  /** All that waited had to wait for a trip that is under way still. */
+  #isHeldUp = false
   #scheduled = false
   readonly #idle: (() => void)[] = []
 
@@ -58,7 +67,7 @@ export class Coalescer<Call, Result> {
 
   /** Resolves when nothing waits and nothing is under way. */
   async drain(): Promise<void> {
-    while (this.#queue.length > 0 || this.#isUnderWay) {
+    while (this.#queue.length > 0 || this.#underWay.size > 0) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
@@ -66,37 +75,50 @@ export class Coalescer<Call, Result> {
   /** nextTick runs after all pending promise reactions: callers that were just answered and call again at once join the next
    *  batch, where sending without it would alternate between batches of 1 and of all the others. */
   #schedule(): void {
-    if (this.#scheduled || this.#isUnderWay || this.#queue.length === 0) return
+    if (this.#scheduled || !this.#mayStart()) return
     this.#scheduled = true
     process.nextTick(() => {
       this.#scheduled = false
-      this.#start()
+      while (this.#mayStart()) this.#start()
     })
   }
 
+  #mayStart(): boolean {
+    const trips = this.#underWay.size
+    if (trips === 0) return this.#queue.length > 0
+    return trips === 1 && !this.#isHeldUp && this.#options.nameOf !== undefined && this.#queue.length >= worthATrip
+  }
+
   #start(): void {
-    this.#isUnderWay = true
-    void this.#runBatch(this.#take()).finally(() => {
-      this.#isUnderWay = false
+    const batch = this.#take()
+    this.#isHeldUp = batch.length === 0
+    if (this.#isHeldUp) return
+    this.#underWay.add(batch)
+    void this.#runBatch(batch).finally(() => {
+      this.#underWay.delete(batch)
+      this.#isHeldUp = false
       this.#schedule()
       if (this.#queue.length === 0) for (const wake of this.#idle.splice(0)) wake()
     })
   }
 
   #take(): Waiting<Call, Result>[] {
-    const { gatekeeper, weigh, maxCalls = 512, maxBytes = 4 * 1024 * 1024 } = this.#options
+    const { gatekeeper, weigh, nameOf, maxCalls = 512, maxBytes = 4 * 1024 * 1024 } = this.#options
     if (this.#queue.length === 1) return this.#queue.splice(0)
+    const isFirstOfTwo = nameOf !== undefined && this.#underWay.size === 0 && this.#queue.length >= 2 * worthATrip
+    const most = isFirstOfTwo ? Math.min(maxCalls, Math.ceil(this.#queue.length / 2)) : maxCalls
+    const isUnderWay = this.#namesUnderWay()
     const admits = gatekeeper?.()
     const batch: Waiting<Call, Result>[] = []
     const left: Waiting<Call, Result>[] = []
     let bytes = 0
     let position = 0
-    for (; position < this.#queue.length && batch.length < maxCalls && bytes < maxBytes; position += 1) {
+    for (; position < this.#queue.length && batch.length < most && bytes < maxBytes; position += 1) {
       const waiting = this.#queue[position]
       if (waiting === undefined) break
       const weight = weigh?.(waiting.call) ?? 0
       if (batch.length > 0 && bytes + weight > maxBytes) break
-      if (admits === undefined || admits(waiting.call)) {
+      if (!isUnderWay(waiting.call) && (admits === undefined || admits(waiting.call))) {
         batch.push(waiting)
         bytes += weight
       } else {
@@ -105,6 +127,14 @@ export class Coalescer<Call, Result> {
     }
     this.#queue = left.length === 0 ? this.#queue.slice(position) : [...left, ...this.#queue.slice(position)]
     return batch
+  }
+
+  #namesUnderWay(): (call: Call) => boolean {
+    const { nameOf } = this.#options
+    if (nameOf === undefined || this.#underWay.size === 0) return () => false
+    const names = new Set<string>()
+    for (const batch of this.#underWay) for (const { call } of batch) names.add(nameOf(call))
+    return (call) => names.has(nameOf(call))
   }
 
   async #runBatch(batch: readonly Waiting<Call, Result>[]): Promise<void> {

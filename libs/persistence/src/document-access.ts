@@ -52,16 +52,19 @@ export class CoalescedDocuments implements DocumentAccess {
     this.#upsert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => upsertFolded(collection, operations, rows),
       weigh,
+      nameOf,
     })
     this.#insert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => operations.insert(collection, rows),
       gatekeeper,
       weigh,
+      nameOf,
     })
     this.#replace = new Coalescer<ReplaceRow, Written | undefined>({
       run: (rows) => operations.replace(collection, rows),
       gatekeeper,
       weigh,
+      nameOf,
     })
     this.#remove = new Coalescer<DeleteRow, number | undefined>({
       run: (rows) => operations.remove(collection, rows),

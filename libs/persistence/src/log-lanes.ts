@@ -15,6 +15,7 @@ export class LogLanes {
     this.#append = new Coalescer<AppendGroup, AppendOutcome>({
       run: (calls) => appendTogether(log, operations, calls),
       gatekeeper: inOrderOfStreams,
+      nameOf,
       weigh: ({ entries }) => entries.reduce((bytes, { json }) => bytes + json.length, 0),
     })
     this.#heads = new Coalescer<StreamKey, StreamHead>({ run: (keys) => operations.heads(log, keys) })
