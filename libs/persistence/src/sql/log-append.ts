@@ -2,18 +2,28 @@ import { HoldfastError } from '@holdfast/errors'
 import type { AppendedEntry, AppendGroup, AppendOutcome, NewEntry } from '../backend.js'
 import type { SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
-import type { LogStatements } from './log-statements.js'
+import type { AppendStatements, LogStatements } from './log-statements.js'
 import { int8Array, textArray } from './parameters.js'
 
 /** Rounds of an append at most, and one more for each group. In each a competitor got ahead with a key or a stream. */
 const maxRounds = 10
 
+/** A log as its appends need it. */
+export interface AppendTarget {
+  readonly connection: SqlConnection
+  readonly statements: LogStatements
+  /** Names of branches that were met, which the quick statements leave alone. A stream stays a branch for all its life; one that is
+   *  not in here only costs two statements more. */
+  readonly branches: Set<string>
+}
+
+const maxKnownBranches = 10_000
+
 /** Appends groups, at most one for each stream, by one statement that either appends all of a group or nothing of it. Groups
  *  that it left alone are looked at, answered or tried again; a key that is stored already makes the whole statement fail,
  *  with no number given out, and is then taken out of the next try. */
 export async function appendGroups(
-  connection: SqlConnection,
-  statements: LogStatements,
+  target: AppendTarget,
   groups: readonly AppendGroup[],
   insideTransaction: boolean,
 ): Promise<AppendOutcome[]> {
@@ -21,20 +31,20 @@ export async function appendGroups(
   let written = false
   try {
     // A failed statement would end the transaction, so keys are looked up first there.
-    if (insideTransaction) await judge(connection, statements, works, works.filter(isKeyedAndFenced))
+    if (insideTransaction) await judge(target, works, works.filter(isKeyedAndFenced))
     for (let round = 1; ; round += 1) {
       const open = works.filter(isOpen)
       if (open.length === 0) return works.map(outcomeOf)
       if (round > maxRounds + groups.length) throw contended(open)
-      const result = await attempt(connection, statements, open)
+      const result = await attempt(target, open)
       if (result === 'key stored') {
         if (insideTransaction) throw conflict()
-        await judge(connection, statements, open, open.filter(isKeyedAndFenced))
+        await judge(target, open, open.filter(isKeyedAndFenced))
         continue
       }
       written ||= result === 'written'
       const left = open.filter(isOpen)
-      if (left.length > 0) await judge(connection, statements, left, left)
+      if (left.length > 0) await judge(target, left, left)
     }
   } catch (error) {
     // What was answered before must not be reported as not written.
@@ -97,18 +107,19 @@ class GroupWork {
 }
 
 async function attempt(
-  connection: SqlConnection,
-  statements: LogStatements,
+  { connection, statements, branches }: AppendTarget,
   works: readonly GroupWork[],
 ): Promise<'written' | 'nothing written' | 'key stored'> {
   const tries = works.filter(({ fresh }) => fresh.length > 0)
   const [only] = tries
   if (only === undefined) return 'nothing written'
+  const hasBranch = branches.size > 0 && tries.some(({ group }) => branches.has(nameOf(group)))
+  const append = hasBranch ? statements.appendToAny : statements.append
   try {
     const [entry] = only.fresh
     return tries.length === 1 && only.fresh.length === 1 && entry !== undefined
-      ? await attemptOne(connection, statements, only, entry)
-      : await attemptMany(connection, statements, inStreamOrder(tries))
+      ? await attemptOne(connection, append, only, entry)
+      : await attemptMany(connection, append, inStreamOrder(tries))
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.reason !== 'UNIQUE_VIOLATION') throw error
     if (error.metadata['constraint']?.endsWith('_pkey') === true) throw contradiction(tries, error)
@@ -118,12 +129,12 @@ async function attempt(
 
 async function attemptOne(
   connection: SqlConnection,
-  statements: LogStatements,
+  append: AppendStatements,
   work: GroupWork,
   { key, json }: NewEntry,
 ): Promise<'written' | 'nothing written'> {
   const { tenant, stream, ifNext } = work.group
-  const statement = work.mustExist ? statements.appendOneToExisting : statements.appendOne
+  const statement = work.mustExist ? append.oneToExisting : append.one
   const values = [tenant, stream, key ?? null, escapeForJsonb(json), ifNext ?? null]
   const [row] = await connection.query({ ...statement, values })
   if (row === undefined) return 'nothing written'
@@ -133,14 +144,14 @@ async function attemptOne(
 
 async function attemptMany(
   connection: SqlConnection,
-  statements: LogStatements,
+  append: AppendStatements,
   works: readonly GroupWork[],
 ): Promise<'written' | 'nothing written'> {
   const entries = works.flatMap(({ fresh }, index) =>
     fresh.map((entry, place) => ({ number: index + 1, place: place + 1, entry })),
   )
   const rows = await connection.query({
-    ...statements.appendMany,
+    ...append.many,
     values: [
       textArray(works.map(({ group }) => group.tenant)),
       textArray(works.map(({ group }) => group.stream)),
@@ -157,11 +168,10 @@ async function attemptMany(
   return rows.length > 0 ? 'written' : 'nothing written'
 }
 
-/** Decides what can be decided of groups: by their keys and, for some, by where their streams stand. The others stay open; why
- *  they were left alone no longer holds, so it was another writer's doing. */
+/** Decides what can be decided of groups: by their keys and, for some, by where their streams stand. The others stay open: they were
+ *  left alone because their streams are branches, or why they were no longer holds, so it was another writer's doing. */
 async function judge(
-  connection: SqlConnection,
-  statements: LogStatements,
+  { connection, statements, branches }: AppendTarget,
   works: readonly GroupWork[],
   byStanding: readonly GroupWork[],
 ): Promise<void> {
@@ -170,7 +180,8 @@ async function judge(
     byStanding.length === 0 ? [] : await connection.query({ ...statements.standing, values: keysOf(byStanding) })
   const standings = new Map(rows.map((row) => [Number(row[0]) - 1, standingOf(row)]))
   for (const [index, work] of byStanding.entries()) {
-    const { head, removed } = standings.get(index) ?? { head: 0, removed: false }
+    const { head, removed, isBranch } = standings.get(index) ?? { head: 0, removed: false, isBranch: false }
+    if (isBranch) remember(branches, nameOf(work.group))
     const { ifExists, ifNext, entries } = work.group
     if (removed) work.outcome = { kind: 'removed' }
     else if (ifExists === true && !standings.has(index)) work.outcome = { kind: 'missing' }
@@ -208,7 +219,7 @@ async function lookUpKeys(
 
 /** Any order that all processes share keeps batches from waiting for each other in a circle. */
 function inStreamOrder(works: readonly GroupWork[]): GroupWork[] {
-  const named = works.map((work) => ({ work, name: `${work.group.tenant}\0${work.group.stream}` }))
+  const named = works.map((work) => ({ work, name: nameOf(work.group) }))
   if (named.length > 1) named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   return named.map(({ work }) => work)
 }
@@ -218,13 +229,26 @@ const keysOf = (works: readonly GroupWork[]) => [
   textArray(works.map(({ group }) => group.stream)),
 ]
 
+const nameOf = ({ tenant, stream }: AppendGroup): string => `${tenant}\0${stream}`
+
 const isOpen = ({ outcome }: GroupWork): boolean => outcome === undefined
 
 const isKeyedAndFenced = ({ group }: GroupWork): boolean =>
   group.ifNext !== undefined && group.entries.some(({ key }) => key !== undefined)
 
-function standingOf([, head, , , removed]: SqlRow): { readonly head: number; readonly removed: boolean } {
-  return { head: Number(head), removed: removed === true }
+interface Standing {
+  readonly head: number
+  readonly removed: boolean
+  readonly isBranch: boolean
+}
+
+function standingOf([, head, , , removed, isBranch]: SqlRow): Standing {
+  return { head: Number(head), removed: removed === true, isBranch: isBranch === true }
+}
+
+function remember(branches: Set<string>, name: string): void {
+  if (branches.size >= maxKnownBranches) branches.clear()
+  branches.add(name)
 }
 
 function outcomeOf({ outcome }: GroupWork): AppendOutcome {

@@ -10,36 +10,38 @@ import type {
 } from '../backend.js'
 import type { SqlCell, SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
-import { appendGroups } from './log-append.js'
+import { appendGroups, type AppendTarget } from './log-append.js'
 import { forkStream } from './log-branches.js'
 import { logDdl } from './log-ddl.js'
-import { type LogStatements, logStatements } from './log-statements.js'
+import { logStatements } from './log-statements.js'
 import { removeStream, sweepLeftovers, trimStream } from './log-sweep.js'
 import { textArray } from './parameters.js'
 import type { Schema } from './schema.js'
+
+type KnownLog = Omit<AppendTarget, 'connection'>
 
 /** The log operations as SQL. See log-ddl.ts for the tables, log-append.ts for the way of a message. */
 export class SqlLogs implements LogOperations {
   readonly #connection: SqlConnection
   readonly #schema: Schema
-  readonly #statements: Map<string, LogStatements>
+  readonly #known: Map<string, KnownLog>
   readonly #insideTransaction: boolean
 
   constructor(
     connection: SqlConnection,
     schema: Schema,
-    statements: Map<string, LogStatements> = new Map(),
+    known: Map<string, KnownLog> = new Map(),
     insideTransaction = false,
   ) {
     this.#connection = connection
     this.#schema = schema
-    this.#statements = statements
+    this.#known = known
     this.#insideTransaction = insideTransaction
   }
 
   /** The same operations on a transaction's connection. */
   on(connection: SqlConnection): SqlLogs {
-    return new SqlLogs(connection, this.#schema, this.#statements, true)
+    return new SqlLogs(connection, this.#schema, this.#known, true)
   }
 
   async ensure(log: string): Promise<void> {
@@ -48,12 +50,12 @@ export class SqlLogs implements LogOperations {
   }
 
   append(log: string, groups: readonly AppendGroup[]): Promise<AppendOutcome[]> {
-    return appendGroups(this.#connection, this.#of(log), groups, this.#insideTransaction)
+    return appendGroups({ connection: this.#connection, ...this.#of(log) }, groups, this.#insideTransaction)
   }
 
   async read(log: string, range: ReadRange): Promise<StoredEntry[]> {
     const { tenant, stream, after = 0, before = Number.MAX_SAFE_INTEGER, limit, reverse } = range
-    const statements = this.#of(log)
+    const { statements } = this.#of(log)
     const values = [tenant, stream, after, before, limit]
     const rows = await this.#connection.query({ ...(reverse ? statements.readReverse : statements.read), values })
     const base = rows[0]?.[0] ?? null
@@ -66,7 +68,7 @@ export class SqlLogs implements LogOperations {
 
   async heads(log: string, keys: readonly StreamKey[]): Promise<StreamHead[]> {
     const rows = await this.#connection.query({
-      ...this.#of(log).standing,
+      ...this.#of(log).statements.standing,
       values: [textArray(keys.map(({ tenant }) => tenant)), textArray(keys.map(({ stream }) => stream))],
     })
     const heads = keys.map((): StreamHead => ({ next: 1, first: 1, exists: false, removed: false, at: 0 }))
@@ -75,7 +77,7 @@ export class SqlLogs implements LogOperations {
   }
 
   async create(log: string, { tenant, stream }: StreamKey): Promise<boolean> {
-    const rows = await this.#connection.query({ ...this.#of(log).create, values: [tenant, stream] })
+    const rows = await this.#connection.query({ ...this.#of(log).statements.create, values: [tenant, stream] })
     return rows.length > 0
   }
 
@@ -99,15 +101,15 @@ export class SqlLogs implements LogOperations {
     forget = false,
   ): Promise<StoredEntry | undefined> {
     const values = [key.tenant, key.stream, seq, escapeForJsonb(json), forget]
-    const [row] = await this.#connection.query({ ...this.#of(log).amend, values })
+    const [row] = await this.#connection.query({ ...this.#of(log).statements.amend, values })
     return row === undefined ? undefined : { seq, ...keyOf(row[0]), at: Number(row[1]), json }
   }
 
-  #of(log: string): LogStatements {
-    const known = this.#statements.get(log)
+  #of(log: string): KnownLog {
+    const known = this.#known.get(log)
     if (known !== undefined) return known
-    const made = logStatements(log)
-    this.#statements.set(log, made)
+    const made = { statements: logStatements(log), branches: new Set<string>() }
+    this.#known.set(log, made)
     return made
   }
 }
