@@ -20,6 +20,7 @@ export interface CampaignReport {
 const campaigns: Readonly<Record<string, () => Promise<{ run(options: CampaignOptions): Promise<CampaignReport> }>>> = {
   cache: () => import('./cache.js'),
   conversations: () => import('./conversations.js'),
+  migration: () => import('./migration.js'),
   persistence: () => import('./persistence.js'),
   streams: () => import('./streams.js'),
 }
@@ -47,7 +48,7 @@ if (load === undefined || chosen === undefined || !sane) {
   process.stderr.write(
     `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--quick|--long] [--json]
 NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).
---quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), persistence.\n`,
+--quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), migration (1, 3 or 12 kills at each step), persistence.\n`,
   )
   process.exitCode = 2
 } else {

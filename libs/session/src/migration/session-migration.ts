@@ -146,7 +146,9 @@ export class SessionMigration implements AsyncDisposable {
   /** Makes the documents the truth; the legacy table gets copies. */
   async cutover(): Promise<CutoverReport> {
     const state = await this.#unheld()
-    if (truthOf(state.phase) === 'documents') return { ...this.#report(state, false), copied: 0, heldMs: 0 }
+    if (state.phase === 'documents') return { ...this.#report(state, false), copied: 0, heldMs: 0 }
+    if (state.phase === 'cutover')
+      return { ...this.#report(state, false), copied: await this.#catchUp(state), heldMs: 0 }
     this.#refuse(state, 'cutover', ['verify'])
     const verify = await this.#steps.get('verify')
     if (verify?.finished !== true) {
@@ -170,6 +172,8 @@ export class SessionMigration implements AsyncDisposable {
     const state = await this.#unheld()
     if (state.phase === 'documents') return this.#report(state, false)
     this.#refuse(state, 'finish', ['cutover'])
+    // So that the old table is whole as it is left.
+    await this.#catchUp(state)
     return this.#report(await this.#row.change(state, 'documents'), true)
   }
 
@@ -218,6 +222,15 @@ export class SessionMigration implements AsyncDisposable {
     if (from === 'documents' || (await this.#steps.get('rollback')) !== undefined) return true
     const [equal, now] = await Promise.all([this.#steps.get('equal'), this.#comparison.times()])
     return equal === undefined || now.documents - equal.documents > tombstoneMs / 2
+  }
+
+  /** Makes the copies that processes have left unfinished which were killed since. */
+  async #catchUp(state: PhaseState): Promise<number> {
+    const [since, times] = await Promise.all([this.#steps.get('equal'), this.#comparison.times()])
+    if (since === undefined) return 0
+    const copied = await this.#comparison.catchUp(truthOf(state.phase), since, state.epoch)
+    await this.#steps.put('equal', times)
+    return copied
   }
 
   /** Makes the other store the truth: what was not copied is copied while all go on, then the rest while nobody writes. */
