@@ -31,8 +31,10 @@ export interface Guards {
   readonly checksClosedAfterCommit: boolean
   /** After its commit a writer makes sure that the epoch it trusts is trusted still. */
   readonly checksTrustAfterCommit: boolean
-  /** A process that was away from the cache closes the epoch before it uses the cache again. */
-  readonly distrustsAfterOutage: boolean
+  /** An epoch is that of one server: another one in its place, which may hold a copy that is behind, is not used under it. */
+  readonly epochsNameTheServer: boolean
+  /** What a process read from the database beside the cache it does not contradict later from the cache. */
+  readonly remembersDirectReads: boolean
 }
 
 export const allGuards: Guards = {
@@ -48,7 +50,8 @@ export const allGuards: Guards = {
   opensAfterTrustEnded: true,
   checksClosedAfterCommit: true,
   checksTrustAfterCommit: true,
-  distrustsAfterOutage: true,
+  epochsNameTheServer: true,
+  remembersDirectReads: true,
 }
 
 interface Entry {
@@ -75,9 +78,10 @@ interface Reader {
   loaded: number
   mustSee: number
   seen: number
-  reads: number
-  /** Was away from the cache and has not closed the epoch since. */
-  tainted: boolean
+  /** The highest version that it read beside the cache. */
+  beside: number
+  /** Reads that it has not begun. */
+  left: number
 }
 
 interface State {
@@ -94,6 +98,12 @@ interface State {
   losses: number
   evictions: number
   outages: number
+  /** Early refreshes: a reader that hit loads the entry anew in the background. */
+  refreshes: number
+  /** Another server takes the place of the one that was there, with a copy that is behind. */
+  failovers: number
+  /** The epoch of the server that is no more. */
+  replaced: number
 }
 
 export interface Violation {
@@ -107,12 +117,13 @@ export interface Exploration {
 }
 
 const maxEpochs = 3
-const readsOfEach = 2
 
-/** Breadth first, so that the trace of a violation is a shortest one. */
+/** @param reads of each reader
+ *  Breadth first, so that the trace of a violation is a shortest one. */
 export function explore(
   guards: Guards,
-  faults: Partial<Pick<State, 'crashes' | 'losses' | 'evictions' | 'outages'>> = {},
+  faults: Partial<Pick<State, 'crashes' | 'losses' | 'evictions' | 'outages' | 'refreshes' | 'failovers'>> = {},
+  reads: readonly [number, number] = [2, 2],
 ): Exploration {
   const start: State = {
     database: 1,
@@ -122,20 +133,23 @@ export function explore(
     entries: Array.from({ length: maxEpochs + 1 }, () => ({ version: 0, lease: 0 })),
     delayed: [],
     writers: [1, 2].map(() => ({ at: 'idle', trust: 0, version: 0, closed: 0 })),
-    readers: [1, 2].map(() => ({
+    readers: reads.map((left) => ({
       at: 'idle',
       trust: 0,
       epoch: 0,
       loaded: 0,
       mustSee: 0,
       seen: 0,
-      reads: 0,
-      tainted: false,
+      beside: 0,
+      left,
     })),
     crashes: faults.crashes ?? 1,
     losses: faults.losses ?? 1,
     evictions: faults.evictions ?? 1,
     outages: faults.outages ?? 1,
+    refreshes: faults.refreshes ?? 0,
+    failovers: faults.failovers ?? 0,
+    replaced: 0,
   }
   const cameFrom = new Map<string, { from: string; step: string } | undefined>([[keyOf(start), undefined]])
   let frontier: [string, State][] = [[keyOf(start), start]]
@@ -173,10 +187,8 @@ function keyOf(state: State): string {
   const ofWriters = writers
     .map(({ at, trust, version, closed }) => (at === 'done' ? 'done' : `${at}${trust}${version}${closed}`))
     .sort()
-  const ofReader = ({ at, trust, epoch, loaded, mustSee, seen, reads, tainted }: Reader) =>
-    at === 'idle' && reads >= readsOfEach && !tainted
-      ? 'done'
-      : `${at}${trust}${epoch}${loaded}${mustSee}${seen}${reads}${tainted ? 't' : ''}`
+  const ofReader = ({ at, trust, epoch, loaded, mustSee, seen, beside, left }: Reader) =>
+    at === 'idle' && left === 0 ? 'done' : `${at}${trust}${epoch}${loaded}${mustSee}${seen}${beside}${left}`
   const leases = (swap: boolean) =>
     entries.map(({ version, lease }, epoch) =>
       isReached(epoch) ? `${version}${swap && lease !== 0 ? 3 - lease : lease}` : '00',
@@ -192,6 +204,9 @@ function keyOf(state: State): string {
     state.losses,
     state.evictions,
     state.outages,
+    state.refreshes,
+    state.failovers,
+    state.replaced,
     ...state.delayed.filter(({ epoch }) => isReached(epoch)).map(({ epoch, version }) => `${epoch}:${version}`),
   ]
   // Equal readers may still differ in who holds a lease.
@@ -242,6 +257,31 @@ function environment(state: State, guards: Guards, take: Take): void {
       })
     }
   }
+  if (state.failovers > 0) {
+    for (const [epoch, { version }] of state.entries.entries()) {
+      for (let behind = 0; behind < version; behind += 1) {
+        take(`another server has version ${behind}`, (copy) => {
+          copy.failovers -= 1
+          copy.entries[epoch] = { version: behind, lease: 0 }
+          if (!guards.epochsNameTheServer) return
+          copy.replaced = copy.epoch
+          for (const own of [...copy.writers, ...copy.readers]) own.trust = 0
+        })
+      }
+    }
+  }
+  if (state.replaced === state.epoch && state.epoch < maxEpochs) {
+    take('somebody sees another server and closes the epoch', close)
+  }
+  if (state.refreshes > 0) {
+    for (const epoch of new Set(state.readers.map(({ trust }) => trust))) {
+      if ((state.entries[epoch]?.version ?? 0) === 0) continue
+      take(`an early refresh reads version ${state.database}`, (copy) => {
+        copy.refreshes -= 1
+        copy.delayed.push({ epoch, version: copy.database })
+      })
+    }
+  }
   for (const [index, { trust }] of state.writers.entries()) {
     if (trust !== 0) take(`trust of writer ${index + 1} ends`, (copy) => void (writerOf(copy, index).trust = 0))
   }
@@ -253,7 +293,10 @@ function environment(state: State, guards: Guards, take: Take): void {
 function writerSteps(state: State, guards: Guards, index: number, writer: Writer, take: Take): void {
   const name = `writer ${index + 1}`
   const mayTrust =
-    state.open && writer.trust === 0 && writer.closed === 0 && (writer.at === 'idle' || writer.at === 'committed')
+    isTrustworthy(state) &&
+    writer.trust === 0 &&
+    writer.closed === 0 &&
+    (writer.at === 'idle' || writer.at === 'committed')
   if (mayTrust) take(`${name} reads the epoch`, (copy) => void (writerOf(copy, index).trust = copy.epoch))
   // A writer that cannot reach the cache closes the epoch, before or after its commit.
   if (
@@ -326,21 +369,14 @@ function writerSteps(state: State, guards: Guards, index: number, writer: Writer
 function readerSteps(state: State, guards: Guards, index: number, reader: Reader, take: Take): void {
   const name = `reader ${index + 1}`
   if (reader.at === 'idle') {
-    const mayUseCache = !(guards.distrustsAfterOutage && reader.tainted)
-    if (state.open && reader.trust === 0 && mayUseCache && reader.reads < readsOfEach) {
+    if (isTrustworthy(state) && reader.trust === 0 && reader.left > 0) {
       take(`${name} reads the epoch`, (copy) => void (readerOf(copy, index).trust = copy.epoch))
     }
-    if (reader.tainted && guards.distrustsAfterOutage && state.epoch < maxEpochs) {
-      take(`${name} reaches the cache again and closes the epoch`, (copy) => {
-        close(copy)
-        Object.assign(readerOf(copy, index), { tainted: false, trust: 0 })
-      })
-    }
-    if (reader.reads >= readsOfEach) return
-    if (reader.trust === 0 && (!state.open || (reader.tainted && guards.distrustsAfterOutage))) {
-      take(`${name} begins and reads the database, the epoch not being open`, (copy) => {
+    if (reader.left === 0) return
+    if (reader.trust === 0) {
+      take(`${name} reads version ${state.database} from the database, trusting no epoch`, (copy) => {
         const own = readerOf(copy, index)
-        own.mustSee = copy.acknowledged
+        Object.assign(own, { mustSee: copy.acknowledged, beside: copy.database })
         return answer(own, copy.database)
       })
     }
@@ -348,13 +384,19 @@ function readerSteps(state: State, guards: Guards, index: number, reader: Reader
       take(`${name} cannot reach the cache and reads the database`, (copy) => {
         copy.outages -= 1
         const own = readerOf(copy, index)
-        Object.assign(own, { mustSee: copy.acknowledged, tainted: true })
+        Object.assign(own, { mustSee: copy.acknowledged, beside: copy.database })
         return answer(own, copy.database)
       })
     }
-    if (reader.trust !== 0 && mayUseCache) {
+    if (reader.trust !== 0) {
       const entry = state.entries[reader.trust]
       if (entry === undefined) return
+      if (entry.version !== 0 && guards.remembersDirectReads && entry.version < reader.beside) {
+        take(`${name} hits version ${entry.version}, knows of a newer one and reads the database`, (copy) => {
+          Object.assign(readerOf(copy, index), { at: 'missed', epoch: reader.trust, mustSee: copy.acknowledged })
+        })
+        return
+      }
       if (entry.version !== 0) {
         take(`${name} hits version ${entry.version}`, (copy) => {
           const own = readerOf(copy, index)
@@ -417,6 +459,10 @@ function change(entry: Entry | undefined, version: number, guards: Guards): void
   entry.version = version
 }
 
+function isTrustworthy({ open, epoch, replaced }: State): boolean {
+  return open && epoch !== replaced
+}
+
 function close(state: State): void {
   state.epoch += 1
   state.open = false
@@ -434,7 +480,7 @@ function acknowledge(state: State, index: number): void {
 
 function answer(reader: Reader, version: number): 'stale' | 'backwards' | undefined {
   const { mustSee, seen } = reader
-  Object.assign(reader, { reads: reader.reads + 1, seen: Math.max(seen, version), mustSee: 0 })
+  Object.assign(reader, { left: reader.left - 1, seen: Math.max(seen, version), mustSee: 0 })
   if (version < mustSee) return 'stale'
   return version < seen ? 'backwards' : undefined
 }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { allGuards, explore, type Guards } from './protocol-model.test.support.js'
 
-// All faults together are millions of states: HOLDFAST_LONG_TESTS=1 explores them.
+// Several faults together, and a lost reply with two readers, are up to millions of states: HOLDFAST_LONG_TESTS=1 explores them.
 const long = process.env['HOLDFAST_LONG_TESTS'] === '1'
 
-const quiet = { crashes: 0, losses: 0, evictions: 0, outages: 0 }
+const quiet = { crashes: 0, losses: 0, evictions: 0, outages: 0, refreshes: 0, failovers: 0 }
 
 const exposedBy: Readonly<Record<keyof Guards, Partial<typeof quiet>>> = {
   onlyForward: {},
@@ -20,21 +20,33 @@ const exposedBy: Readonly<Record<keyof Guards, Partial<typeof quiet>>> = {
   opensAfterTrustEnded: { losses: 1 },
   checksClosedAfterCommit: { losses: 1 },
   checksTrustAfterCommit: { losses: 1 },
-  distrustsAfterOutage: { outages: 1, crashes: 1 },
+  epochsNameTheServer: { failovers: 1 },
+  remembersDirectReads: {},
 }
 
 describe('the cache protocol, in every order of two writers and two readers', () => {
+  // Each of them also explores what happens without faults.
   for (const faults of [
-    {},
     { crashes: 1 },
     { evictions: 1 },
     { losses: 1 },
     { outages: 1 },
-    ...(long ? [{ crashes: 1, evictions: 1, outages: 1 }] : []),
+    { refreshes: 1 },
+    { failovers: 1 },
+    ...(long
+      ? [
+          { crashes: 1, evictions: 1, outages: 1 },
+          { refreshes: 1, evictions: 1, failovers: 1 },
+        ]
+      : []),
   ]) {
     const what = Object.keys(faults).join(', ') || 'no faults'
     it(`lets no read be stale and none go backwards: ${what}`, () => {
-      const { states, violation } = explore(allGuards, { ...quiet, ...faults })
+      const { states, violation } = explore(
+        allGuards,
+        { ...quiet, ...faults },
+        long || !('losses' in faults) ? [2, 2] : [2, 0],
+      )
       assert.deepEqual(violation, undefined)
       assert.ok(states > 100, `${states} states`)
     })

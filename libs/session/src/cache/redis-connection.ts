@@ -59,7 +59,9 @@ export class RedisConnection {
       // Backs off to a second, for as long as it takes.
       reconnectStrategy: (retries: number) => Math.min(1_000, 20 * 2 ** Math.min(retries, 6)) + Math.random() * 20,
     }
-    const perConnection = { socket, disableOfflineQueue: true, commandsQueueMaxLength: 100_000 }
+    // The library's own time limit costs an AbortSignal for each command, and covers only the way into the socket.
+    const commandOptions = { timeout: 0 }
+    const perConnection = { socket, commandOptions, disableOfflineQueue: true, commandsQueueMaxLength: 100_000 }
     this.#link = clusterUrls === undefined ? toServer(url, perConnection) : toCluster(clusterUrls, perConnection)
     this.kind = this.#link.kind
     // What is said in an error may be the URL with its password: the state is what counts.
@@ -227,6 +229,7 @@ type Link = (ServerLink | ClusterLink) & {
 
 interface PerConnection {
   readonly socket: { readonly connectTimeout: number; readonly reconnectStrategy: (retries: number) => number }
+  readonly commandOptions: { readonly timeout: number }
   readonly disableOfflineQueue: boolean
   readonly commandsQueueMaxLength: number
 }
