@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import type { Message } from '@holdfast/protocol'
-import { HoldfastProcess, startPostgres } from '@holdfast/test-servers'
+import { HoldfastProcess, startPostgres, startRedis } from '@holdfast/test-servers'
 import type { CampaignOptions, CampaignReport } from './main.js'
 import { randomFrom } from './random.js'
 
@@ -36,8 +36,11 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
   const random = randomFrom(seed)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-faults-'))
   await using postgres = store === 'postgres' ? await startPostgres() : undefined
-  const storeArguments =
-    postgres === undefined ? ['--data', join(folder, 'data')] : ['--database', await postgres.createDatabase()]
+  await using redis = options.redis ? await startRedis() : undefined
+  const storeArguments = [
+    ...(postgres === undefined ? ['--data', join(folder, 'data')] : ['--database', await postgres.createDatabase()]),
+    ...(redis === undefined ? [] : ['--redis', redis.url]),
+  ]
   try {
     await using server = await HoldfastProcess.start(storeArguments)
     await using clients = createClients({ address: server.address, maxAttempts: 1, deadlineMs: 5000 })
@@ -81,6 +84,8 @@ async function onStore(store: 'embedded' | 'postgres', options: CampaignOptions)
         await server.kill()
         answers = 0
         restartMs = Math.max(restartMs, await server.start())
+        if (kill % 3 === 0) await redis?.restart()
+        else if (kill % 3 === 1) await redis?.command('FLUSHALL')
         if (kill % 10 === 0) report(`${store}: ${kill} of ${kills} kills`)
       }
       await until(() => answers >= writers)

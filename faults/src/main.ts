@@ -6,6 +6,8 @@ export interface CampaignOptions {
   /** Which stores to run on. */
   readonly stores: readonly ('embedded' | 'postgres')[]
   readonly seed: number
+  /** Over a Redis, which is killed and emptied as well. */
+  readonly redis: boolean
   /** How long campaigns of a fixed size are. */
   readonly length: 'quick' | 'usual' | 'long'
   readonly report: (line: string) => void
@@ -34,6 +36,7 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string', default: '20' },
     writers: { type: 'string', default: '16' },
     store: { type: 'string', default: 'both' },
+    redis: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 })
@@ -46,8 +49,9 @@ const sane =
   Object.values(numbers).every((number) => Number.isSafeInteger(number) && number >= 0) && numbers.writers > 0
 if (load === undefined || chosen === undefined || !sane) {
   process.stderr.write(
-    `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--seed N] [--quick|--long] [--json]
+    `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--redis] [--seed N] [--quick|--long] [--json]
 NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).
+--redis is for conversations and streams: the servers cache in a Redis that is killed and emptied as well.
 --quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), migration (1, 3 or 12 kills at each step), persistence.\n`,
   )
   process.exitCode = 2
@@ -56,7 +60,7 @@ NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each st
   const length = values.quick ? 'quick' : values.long ? 'long' : 'usual'
   const report = (line: string) => process.stderr.write(`${line}\n`)
   report(`seed ${numbers.seed}`)
-  const { figures, mustBeZero } = await campaign.run({ ...numbers, stores: chosen, length, report })
+  const { figures, mustBeZero } = await campaign.run({ ...numbers, redis: values.redis, stores: chosen, length, report })
   if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
   else for (const [figure, value] of Object.entries(figures)) process.stdout.write(`${figure}  ${value}\n`)
   const failed = mustBeZero.filter((figure) => figures[figure] !== 0)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import { ReplyStatus } from '@holdfast/protocol'
-import { HoldfastProcess, startPacedModel, startPostgres } from '@holdfast/test-servers'
+import { HoldfastProcess, startPacedModel, startPostgres, startRedis } from '@holdfast/test-servers'
 import type { CampaignOptions, CampaignReport } from './main.js'
 import { randomFrom } from './random.js'
 
@@ -26,8 +26,11 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-faults-'))
     try {
       await using postgres = store === 'postgres' ? await startPostgres() : undefined
-      const storeArguments =
-        postgres === undefined ? ['--data', join(folder, 'data')] : ['--database', await postgres.createDatabase()]
+      await using redis = options.redis ? await startRedis() : undefined
+      const storeArguments = [
+        ...(postgres === undefined ? ['--data', join(folder, 'data')] : ['--database', await postgres.createDatabase()]),
+        ...(redis === undefined ? [] : ['--redis', redis.url]),
+      ]
       await using server = await HoldfastProcess.start(storeArguments, environment)
       await using clients = createClients({ address: server.address })
       const random = randomFrom(options.seed)
@@ -38,6 +41,7 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
       }
       options.report(`${store}: cut ${totals.cuts} times, ${totals.mismatches} mismatches`)
       for (let kill = 0; kill < options.kills; kill += 1) {
+        if (kill % 3 === 2) await redis?.restart()
         const result = await killReply(server, clients, `kill-${kill}`, random)
         totals.kills += 1
         totals.holes += result.holes

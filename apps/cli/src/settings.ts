@@ -1,4 +1,6 @@
 import { resolve } from 'node:path'
+import { invalidField } from '@holdfast/errors'
+import type { ConversationStoreOptions } from '@holdfast/session'
 import { type Config, type LoadedConfig, loadConfig } from '@holdfast/server'
 import type { ListenFlags, StoreFlags } from './commands/store-options.js'
 
@@ -24,6 +26,15 @@ export function settingsOf(flags: StoreFlags & ListenFlags, environment: Readonl
   return { loaded, config, storeUrl: `embedded:${folder}`, folder }
 }
 
+/** For openConversationStore. @throws INVALID_ARGUMENT */
+export function cacheOf({ redisUrl, redisClusterUrls }: Config): Pick<ConversationStoreOptions, 'cache'> {
+  if (redisUrl !== undefined && redisClusterUrls !== undefined) {
+    throw invalidField('redisUrl', 'cannot be set together with redisClusterUrls: name one server or a cluster')
+  }
+  if (redisUrl !== undefined) return { cache: { redis: redisUrl } }
+  return redisClusterUrls === undefined ? {} : { cache: { redisCluster: redisClusterUrls } }
+}
+
 function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.ProcessEnv>): LoadedConfig {
   return loadConfig({
     environment,
@@ -31,6 +42,8 @@ function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.Proc
     flags: {
       dataFolder: flags.data,
       databaseUrl: flags.database,
+      redisUrl: flags.redis,
+      redisClusterUrls: flags.redisCluster,
       listen: flags.listen,
       'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
       'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',

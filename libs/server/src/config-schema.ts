@@ -6,6 +6,10 @@ export interface Config {
   readonly databaseUrl?: string | undefined
   /** Where the embedded store lives; default `.holdfast`. */
   readonly dataFolder: string
+  /** `redis://…` of one server, where conversations are cached; default: no cache. The same for all processes on one database. */
+  readonly redisUrl?: string | undefined
+  /** In place of that some nodes of a Redis Cluster, as URLs with commas between them. */
+  readonly redisClusterUrls?: readonly string[] | undefined
   /** Where gRPC listens, HOST:PORT; default 127.0.0.1:9095. Port 0: a free one. */
   readonly listen: string
   readonly metrics: {
@@ -79,6 +83,11 @@ const databaseUrl = text.regex(
   /^(postgres(ql)?:\/\/.|embedded:.|memory:$)/,
   'must be postgres://…, embedded:FOLDER or memory:',
 )
+const redisUrl = text.regex(/^rediss?:\/\/[^/\s]/, 'must be redis://… or rediss://…')
+const redisUrls = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((url) => url.trim()) : value),
+  z.array(redisUrl).min(1),
+)
 const httpUrl = text.regex(/^https?:\/\/[^/\s]/, 'must be an http:// or https:// URL')
 const longestMs = 2 ** 31 - 1
 
@@ -98,6 +107,16 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     description: 'where the embedded store lives',
     variable: 'HOLDFAST_DATA',
     flag: '--data',
+  }),
+  redisUrl: setting(redisUrl.optional(), {
+    description: 'redis://…, where conversations are cached (default: no cache); the same for all processes on one database',
+    secret: 'url',
+    flag: '--redis',
+  }),
+  redisClusterUrls: setting(redisUrls.optional(), {
+    description: 'some nodes of a Redis Cluster in place of one server, with commas between them',
+    secret: 'value',
+    flag: '--redis-cluster',
   }),
   listen: setting(address.default('127.0.0.1:9095'), { description: 'where gRPC listens; port 0: a free one' }),
   metrics: z

@@ -5,6 +5,7 @@ import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { type DeepPartial, Part, type StreamChatResponse } from '@holdfast/protocol'
 import { type GrpcServer, createLogger, startGrpcServer } from '@holdfast/server'
 import { type ConversationStore, type ConversationStoreOptions, openConversationStore } from '@holdfast/session'
+import { cacheForTests } from './cache-for-tests.js'
 import { type ChatService, type ChatServiceOptions, createChatService } from './chat-service.js'
 
 /** A model whose every word the test decides: each question waits in `asked` until the test answers it. */
@@ -110,7 +111,7 @@ export interface ChatForTestsOptions {
 export async function startChat(options: ChatForTestsOptions = {}): Promise<ChatForTests> {
   const model = options.model ?? new PuppetModel()
   const store = await openDocumentStore(options.database ?? 'memory:')
-  const conversations = await openConversationStore(store, options.conversations)
+  const conversations = await openConversationStore(store, { ...cacheForTests(), ...options.conversations })
   const chat = createChatService({ conversations, model, blobs: store.blobs, ...options.chat })
   const logger = createLogger({ level: 'fatal' })
   const server = await startGrpcServer({ services: [chat.service], listen: '127.0.0.1:0', logger, drainMs: 1_000 })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { HoldfastError } from '@holdfast/errors'
 import type { CommandContext } from '../command-context.js'
 import type { StoreFlags } from '../commands/store-options.js'
-import { type Settings, settingsOf } from '../settings.js'
+import { cacheOf, type Settings, settingsOf } from '../settings.js'
 import type { ConversationAccess } from './conversation-access.js'
 
 export interface AccessFlags extends StoreFlags {
@@ -56,6 +56,8 @@ async function openStore({ storeUrl, config }: Settings): Promise<OpenedAccess> 
   })
   const conversations = await openConversationStore(store, {
     limits: { textBytes: config.limits.maxTextBytes },
+    // What it writes, servers may have cached.
+    ...cacheOf(config),
     // A command is short: it leaves the replies of others to servers.
     maintenanceIntervalMs: 0,
   })

@@ -6,6 +6,8 @@ export interface StoreFlags {
   readonly config?: string
   readonly data?: string
   readonly database?: string
+  readonly redis?: string
+  readonly redisCluster?: string
 }
 
 export interface ListenFlags {
@@ -18,6 +20,12 @@ export function withStoreOptions(command: Command): Command {
   return command
     .addOption(new Option('--data <dir>', 'folder of the embedded database (default: .holdfast)').conflicts('database'))
     .addOption(new Option('--database <url>', 'a PostgreSQL server instead: postgres://user:password@host:port/name'))
+    .addOption(
+      new Option('--redis <url>', 'a Redis server as a cache, the same as all others on this database have').conflicts(
+        'redisCluster',
+      ),
+    )
+    .addOption(new Option('--redis-cluster <urls>', 'some nodes of a Redis Cluster instead, with commas between them'))
     .addOption(new Option('--config <file>', 'configuration in YAML or JSON'))
 }
 

@@ -10,7 +10,7 @@ import {
   serveMetrics,
   startGrpcServer,
 } from '@holdfast/server'
-import type { Settings } from '../settings.js'
+import { cacheOf, type Settings } from '../settings.js'
 
 /** All of Holdfast in this process. */
 export interface RunningServer {
@@ -42,6 +42,7 @@ export async function serve(
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {
     limits: { textBytes: maxTextBytes },
+    ...cacheOf(config),
     onBackgroundError: (doing, err) => logger.warn({ err }, `${doing} failed and is tried again`),
   })
   using opened = openModel(config, conversations)
