@@ -60,7 +60,13 @@ NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each st
   const length = values.quick ? 'quick' : values.long ? 'long' : 'usual'
   const report = (line: string) => process.stderr.write(`${line}\n`)
   report(`seed ${numbers.seed}`)
-  const { figures, mustBeZero } = await campaign.run({ ...numbers, redis: values.redis, stores: chosen, length, report })
+  const { figures, mustBeZero } = await campaign.run({
+    ...numbers,
+    redis: values.redis,
+    stores: chosen,
+    length,
+    report,
+  })
   if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
   else for (const [figure, value] of Object.entries(figures)) process.stdout.write(`${figure}  ${value}\n`)
   const failed = mustBeZero.filter((figure) => figures[figure] !== 0)

@@ -28,7 +28,9 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
       await using postgres = store === 'postgres' ? await startPostgres() : undefined
       await using redis = options.redis ? await startRedis() : undefined
       const storeArguments = [
-        ...(postgres === undefined ? ['--data', join(folder, 'data')] : ['--database', await postgres.createDatabase()]),
+        ...(postgres === undefined
+          ? ['--data', join(folder, 'data')]
+          : ['--database', await postgres.createDatabase()]),
         ...(redis === undefined ? [] : ['--redis', redis.url]),
       ]
       await using server = await HoldfastProcess.start(storeArguments, environment)

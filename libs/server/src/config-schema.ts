@@ -109,7 +109,8 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     flag: '--data',
   }),
   redisUrl: setting(redisUrl.optional(), {
-    description: 'redis://…, where conversations are cached (default: no cache); the same for all processes on one database',
+    description:
+      'redis://…, where conversations are cached (default: no cache); the same for all processes on one database',
     secret: 'url',
     flag: '--redis',
   }),
