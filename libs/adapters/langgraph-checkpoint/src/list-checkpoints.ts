@@ -47,9 +47,9 @@ function queryOf(config: RunnableConfig, before: RunnableConfig | undefined): { 
   if (checkpoint !== '') rest.push({ checkpoint })
   if (thread !== undefined && namespace !== undefined) {
     const name = checkName(thread, 'configurable.thread_id')
-    if (namespace !== '') checkName(namespace, 'configurable.checkpoint_ns')
-    const range = under(namespaceId(name, String(namespace)))
-    if (end !== '') rest.push({ _id: { $lt: checkpointId(name, String(namespace), end) } })
+    const within = namespace === '' ? namespace : checkName(namespace, 'configurable.checkpoint_ns')
+    const range = under(namespaceId(name, within))
+    if (end !== '') rest.push({ _id: { $lt: checkpointId(name, within, end) } })
     return { where: { $and: [range, ...rest] }, sort: { _id: -1 } }
   }
   if (thread !== undefined) rest.push(under(threadId(checkName(thread, 'configurable.thread_id'))))

@@ -23,4 +23,4 @@ const initializer = {
 
 validate(initializer)
 // Not part of `validate`, because other savers have only the base class's form of it.
-deltaChannelHistoryTests({ ...initializer, createCheckpointer: initializer.createCheckpointer })
+deltaChannelHistoryTests(initializer)
