@@ -77,4 +77,10 @@ export type {
   StepOptions,
   VerifyReport,
 } from './migration/migration-report.js'
+export {
+  type ConversationConversionOptions,
+  type ConversationConversionReport,
+  convertConversations,
+  writeConversationsBack,
+} from './migration/conversation-conversion.js'
 export { type Phase, phases } from './migration/phase.js'

@@ -54,7 +54,6 @@ test('goes step by step, and says what is so and what comes next', async () => {
     await said('cutover'),
     /^The phase is cutover: .*\nWrites waited for \d+ ms, 0 copies were made\.\nNext: .* finish\n$/,
   )
-  assert.match(await said('cutover'), /It was done before/)
   assert.match(await said('finish'), /^The phase is documents: /)
   {
     await using store = await openDocumentStore(fresh.url)
@@ -64,9 +63,7 @@ test('goes step by step, and says what is so and what comes next', async () => {
     await said('status'),
     /^The phase is documents\.\nbackfill: 300 sessions, 300 copies\nverify: 300 sessions, 0 differed/,
   )
-  assert.match(await said('rollback', '--to', 'verify'), /^Back from documents: the phase is verify\.\n/)
-  assert.match(await said('rollback'), /^Back from verify: the phase is direct\.\n/)
-  assert.match(await said('rollback'), /^The phase is direct, as before\.\n/)
+  assert.match(await said('rollback'), /^Back from documents: the phase is direct\.\n/)
 })
 
 test('prints one JSON object, and takes the databases from the environment', async () => {
@@ -74,6 +71,20 @@ test('prints one JSON object, and takes the databases from the environment', asy
   const printed = await outputOf(['migrate', 'sessions', 'plan', '--json'], { environment })
   const { phase, sessions, seconds } = JSON.parse(printed) as Record<string, unknown>
   assert.deepEqual([phase, sessions, typeof seconds], ['direct', 300, 'number'])
+})
+
+test('makes conversations of sessions, and writes them back', async () => {
+  await old.script(`insert into sessions (key, value) values ('session:talk:context',
+    '{"messages": [{"id": "5f0c3c54-1111-4222-8333-444455556666", "role": 1, "content": "A table for two.", "timestamp": 1712345678.0}]}'),
+    ('session:odd one:context', '{"messages": []}')`)
+  const converting = ['migrate', 'conversations', 'convert', '--from', legacy.url, '--database', fresh.url]
+  const said = await outputOf(converting)
+  assert.match(said, /^301 conversations with 1 messages, in .*\nstays a session: odd one: /)
+  assert.match(await outputOf(['conversations', 'show', 'talk', '--database', fresh.url]), /A table for two\./)
+  const back = ['migrate', 'conversations', 'write-back', '--json', '--from', legacy.url, '--database', fresh.url]
+  const { written, deleted } = JSON.parse(await outputOf(back)) as Record<string, unknown>
+  assert.deepEqual([written, deleted], [0, 0])
+  await old.script(`delete from sessions where key like 'session:%:context'`)
 })
 
 test('refuses what does not follow, and says what does', async () => {

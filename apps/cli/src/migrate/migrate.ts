@@ -21,6 +21,27 @@ const steps: readonly { readonly name: string; readonly says: string; readonly w
   { name: 'status', says: 'Say how far the migration is.' },
 ]
 
+const conversions = [
+  {
+    name: 'convert',
+    says: 'Make conversations of them; the sessions stay. Can be repeated: what is there already stays.',
+  },
+  {
+    name: 'write-back',
+    says: 'Write conversations as the old service would have; those deleted here are deleted there.',
+  },
+] as const
+
+function fromOption(): Option {
+  return new Option('--from <url>', 'the database with the old table: postgres://user:password@host:port/name')
+    .env('HOLDFAST_MIGRATE_FROM')
+    .makeOptionMandatory()
+}
+
+function redisOption(): Option {
+  return new Option('--from-redis <url>', 'the Redis of the old service').env('HOLDFAST_MIGRATE_FROM_REDIS')
+}
+
 /** Where the work is done is loaded when it is called. */
 export function migrateCommand(context: CommandContext): Command {
   const migrate = new Command('migrate').description('Move from a store that came before to this one, and back.')
@@ -30,12 +51,8 @@ export function migrateCommand(context: CommandContext): Command {
   for (const { name, says, walks } of steps) {
     const command = withStoreOptions(new Command(name))
       .description(says)
-      .addOption(
-        new Option('--from <url>', 'the database with the old table: postgres://user:password@host:port/name')
-          .env('HOLDFAST_MIGRATE_FROM')
-          .makeOptionMandatory(),
-      )
-      .addOption(new Option('--from-redis <url>', 'the Redis of the old service').env('HOLDFAST_MIGRATE_FROM_REDIS'))
+      .addOption(fromOption())
+      .addOption(redisOption())
       .option('--name <name>', 'of the session store', 'sessions')
       .option('--json', 'a summary as one JSON object')
     if (walks === true) {
@@ -49,5 +66,19 @@ export function migrateCommand(context: CommandContext): Command {
     sessions.addCommand(command)
   }
   migrate.addCommand(sessions)
+  const conversations = new Command('conversations').description(
+    'Conversations from the sessions of the old service (`session:ID:context`, `:metadata`, `:state`), and back, in whatever phase these are.',
+  )
+  for (const { name, says } of conversions) {
+    const command = withStoreOptions(new Command(name))
+      .description(says)
+      .addOption(fromOption())
+      .addOption(redisOption())
+      .option('--name <name>', 'of the session store', 'sessions')
+      .option('--json', 'a summary as one JSON object')
+    command.action(async (flags) => (await import('./run-conversion.js')).runConversion(name, flags, context))
+    conversations.addCommand(command)
+  }
+  migrate.addCommand(conversations)
   return migrate
 }

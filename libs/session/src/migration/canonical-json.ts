@@ -19,6 +19,11 @@ export function survivesParsing(text: string): boolean {
   return again === text || new Canonical(again, true).text() === new Canonical(text, true).text()
 }
 
+/** Whether JSONB has the same text for both. */
+export function sameStoredJson(a: string, b: string): boolean {
+  return a === b || new Canonical(a, true).text() === new Canonical(b, true).text()
+}
+
 export function canonicalJson(text: string): string {
   return new Canonical(text, false).text()
 }
