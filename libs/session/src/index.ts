@@ -42,6 +42,7 @@ export {
 } from './message.js'
 export type { BeginTurn, BeginTurnOptions, BegunTurn, ReplyEvent, ReplyState, Turn, TurnEnding } from './turn.js'
 export {
+  type NearOptions,
   openSessionStore,
   type SessionCacheChoice,
   type SessionStoreOptions,

@@ -1,3 +1,4 @@
+import { NearCache, type NearCacheOptions } from './near-cache.js'
 import { connectRedis, type RedisConnection, type RedisConnectionOptions, redisScript } from './redis-connection.js'
 import {
   ageOf,
@@ -13,6 +14,8 @@ import {
 export interface RedisCacheOptions extends RedisConnectionOptions {
   /** Before the names of all keys; default `holdfast`. */
   readonly prefix?: string
+  /** Default: none. Only for one server. */
+  readonly near?: NearCacheOptions
 }
 
 /** An entry is a string: `VERSION|UNTIL|EXPIRES|JSON`, without the JSON (and its bar) for a key that has no value; a lease is `L|TOKEN`. So a hit
@@ -64,17 +67,24 @@ const scripts = {
     return answers`),
 } as const
 
-export async function openRedisCache(options: RedisCacheOptions): Promise<SessionCache> {
-  return new RedisCache(await connectRedis(options), options.prefix ?? 'holdfast')
+export async function openRedisCache({
+  prefix = 'holdfast',
+  near,
+  ...options
+}: RedisCacheOptions): Promise<SessionCache> {
+  const connection = await connectRedis({ ...options, tracksReads: near !== undefined })
+  const nameOf = (epoch: number, key: string) => `${prefix}:${epoch}:${key}`
+  const cache = new RedisCache(connection, nameOf)
+  return near === undefined ? cache : new NearCache(cache, connection, nameOf, near)
 }
 
 class RedisCache implements SessionCache {
   readonly #connection: RedisConnection
-  readonly #prefix: string
+  readonly #nameOf: (epoch: number, key: string) => string
 
-  constructor(connection: RedisConnection, prefix: string) {
+  constructor(connection: RedisConnection, nameOf: (epoch: number, key: string) => string) {
     this.#connection = connection
-    this.#prefix = prefix
+    this.#nameOf = nameOf
   }
 
   get kind(): 'redis' | 'redis-cluster' {
@@ -90,7 +100,7 @@ class RedisCache implements SessionCache {
   }
 
   async get(epoch: number, keys: readonly string[]): Promise<CacheAnswer[]> {
-    const names = keys.map((key) => this.#name(epoch, key))
+    const names = keys.map((key) => this.#nameOf(epoch, key))
     const connection = this.#connection
     const [only] = names
     if (only !== undefined && names.length === 1) return [answerOf(await connection.send(only, ['GET', only], true))]
@@ -139,7 +149,7 @@ class RedisCache implements SessionCache {
   async forget(epoch: number, keys: readonly string[]): Promise<void> {
     await Promise.all(
       keys.map((key) => {
-        const name = this.#name(epoch, key)
+        const name = this.#nameOf(epoch, key)
         return this.#connection.send(name, ['DEL', name])
       }),
     )
@@ -153,10 +163,6 @@ class RedisCache implements SessionCache {
     return this.#connection.close()
   }
 
-  #name(epoch: number, key: string): string {
-    return `${this.#prefix}:${epoch}:${key}`
-  }
-
   /** All of them with one script, or one for each where keys are on several nodes. */
   async #inTurn<T extends { readonly key: string }>(
     epoch: number,
@@ -167,7 +173,7 @@ class RedisCache implements SessionCache {
     const answers = await Promise.all(
       batches.map((some) =>
         run(
-          some.map(({ key }) => this.#name(epoch, key)),
+          some.map(({ key }) => this.#nameOf(epoch, key)),
           some,
         ),
       ),

@@ -9,6 +9,8 @@ export interface RedisConnectionOptions {
   readonly clusterUrls?: readonly string[]
   /** How long a command may take, in milliseconds; default 500. One that takes longer counts as an outage. */
   readonly timeoutMs?: number
+  /** Of one server: it tells when a key changes that was read by GET or MGET (`onInvalidation`). Needs RESP3, so Redis from 6. */
+  readonly tracksReads?: boolean
 }
 
 /** Lua that the server keeps: it is sent once, then named by its digest. */
@@ -44,6 +46,7 @@ export class RedisConnection {
   readonly #link: Link
   readonly #timeoutMs: number
   readonly #listeners: (() => void)[] = []
+  readonly #invalidationListeners: ((key: string | undefined) => void)[] = []
   /** In the order of their ends. */
   readonly #pending = new Set<Pending>()
   #watch: NodeJS.Timeout | undefined
@@ -52,7 +55,7 @@ export class RedisConnection {
   #losses = 0
   #closed = false
 
-  constructor({ url, clusterUrls, timeoutMs = 500 }: RedisConnectionOptions) {
+  constructor({ url, clusterUrls, timeoutMs = 500, tracksReads = false }: RedisConnectionOptions) {
     this.#timeoutMs = timeoutMs
     const socket = {
       connectTimeout: timeoutMs * 2,
@@ -62,12 +65,14 @@ export class RedisConnection {
     // The library's own time limit costs an AbortSignal for each command, and covers only the way into the socket.
     const commandOptions = { timeout: 0 }
     const perConnection = { socket, commandOptions, disableOfflineQueue: true, commandsQueueMaxLength: 100_000 }
-    this.#link = clusterUrls === undefined ? toServer(url, perConnection) : toCluster(clusterUrls, perConnection)
+    this.#link =
+      clusterUrls === undefined ? toServer(url, perConnection, tracksReads) : toCluster(clusterUrls, perConnection)
     this.kind = this.#link.kind
     // What is said in an error may be the URL with its password: the state is what counts.
     for (const gone of ['error', 'end', 'reconnecting', 'node-error', 'node-reconnecting', 'node-disconnect']) {
       this.#link.on(gone, () => this.#lose())
     }
+    this.#link.on('invalidate', (key) => this.#invalidate(textOf(key)))
     for (const back of ['ready', 'node-ready']) this.#link.on(back, () => void this.#arrive())
   }
 
@@ -86,6 +91,12 @@ export class RedisConnection {
   /** Called when the server is reached again, or another one in its place. */
   onReturn(listener: () => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Called with a key that changed since it was read; `undefined`: what was read of any key may have changed, unnoticed.
+   *  @see https://redis.io/docs/latest/develop/reference/client-side-caching/ */
+  onInvalidation(listener: (key: string | undefined) => void): void {
+    this.#invalidationListeners.push(listener)
   }
 
   /** @param key decides about the node of a cluster; `undefined`: of one server only */
@@ -163,7 +174,12 @@ export class RedisConnection {
     this.#losses += 1
     const error = away()
     for (const { reject } of this.#pending) reject(error)
+    this.#invalidate(undefined)
     void this.#lookAgain()
+  }
+
+  #invalidate(key: string | undefined): void {
+    for (const listener of this.#invalidationListeners) listener(key)
   }
 
   async #lookAgain(): Promise<void> {
@@ -224,7 +240,7 @@ interface ClusterLink {
 type Link = (ServerLink | ClusterLink) & {
   connect(): Promise<unknown>
   destroy(): void
-  on(event: string, listener: () => void): void
+  on(event: string, listener: (...values: readonly unknown[]) => void): void
 }
 
 interface PerConnection {
@@ -234,8 +250,8 @@ interface PerConnection {
   readonly commandsQueueMaxLength: number
 }
 
-function toServer(url: string | undefined, options: PerConnection): Link {
-  const client = createClient({ ...options, ...(url === undefined ? {} : { url }) })
+function toServer(url: string | undefined, options: PerConnection, emitInvalidate: boolean): Link {
+  const client = createClient({ ...options, RESP: 3, emitInvalidate, ...(url === undefined ? {} : { url }) })
   return {
     kind: 'redis',
     sendCommand: (words) => client.sendCommand(words),
@@ -261,6 +277,11 @@ function toCluster(urls: readonly string[], options: PerConnection): Link {
     destroy: () => cluster.destroy(),
     on: (event, listener) => void cluster.on(event, listener),
   }
+}
+
+function textOf(key: unknown): string | undefined {
+  if (typeof key === 'string') return key
+  return Buffer.isBuffer(key) ? key.toString() : undefined
 }
 
 function runIdOf(info: unknown): string {

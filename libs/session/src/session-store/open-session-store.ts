@@ -29,11 +29,20 @@ export interface SessionStoreOptions {
 
 export type SessionCacheChoice =
   /** `redis://…` */
-  | { readonly redis: string }
+  | { readonly redis: string; readonly near?: NearOptions }
   /** Some nodes of a Redis Cluster, which name the others. */
   | { readonly redisCluster: readonly string[] }
   /** In the memory of this process, for a store that no other process writes to: about how much it may hold, in bytes. */
   | { readonly inProcessBytes: number }
+
+/** A near cache: what was read from Redis is kept in this process too, until Redis says that it has changed (client-side tracking, RESP3).
+ *  A read may then be up to `maxAgeMs` behind writes of other processes; those of this process it sees at once, and no key goes back. */
+export interface NearOptions {
+  /** About how much it may hold, in bytes. */
+  readonly maxBytes: number
+  /** In milliseconds; default 1,000. */
+  readonly maxAgeMs?: number
+}
 
 /** @throws INVALID_ARGUMENT naming the option */
 export async function openSessionStore(options: SessionStoreOptions): Promise<SessionStore> {
@@ -44,9 +53,7 @@ export async function openSessionStore(options: SessionStoreOptions): Promise<Se
   if (typeof (store as unknown) !== 'object')
     throw invalidField('store', 'must be a document store: openDocumentStore()')
   if (!Number.isFinite(trustMs) || trustMs < 50) throw invalidField('trustMs', 'must be a number from 50')
-  if (!Number.isSafeInteger(directReads) || directReads < 1) {
-    throw invalidField('directReads', 'must be a positive integer')
-  }
+  positive('directReads', directReads)
   const openCache = cacheOpener(options.cache, name)
   const backend = options.backend ?? new DocumentsBackend(store, name)
   if (openCache === undefined) return new Sessions(backend, backendAlone(backend))
@@ -62,23 +69,37 @@ const known: ReadonlySet<string> = new Set(['store', 'backend', 'cache', 'name',
 function cacheOpener(choice: SessionCacheChoice | undefined, name: string): (() => Promise<SessionCache>) | undefined {
   if (choice === undefined) return undefined
   const prefix = `holdfast:${name}`
-  const [kind, ...more] = Object.keys(choice)
-  if (more.length === 0 && 'redis' in choice) return () => openRedisCache({ prefix, url: choice.redis })
-  if (more.length === 0 && 'redisCluster' in choice) {
+  if ('redis' in choice) {
+    checkNames(choice, ['redis', 'near'])
+    const near = choice.near === undefined ? {} : { near: nearOf(choice.near) }
+    return () => openRedisCache({ prefix, url: choice.redis, ...near })
+  }
+  if ('redisCluster' in choice) {
+    checkNames(choice, ['redisCluster'])
     const { redisCluster } = choice
     if (!Array.isArray(redisCluster) || redisCluster.length === 0) {
       throw invalidField('cache.redisCluster', 'must be the URLs of at least one node')
     }
     return () => openRedisCache({ prefix, clusterUrls: redisCluster })
   }
-  if (more.length === 0 && 'inProcessBytes' in choice) {
-    const { inProcessBytes } = choice
-    if (!Number.isSafeInteger(inProcessBytes) || inProcessBytes < 1) {
-      throw invalidField('cache.inProcessBytes', 'must be a positive integer of bytes')
-    }
-    return async () => new InProcessCache(inProcessBytes)
+  checkNames(choice, ['inProcessBytes'])
+  const inProcessBytes = positive('cache.inProcessBytes', choice.inProcessBytes)
+  return async () => new InProcessCache(inProcessBytes)
+}
+
+function nearOf({ maxBytes, maxAgeMs = 1_000 }: NearOptions): Required<NearOptions> {
+  return { maxBytes: positive('cache.near.maxBytes', maxBytes), maxAgeMs: positive('cache.near.maxAgeMs', maxAgeMs) }
+}
+
+function checkNames(choice: object, names: readonly string[]): void {
+  for (const name of Object.keys(choice)) {
+    if (!names.includes(name)) throw invalidField(`cache.${name}`, `is not an option beside ${names.join(', ')}`)
   }
-  throw invalidField('cache', `must be one of redis, redisCluster, inProcessBytes, not ${kind ?? 'empty'}`)
+}
+
+function positive(field: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
+  throw invalidField(field, 'must be a positive integer')
 }
 
 function backendAlone(backend: SessionBackend): SessionAccess {
