@@ -8,7 +8,9 @@ import type { CacheEntry, SessionCache } from './session-cache.js'
 
 const noRedis = (await whyNoRedis()) ?? false
 
-const kinds: Readonly<Record<string, () => Promise<{ cache: SessionCache; stop(): Promise<void> }>>> = {
+const kinds: Readonly<
+  Record<string, () => Promise<{ readonly cache: SessionCache; readonly stop: () => Promise<void> }>>
+> = {
   'in the process': async () => ({ cache: new InProcessCache(1_000_000), stop: async () => undefined }),
   'in Redis': async () => {
     const server = await startRedis()
