@@ -2,10 +2,17 @@ import { startPostgres, startRedis } from '@holdfast/test-servers'
 import type { BenchOptions, BenchReport } from '../main.js'
 import { conversations, historyRoundTrips } from './conversations.js'
 import { keyedSessions } from './keyed-sessions.js'
+import { nearReads } from './near-reads.js'
 import { redisAway } from './redis-away.js'
 import type { World } from './world.js'
 
-const parts: readonly ((world: World) => Promise<void>)[] = [keyedSessions, redisAway, historyRoundTrips, conversations]
+const parts: readonly ((world: World) => Promise<void>)[] = [
+  keyedSessions,
+  nearReads,
+  redisAway,
+  historyRoundTrips,
+  conversations,
+]
 
 /** The session store and conversations, over PostgreSQL and Redis, against the legacy way of doing the same: `NAME_vs_legacy` is
  *  the rate of ours over theirs. */

@@ -21,6 +21,8 @@ const rowId = 'fleet'
 const slack = 1.1
 /** How long the row is read in the background after the last use. */
 const idleMs = 5_000
+/** How often the database is asked for its time. */
+const clockMs = 30_000
 
 /** Which epoch this process may use the cache under, and what it does when a change of the cache was not confirmed.
  *  See docs/decisions/0017-cache-protocol.md.
@@ -44,8 +46,9 @@ export class EpochTrust {
   #lastUse = 0
   #closing: Closing | undefined
   #closed = false
-  /** Adds to this process's clock to get the database's. */
+  /** Adds to this process's monotonic clock to get the database's, and when that was found out. */
   #clockOffset: number | undefined
+  #clockAt = -Infinity
   /** When another process was last seen to have lost the cache. */
   #othersAwayAt = -Infinity
 
@@ -62,7 +65,7 @@ export class EpochTrust {
 
   /** The database's time, as far as this process can know it: never late by more than a round trip. */
   now(): number {
-    return Date.now() + (this.#clockOffset ?? 0)
+    return this.#clockOffset === undefined ? Date.now() : performance.now() + this.#clockOffset
   }
 
   /** The epoch to use now; `undefined`: the database has to answer. */
@@ -160,9 +163,10 @@ export class EpochTrust {
   }
 
   async #readOnce(): Promise<void> {
-    if (this.#clockOffset === undefined) {
+    if (performance.now() > this.#clockAt + clockMs) {
       const time = (await this.#store.now()).getTime()
-      this.#clockOffset = time - Date.now()
+      this.#clockAt = performance.now()
+      this.#clockOffset = time - this.#clockAt
     }
     const sentAt = performance.now()
     const row = await this.#rows.get(rowId)
