@@ -21,8 +21,10 @@ export interface RedisCacheOptions extends RedisConnectionOptions {
 /** An entry is a string: `VERSION|UNTIL|EXPIRES|JSON`, without the JSON (and its bar) for a key that has no value; a lease is `L|TOKEN`. So a hit
  *  is a plain GET. On one server a call with several keys is one script; in a cluster each key has its own, as slots demand. */
 const change = `
+-- Enough for a version or a lease.
+local function headOf(key) return redis.call('GETRANGE', key, 0, 31) end
 local function change(key, current, version, payload, age)
-  if not current then return 0 end
+  if current == '' then return 0 end
   if string.sub(current, 1, 2) == 'L|' then redis.call('DEL', key) return 0 end
   if tonumber(string.match(current, '^%d+')) <= version then redis.call('SET', key, payload, 'PX', age) return 1 end
   return 0
@@ -32,7 +34,7 @@ const scripts = {
   /** For each key: VERSION PAYLOAD AGE. */
   change: redisScript(`${change}
     for i, key in ipairs(KEYS) do
-      change(key, redis.call('GET', key), tonumber(ARGV[3 * i - 2]), ARGV[3 * i - 1], ARGV[3 * i])
+      change(key, headOf(key), tonumber(ARGV[3 * i - 2]), ARGV[3 * i - 1], ARGV[3 * i])
     end
     return 1`),
   /** For each key: VERSION PAYLOAD AGE TOKEN. */
@@ -40,7 +42,7 @@ const scripts = {
     local answers = {}
     for i, key in ipairs(KEYS) do
       local version, payload, age, token = unpack(ARGV, 4 * i - 3, 4 * i)
-      local current = redis.call('GET', key)
+      local current = headOf(key)
       if current == 'L|' .. token then
         redis.call('SET', key, payload, 'PX', age)
         answers[i] = 1
