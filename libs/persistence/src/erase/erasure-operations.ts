@@ -1,4 +1,4 @@
-import type { Key, StoredDocument } from '../backend.js'
+import type { Key, StoredDocument } from '../document-rows.js'
 
 /** What a part of the data holds of a tenant. `other`: keys, outcomes, positions and the like. */
 export type HoldingKind = 'documents' | 'entries' | 'streams' | 'feed' | 'blobs' | 'keys' | 'other'

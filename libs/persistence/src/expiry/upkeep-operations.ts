@@ -1,4 +1,5 @@
-import type { SoftDelete, StreamKey } from '../backend.js'
+import type { SoftDelete } from '../collection-spec.js'
+import type { StreamKey } from '../log-operations.js'
 
 /** How much of its streams a log keeps. Both given: what either of them lets go, goes. */
 export interface LogRetention {

@@ -1,9 +1,9 @@
-import type { DocumentOperations, SortPosition } from '../backend.js'
+import type { DocumentOperations } from '../document-operations.js'
 import { decodeJson } from '../json.js'
 import { canonicalJson, isJsonArray } from './json-value.js'
 import { eachValue } from './match.js'
 import type { JsonValue, Predicate } from './predicate.js'
-import { comparePositions, positionOf } from './sort-position.js'
+import { comparePositions, positionOf, type SortPosition } from './sort-position.js'
 
 /** The values that a path leads to, as `distinct` has them: an array stands for its elements, and missing is none. */
 export function distinctValues(data: unknown, segments: readonly string[]): JsonValue[] {

@@ -1,5 +1,4 @@
 import type { Regex } from './regex.js'
-import type { TextSearch } from './text-search.js'
 
 /** A parsed filter. Both evaluators (memory and SQL) take this and nothing else, so that a filter has one meaning. */
 export type Predicate =
@@ -18,6 +17,17 @@ export type Predicate =
    *  data, in which the path without parts means the element. `objects`: only elements that are objects or arrays. */
   | { readonly kind: 'element'; readonly path: FieldPath; readonly of: Predicate; readonly objects: boolean }
   | { readonly kind: 'text'; readonly search: TextSearch }
+
+/** `$search`, taken apart as MongoDB does. */
+export interface TextSearch {
+  readonly words: readonly string[]
+  /** In double quotes: all of them must be there, and words then only count for the score. */
+  readonly phrases: readonly string[]
+  /** After a minus: none of them may be there. */
+  readonly without: readonly string[]
+  /** Instead of the index's. */
+  readonly language?: string
+}
 
 export type JsonType = 'number' | 'string' | 'object' | 'array' | 'boolean' | 'null'
 

@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { NeededMembers } from '../backend.js'
+import type { NeededMembers } from '../document-operations.js'
 import { parseDataPath } from './field-path.js'
 import { isJsonArray, isJsonObject } from './json-value.js'
 import { membersOf } from './plain-object.js'

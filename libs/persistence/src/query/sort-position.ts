@@ -1,8 +1,14 @@
-import type { SortPosition } from '../backend.js'
 import { isArrayIndex, valueAt } from './field-path.js'
 import { isJsonArray } from './json-value.js'
 import type { JsonValue, QueriedDocument, SortKey } from './predicate.js'
 import { compareText } from './text-order.js'
+
+/** Where one sort key of a document stands: MongoDB's rank of the type, then the value. */
+export interface SortPosition {
+  readonly rank: number
+  readonly number: number
+  readonly text: string
+}
 
 /** A value's place in the total order of values, which sorting, ranges and unique indexes share and SQL computes alike (see
  *  sql/field-sql.ts). First the type, in MongoDB's order:

@@ -1,9 +1,9 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { IndexDefinition } from '../backend.js'
+import type { IndexDefinition } from '../collection-spec.js'
 import { valueAt } from './field-path.js'
 import { isJsonArray, isJsonObject } from './json-value.js'
 import { membersOf } from './plain-object.js'
-import type { JsonValue, Predicate, QueriedDocument } from './predicate.js'
+import type { JsonValue, Predicate, QueriedDocument, TextSearch } from './predicate.js'
 
 /** What PostgreSQL 15 and everything later knows. `simple` takes words as they are. */
 export const textLanguages: readonly string[] = (
@@ -19,17 +19,6 @@ const maxSearchLength = 1_000
 export interface TextIndex {
   readonly paths: readonly (readonly string[])[]
   readonly language: string
-}
-
-/** `$search`, taken apart as MongoDB does. */
-export interface TextSearch {
-  readonly words: readonly string[]
-  /** In double quotes: all of them must be there, and words then only count for the score. */
-  readonly phrases: readonly string[]
-  /** After a minus: none of them may be there. */
-  readonly without: readonly string[]
-  /** Instead of the index's. */
-  readonly language?: string
 }
 
 /** @throws INVALID_ARGUMENT if it is none of `textLanguages` */

@@ -1,6 +1,7 @@
 import { literalPath, jsonAt } from './field-sql.js'
 import type { Parameters } from './parameters.js'
-import type { TextIndex, TextSearch } from '../query/text-search.js'
+import type { TextSearch } from '../query/predicate.js'
+import type { TextIndex } from '../query/text-search.js'
 
 /** The words of the fields as a tsvector over the row `t`, never NULL, immutable: what a text index is built on and what `$text`
  *  asks, so that the index serves it. All strings at a path count, also those inside an array or object there. Paths are

@@ -1,4 +1,4 @@
-import type { Statement } from '../sql/driver.js'
+import type { Statement } from '../sql/statement.js'
 
 /** What a statement does, without any value. */
 export interface StatementShape {

@@ -1,5 +1,5 @@
 import type { BlobOperations } from '../blobs/blob-operations.js'
-import type { CollectionSpec } from '../backend.js'
+import type { CollectionSpec } from '../collection-spec.js'
 
 /** What an export reads and an import writes: rows as they are stored, below coalescing, codecs and visibility. Texts are JSON texts as those
  *  of `DocumentOperations`. */
