@@ -5,10 +5,8 @@ import type { ClaimOperations } from './claim/claim-operations.js'
 import { claimDocument } from './claim/claim.js'
 import type { DocumentOperations, Key, Lifetime, StoredDocument, Written } from './backend.js'
 import { type DocumentAccess, removedDocument } from './document-access.js'
+import type { ClaimedDocument, ClaimOptions } from './interfaces/claims.js'
 import type {
-  ClaimedDocument,
-  ClaimOptions,
-  Collection,
   Document,
   Filter,
   Find,
@@ -18,10 +16,11 @@ import type {
   ReadFrom,
   Update,
   WriteOptions,
-} from './document-store.js'
+} from './interfaces/document.js'
+import type { Collection, ConsumerHandler } from './interfaces/scope.js'
 import type { CollectionLife } from './expiry/collection-life.js'
 import { CollectionFind } from './find.js'
-import type { Consumer, ConsumerHandler, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'
+import type { Consumer, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'
 import type { ChangeFeeds } from './feed/change-feeds.js'
 import type { ConsumerHome } from './feed/consumer-lease.js'
 import { startConsumer } from './feed/consumer.js'
@@ -42,7 +41,8 @@ import type { Predicate } from './query/predicate.js'
 import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
 import { CodedReads } from './schema/coded-documents.js'
 import { checkId } from './sql/names.js'
-import { type BulkOperation, type BulkOptions, type BulkReport, runBulk } from './transfer/bulk.js'
+import { runBulk } from './transfer/bulk.js'
+import type { BulkOperation, BulkOptions, BulkReport } from './transfer/bulk-operations.js'
 import { loadDocuments, type LoadItem, type LoadOptions, type LoadReport } from './transfer/load.js'
 import { resolveWrite } from './unknown-write.js'
 

@@ -36,9 +36,9 @@ export type {
   WriteOptions,
 } from './document-store.js'
 export { type MongoImportOptions, readMongoExport } from './transfer/mongodb.js'
-export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk.js'
-export type { ExportOptions } from './transfer/export.js'
-export { checkLines, type ImportOptions, type ImportReport } from './transfer/import.js'
+export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk-operations.js'
+export type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
+export { checkLines } from './transfer/import.js'
 export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
 export type { MigrationReport, QueryPlan, StreamHead } from './backend.js'
@@ -51,17 +51,10 @@ export type { Upcast, UpcastStep } from './schema/schema-versions.js'
 export type { StandardSchema } from './schema/standard-schema.js'
 export type { BlobsOption, S3Credentials, S3Options } from './blobs/blob-options.js'
 export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } from './open.js'
-export type { Subject, SubjectErasureReport } from './erase/erase-subject.js'
-export type { ErasureReport } from './erase/erase-tenant.js'
+export type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 export type { SweepReport } from './expiry/sweeper.js'
 export type { LogRetention } from './expiry/upkeep-operations.js'
 export type { SlowCall } from './telemetry/observed-driver.js'
 export type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
-export type {
-  Consumer,
-  ConsumerHandler,
-  ConsumerOptions,
-  FeedEvent,
-  FeedOptions,
-  WatchOptions,
-} from './feed/change-feed.js'
+export type { Consumer, ConsumerOptions, FeedEvent, FeedOptions, WatchOptions } from './feed/change-feed.js'
+export type { ConsumerHandler } from './interfaces/scope.js'

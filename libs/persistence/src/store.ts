@@ -6,28 +6,18 @@ import type { BlobOperations } from './blobs/blob-operations.js'
 import { StoredBlobs } from './blobs/stored-blobs.js'
 import type { StoredCollection } from './collection.js'
 import { dropCollection } from './erase/drop-collection.js'
-import { eraseSubject, type Subject, type SubjectErasureReport } from './erase/erase-subject.js'
-import { eraseTenant, type ErasureReport } from './erase/erase-tenant.js'
+import { eraseSubject } from './erase/erase-subject.js'
+import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
+import { eraseTenant } from './erase/erase-tenant.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
 import { CoalescedDocuments, DirectDocuments } from './document-access.js'
-import type {
-  Blobs,
-  Collection,
-  CollectionOptions,
-  DocumentStore,
-  Log,
-  LogOptions,
-  ReadScope,
-  Scope,
-  StoreHealth,
-  StoreStatistics,
-  TenantStore,
-  TransactionOptions,
-} from './document-store.js'
+import type { DocumentStore, StoreHealth, StoreStatistics, TenantStore, TransactionOptions } from './document-store.js'
+import type { Blobs } from './interfaces/blobs.js'
+import type { Log, LogOptions } from './interfaces/log.js'
+import type { Collection, CollectionOptions, ReadScope, Scope } from './interfaces/scope.js'
 import { encryptedBlobOperations, encryptedContents } from './encryption/encrypted-blobs.js'
-import type { KeySource } from './encryption/encrypted-codec.js'
-import { KeyRing } from './encryption/key-ring.js'
+import { KeyRing, type KeySource } from './encryption/key-ring.js'
 import type { MasterKeys } from './encryption/master-keys.js'
 import { KeyManagement, type StoreEncryption } from './encryption/store-encryption.js'
 import { defaultSweepIntervalMs, Sweeper, type SweepReport } from './expiry/sweeper.js'
@@ -43,8 +33,9 @@ import { relationMissing, Relations } from './relations.js'
 import { Declarations } from './schema/declarations.js'
 import { checkOptions } from './options.js'
 import { checkId, checkName, checkTenantId } from './sql/names.js'
-import { exportLines, type ExportOptions } from './transfer/export.js'
-import { importLines, type ImportOptions, type ImportReport } from './transfer/import.js'
+import { exportLines } from './transfer/export.js'
+import type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
+import { importLines } from './transfer/import.js'
 import type { Chunks } from './transfer/split-lines.js'
 
 const defaultTenant = 'default'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Collection } from '../document-store.js'
-import type { BulkOperation } from '../transfer/bulk.js'
+import type { BulkOperation } from '../transfer/bulk-operations.js'
 import { faultOf, type Suite, untyped, upTo } from './suite.js'
 
 interface Item {

@@ -1,6 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import { blobChunkBytes } from '../blobs/blob-operations.js'
-import type { KeySource } from './encrypted-codec.js'
+import type { KeySource } from './key-ring.js'
 import { open, seal, sealBytes } from './seal.js'
 
 /** What encrypted bytes of blobs start with, so that those that were stored before are told from them. */

@@ -6,12 +6,9 @@ import { type DocumentCodec, olderThan } from '../schema/document-codec.js'
 import { type Mark, markName, takeMark } from '../schema/mark.js'
 import type { SchemaVersions } from '../schema/schema-versions.js'
 import type { EncryptSpec } from './encrypt-option.js'
-import type { TenantKeys } from './key-ring.js'
+import type { KeySource } from './key-ring.js'
 import { open, seal } from './seal.js'
 import { SearchHashes } from './search-hash.js'
-
-/** The tenant's keys, if need be read anew until there is one of this number. */
-export type KeySource = (number?: number) => Promise<TenantKeys>
 
 export interface EncryptedCodecOptions {
   readonly collection: string

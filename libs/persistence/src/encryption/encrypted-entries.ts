@@ -2,8 +2,7 @@ import { createHmac } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
 import { decodeJson } from '../json.js'
 import { type Mark, markName, markOf } from '../schema/mark.js'
-import type { KeySource } from './encrypted-codec.js'
-import type { TenantKeys } from './key-ring.js'
+import type { KeySource, TenantKeys } from './key-ring.js'
 import { open, seal } from './seal.js'
 
 export interface EntryPlace {

@@ -1,6 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
-import type { KeySource } from './encrypted-codec.js'
 import type { KeyOperations, StoredKey } from './key-operations.js'
 import type { MasterKeys } from './master-keys.js'
 
@@ -56,6 +55,9 @@ interface Cached {
   readonly keys: Promise<TenantKeys>
   readonly readAt: number
 }
+
+/** The tenant's keys, if need be read anew until there is one of this number. */
+export type KeySource = (number?: number) => Promise<TenantKeys>
 
 /** The keys of the tenants that this process works for, read when they are needed and trusted for `keyCacheMs`. */
 export class KeyRing {

@@ -1,30 +1,12 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend } from '../backend.js'
 import type { StoredCollection } from '../collection.js'
-import type { BlobOwner, Blobs, Filter, Log } from '../document-store.js'
+import type { BlobOwner, Blobs } from '../interfaces/blobs.js'
+import type { Filter } from '../interfaces/document.js'
+import type { Log } from '../interfaces/log.js'
+import type { Subject, SubjectErasureReport } from './erasure-report.js'
 import { checkOptions } from '../options.js'
 import { checkId, checkName } from '../sql/names.js'
-
-/** What is to be erased of a tenant's data: all that is about one person, say. At least one of its members. */
-export interface Subject {
-  /** All documents whose `subject` field has this value, in every collection that declares one (in whichever process). */
-  readonly id?: string | number
-  /** Further documents, by collection: those that match. */
-  readonly collections?: Readonly<Record<string, Filter>>
-  /** Whole streams, by log. Entries that a branch still shows stay, and count as remaining: name the branches too. */
-  readonly logs?: Readonly<Record<string, readonly string[]>>
-  /** Blobs by their hashes, besides those that the erased documents and entries link. Blobs that others link stay, and count as remaining. */
-  readonly blobs?: readonly string[]
-}
-
-/** What an erasure deleted, and what it found left when it looked afterwards. */
-export interface SubjectErasureReport {
-  /** Documents, with expired and soft-deleted ones that still had data. */
-  readonly documents: number
-  readonly logs: { readonly streams: number; readonly entries: number }
-  readonly blobs: number
-  readonly remaining: { readonly documents: number; readonly entries: number; readonly blobs: number }
-}
 
 /** Where the subject's data lies: a tenant's scope, and what stands below it. */
 export interface SubjectHome {

@@ -2,22 +2,7 @@ import type { Backend } from '../backend.js'
 import type { BlobContents } from '../blobs/blob-content.js'
 import { eraseBlobs } from '../blobs/collect-blobs.js'
 import type { Holding, HoldingKind } from './erasure-operations.js'
-
-/** What an erasure deleted, and what it found left when it looked afterwards. */
-export interface ErasureReport {
-  /** Documents, with expired ones and tombstones. */
-  readonly documents: number
-  readonly logs: { readonly streams: number; readonly entries: number }
-  readonly blobs: number
-  /** Entries of change feeds. */
-  readonly feed: number
-  /** Keys of encryption, without which nothing of it can be read from a backup either. */
-  readonly keys: number
-  /** Rows of other kinds: links of blobs, outcomes of transactions, positions of consumers. */
-  readonly other: number
-  /** Rows of all kinds that a look over everything found afterwards. More than 0: somebody wrote meanwhile; erase again when nobody does. */
-  readonly remaining: number
-}
+import type { ErasureReport } from './erasure-report.js'
 
 /** Rows that one statement deletes. */
 const batchRows = 2_000

@@ -1,4 +1,4 @@
-import type { Document, Scope } from '../document-store.js'
+import type { Document } from '../interfaces/document.js'
 import type { ChangeKind } from './feed-operations.js'
 
 export interface FeedOptions {
@@ -45,9 +45,6 @@ export interface ConsumerOptions {
   readonly maxAttempts?: number
   readonly signal?: AbortSignal
 }
-
-/** @param scope with `transactional: true` the transaction, which alone must be used; otherwise the tenant's store */
-export type ConsumerHandler<T> = (events: readonly FeedEvent<T>[], scope: Scope) => Promise<void> | void
 
 /** A consumer under way. */
 export interface Consumer extends AsyncDisposable {

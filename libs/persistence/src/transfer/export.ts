@@ -14,16 +14,7 @@ import { LineWriter } from './checked-lines.js'
 import { Handover } from './handover.js'
 import { formatVersion, noCounts, type TransferCounts } from './records.js'
 import type { DocumentRow, EntryRow, StreamRow, TransferSource } from './seam.js'
-
-export interface ExportOptions {
-  /** Only what belongs to this tenant; default: everything. */
-  readonly tenant?: string
-  /** Whether the keys of encrypted data come along, wrapped by the master key; default false. Whoever has such an export and the master key can read what
-   *  `shredTenant` made unreadable since. */
-  readonly keys?: boolean
-  /** Told now and then how much was exported so far. */
-  readonly onProgress?: (counts: Readonly<TransferCounts>) => void
-}
+import type { ExportOptions } from './transfer-options.js'
 
 /** What is exported. */
 export interface ExportOrigin {

@@ -11,29 +11,7 @@ import { declarationOf, documentOf, entryOf, integerOf, streamOf, textOf, timeOf
 import { formatVersion, noCounts, type TransferCounts } from './records.js'
 import type { DocumentRow, EntryRow, StreamRow } from './seam.js'
 import { type Chunks, splitLines } from './split-lines.js'
-
-export interface ImportOptions {
-  /** Where an export of one tenant goes; default: the tenant that it is of. */
-  readonly tenant?: string
-  /** What becomes of a document or stream that is there already and differs: `fail` (default) ends the import with ALREADY_EXISTS, `skip` leaves it,
-   *  `replace` makes it what the export says. What is there and equal is left alone in any case. */
-  readonly onConflict?: 'fail' | 'skip' | 'replace'
-  /** Stops between two batches, with CANCELLED; the same import again goes on. */
-  readonly signal?: AbortSignal
-  /** Told now and then how many bytes of the export were read. */
-  readonly onProgress?: (bytes: number) => void
-}
-
-export interface ImportReport {
-  /** What the export holds. */
-  readonly read: Readonly<TransferCounts>
-  /** What was not there before, or not so; all 0 when an import is repeated. */
-  readonly written: Readonly<WrittenCounts>
-  /** What differs and was left alone, with `skip`. */
-  readonly skipped: { readonly documents: number; readonly streams: number }
-}
-
-export type WrittenCounts = Omit<TransferCounts, 'collections' | 'logs'>
+import type { ImportOptions, ImportReport, WrittenCounts } from './transfer-options.js'
 
 export interface ImportTarget {
   readonly backend: Backend
