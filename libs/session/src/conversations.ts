@@ -14,8 +14,15 @@ import type {
 } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, resolveUnknown, staleVersion } from './failures.js'
 import { checkConversationId, checkKey, checkUserId, conversationIdOfKey, newConversationId } from './ids.js'
-import { type Deleted, deleteConversation, isDeleting } from './deletion.js'
-import { blobOwner, type ConversationRecord, type Shapes, type SharedPast, type TurnRecord } from './shapes.js'
+import { type Deleted, deleteConversation } from './deletion.js'
+import {
+  blobOwner,
+  type ConversationRecord,
+  isDeleting,
+  type Shapes,
+  type SharedPast,
+  type TurnRecord,
+} from './shapes.js'
 import { checkInteger, checkLimit, checkMetadata, checkTitle } from './validation.js'
 
 /** Conversations as such: what they are called, whose they are, which there are. */

@@ -1,6 +1,6 @@
 import { type StoreContext } from './context.js'
 import { isCode, noConversation, staleVersion } from './failures.js'
-import { blobOwner, type ConversationRecord, type TurnRecord } from './shapes.js'
+import { blobOwner, isDeleting, type TurnRecord } from './shapes.js'
 
 export interface Deleted {
   /** This call deleted it; otherwise another one had begun to before. */
@@ -44,10 +44,6 @@ export async function finishDeletions(context: StoreContext): Promise<number> {
     finished += 1
   }
   return finished
-}
-
-export function isDeleting({ deleting }: ConversationRecord): boolean {
-  return deleting === true
 }
 
 async function deleteAll(context: StoreContext, id: string): Promise<string | undefined> {

@@ -4,10 +4,16 @@ import type { ActivityTimes } from './activity.js'
 import { type StoreContext, commit } from './context.js'
 import type { MessagesOptions } from './conversation-store.js'
 import { conversationDeleted, isCode, noConversation, noMessage, resolveUnknown, isRemoved } from './failures.js'
-import { isDeleting } from './deletion.js'
 import { checkConversationId } from './ids.js'
 import type { Message, NewMessage, Part } from './message.js'
-import { blobOwner, type ChangeRecord, type ConversationRecord, type MessageRecord, type Shapes } from './shapes.js'
+import {
+  blobOwner,
+  type ChangeRecord,
+  type ConversationRecord,
+  isDeleting,
+  type MessageRecord,
+  type Shapes,
+} from './shapes.js'
 import { messageFrom, messageOf, readEntry } from './stored-messages.js'
 import { type CheckedMessage, checkInteger, checkLimit, checkMessages, checkParts, checkSeq } from './validation.js'
 

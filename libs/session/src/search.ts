@@ -1,7 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import type { ActivityTimes } from './activity.js'
 import type { StoreContext } from './context.js'
-import { isDeleting } from './deletion.js'
+import { isDeleting } from './shapes.js'
 import type { SearchHit, SearchOptions } from './conversation-store.js'
 import { checkUserId } from './ids.js'
 import { KeyedQueue } from './keyed-queue.js'

@@ -25,6 +25,10 @@ export interface ConversationRecord {
   readonly deleting?: true
 }
 
+export function isDeleting({ deleting }: ConversationRecord): boolean {
+  return deleting === true
+}
+
 export interface SharedPast {
   readonly conversationId: string
   readonly seq: number

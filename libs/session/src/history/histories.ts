@@ -1,7 +1,5 @@
-import type { Entry } from '@holdfast/persistence'
-import type { StoreContext } from '../context.js'
-import { isDeleting } from '../deletion.js'
-import type { ConversationRecord, MessageRecord } from '../shapes.js'
+import type { Entry, TenantStore } from '@holdfast/persistence'
+import { type ConversationRecord, isDeleting, type MessageRecord, type Shapes } from '../shapes.js'
 import type { HistoryRange, StoredHistory, StoredMessage } from './history.js'
 
 /** Where the newest messages of conversations are read, and what is told of every change to one that was committed. What a method of it
@@ -24,11 +22,16 @@ export interface Histories {
   close(): Promise<void>
 }
 
+export interface StoredShapes {
+  readonly store: TenantStore
+  readonly shapes: Shapes
+}
+
 /** Without a cache: the database answers, and nobody has to be told. */
 export class StoredHistories implements Histories {
-  readonly #context: Pick<StoreContext, 'store' | 'shapes'>
+  readonly #context: StoredShapes
 
-  constructor(context: Pick<StoreContext, 'store' | 'shapes'>) {
+  constructor(context: StoredShapes) {
     this.#context = context
   }
 
@@ -59,7 +62,7 @@ export class StoredHistories implements Histories {
 
 /** From the database, in one round trip and as of one moment. */
 export async function loadHistory(
-  { store, shapes }: Pick<StoreContext, 'store' | 'shapes'>,
+  { store, shapes }: StoredShapes,
   id: string,
   count: number,
 ): Promise<StoredHistory | undefined> {

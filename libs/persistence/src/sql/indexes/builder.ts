@@ -3,7 +3,6 @@ import type { IndexDefinition } from '../../backend.js'
 import { wait } from '../../conflict-retry.js'
 import type { SqlConnection, SqlDriver } from '../driver.js'
 import { collectionTable } from '../names.js'
-import type { Schema } from '../schema.js'
 import { findIndexes, type FoundIndex, isSmall, validIndexNames } from './catalog.js'
 import { commentSql, createIndexSql, dropIndexSql, indexName } from './index-sql.js'
 
@@ -12,6 +11,11 @@ const smallTableRows = 1_000
 
 /** Another takes over from who builds when it was not renewed for so long. */
 const leaseMs = 15_000
+
+/** One process at a time changes the schema; the work may run several times. */
+export interface SchemaLock {
+  exclusively<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
+}
 
 /** A row of `holdfast.locks`. */
 export function leaseName(collection: string): string {
@@ -41,13 +45,13 @@ export async function heldLeases(connection: SqlConnection): Promise<Set<string>
  *  right without them, only slower. */
 export class IndexBuilder {
   readonly #driver: SqlDriver
-  readonly #schema: Schema
+  readonly #schema: SchemaLock
   readonly #abort = new AbortController()
   readonly #underWay = new Map<string, Promise<void>>()
   readonly #failures = new Map<string, unknown>()
   #valid: Promise<Set<string>> | undefined
 
-  constructor(driver: SqlDriver, schema: Schema) {
+  constructor(driver: SqlDriver, schema: SchemaLock) {
     this.#driver = driver
     this.#schema = schema
   }
