@@ -15,6 +15,7 @@ import {
   textOf,
   textStep,
   until,
+  writeAll,
 } from './scripted-model.test.support.js'
 import type { RecordedReply } from './recording.js'
 
@@ -187,7 +188,7 @@ export function describeHoldfastChats(
         output: 'yes',
       }
       const begun: UIMessage = { id: 'm', role: 'assistant', parts: [{ type: 'step-start' }, call] }
-      await chats.append(chat, [said('u', 'Go on.'), begun])
+      await chats.append(chat, [said('u', 'Go on.'), begun, said('u2', 'Meanwhile.')])
       const { stream, writer } = source()
       const reading = collect(chats.record(chat, stream))
       for (const chunk of [{ type: 'start' as const, messageId: 'm' }, ...words(['Done.'])]) await writer.write(chunk)
@@ -196,30 +197,32 @@ export function describeHoldfastChats(
       await writer.close()
       await reading
       const [, message, ...more] = await chats.load(chat)
-      assert.deepEqual(more, [])
+      assert.deepEqual(more, [said('u2', 'Meanwhile.')])
       assert.deepEqual(message?.parts.slice(0, 2), begun.parts)
       assert.equal(textOf(message), 'Done. ')
     })
 
-    it('ends a running reply when a newer one begins, and the older can write no more', async () => {
-      const chat = newChat()
-      const older = source()
-      const failure = assert.rejects(collect(chats.record(chat, older.stream)), isError('ABORTED', /newer/))
-      for (const chunk of [{ type: 'start' as const, messageId: 'm1' }, ...words(['old']).slice(0, 2)]) {
-        await older.writer.write(chunk)
-      }
-      await until(async () => textOf((await chats.load(chat, { running: true }))[0]) === 'old ')
-      const follower = collect((await elsewhere().resume(chat)) ?? assert.fail('nothing is running'))
-      await collect(
-        elsewhere().record(chat, ReadableStream.from([{ type: 'start' as const, messageId: 'm2' }, ...words(['new'])])),
-      )
-      assert.equal((await follower).at(-1)?.type, 'error')
-      await older.writer.write({ type: 'text-delta', id: 'w', delta: 'late' }).catch(() => undefined)
-      await failure
-      await assert.rejects(older.writer.write({ type: 'text-end', id: 'w' }))
-      assert.deepEqual((await chats.load(chat)).map(textOf), ['old ', 'new '])
-      assert.deepEqual(await chats.lastReply(chat), { messageId: 'm2', status: 'complete' })
-    })
+    for (const [late, rest] of [
+      ['go on', [{ type: 'text-delta', id: 'w', delta: 'late' }]],
+      ['end', []],
+    ] as const)
+      it(`ends a running reply when a newer one begins, and the older cannot ${late} any more`, async () => {
+        const chat = newChat()
+        const older = source()
+        const failure = assert.rejects(collect(chats.record(chat, older.stream)), isError('ABORTED', /newer/))
+        await writeAll(older.writer, [{ type: 'start', messageId: 'm1' }, ...words(['old']).slice(0, 2)])
+        await until(async () => textOf((await chats.load(chat, { running: true }))[0]) === 'old ')
+        const follower = collect((await elsewhere().resume(chat)) ?? assert.fail('nothing is running'))
+        const newer: UIMessageChunk[] = [{ type: 'start', messageId: 'm2' }, ...words(['new'])]
+        await collect(elsewhere().record(chat, ReadableStream.from(newer)))
+        assert.equal((await follower).at(-1)?.type, 'error')
+        if (rest.length === 0) await older.writer.close()
+        else await writeAll(older.writer, rest).catch(() => undefined)
+        await failure
+        if (rest.length > 0) await assert.rejects(older.writer.write({ type: 'text-end', id: 'w' }))
+        assert.deepEqual((await chats.load(chat)).map(textOf), ['old ', 'new '])
+        assert.deepEqual(await chats.lastReply(chat), { messageId: 'm2', status: 'complete' })
+      })
 
     it('says how a reply ended that failed or was cancelled, and keeps what came before', async () => {
       const chat = newChat()

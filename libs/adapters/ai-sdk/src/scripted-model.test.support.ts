@@ -60,6 +60,10 @@ export function source(): { readonly stream: ReadableStream<UIMessageChunk>; rea
 
 type ChunkWriter = WritableStreamDefaultWriter<UIMessageChunk>
 
+export async function writeAll(writer: ChunkWriter, chunks: readonly UIMessageChunk[]): Promise<void> {
+  for (const chunk of chunks) await writer.write(chunk)
+}
+
 export async function collect(stream: ReadableStream<UIMessageChunk>): Promise<UIMessageChunk[]> {
   const chunks: UIMessageChunk[] = []
   for await (const chunk of stream) chunks.push(chunk)

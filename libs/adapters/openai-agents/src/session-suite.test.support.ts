@@ -94,8 +94,9 @@ export function describeHoldfastSession(
 
       await session.addItems([said('Thanks.')])
       await session.addItems([said('Thanks.')])
-      await session.addItems([call('a', 'weather', { city: 'Oslo' })])
-      assert.deepEqual(await outlineOf(session), [...stored, 'user: Thanks.', 'user: Thanks.', 'call a'])
+      await session.addItems([said('Thanks.'), call('a', 'weather', { city: 'Oslo' })])
+      const thanks = ['user: Thanks.', 'user: Thanks.', 'user: Thanks.']
+      assert.deepEqual(await outlineOf(session), [...stored, ...thanks, 'call a'])
     })
 
     it('stores what eight writers repeat at once one time', async () => {
