@@ -1,6 +1,6 @@
 import type { CollectionSpec } from './backend.js'
 import { mergeColumns, parseColumns } from './columns-option.js'
-import type { CollectionOptions } from './interfaces/scope.js'
+import type { CollectionOptions } from './contract/scope.js'
 import { parseIndexes } from './index-options.js'
 import { mergeFeeds, parseFeed } from './feed/feed-options.js'
 import { mergeLife, parseLifeOptions } from './expiry/lifetime.js'

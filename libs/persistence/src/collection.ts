@@ -5,7 +5,7 @@ import type { ClaimOperations } from './claim/claim-operations.js'
 import { claimDocument } from './claim/claim.js'
 import type { DocumentOperations, Key, Lifetime, StoredDocument, Written } from './backend.js'
 import { type DocumentAccess, removedDocument } from './document-access.js'
-import type { ClaimedDocument, ClaimOptions } from './interfaces/claims.js'
+import type { ClaimedDocument, ClaimOptions } from './contract/claims.js'
 import type {
   Document,
   Filter,
@@ -16,8 +16,8 @@ import type {
   ReadFrom,
   Update,
   WriteOptions,
-} from './interfaces/document.js'
-import type { Collection, ConsumerHandler } from './interfaces/scope.js'
+} from './contract/document.js'
+import type { Collection, ConsumerHandler } from './contract/scope.js'
 import type { CollectionLife } from './expiry/collection-life.js'
 import { CollectionFind } from './find.js'
 import type { Consumer, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'

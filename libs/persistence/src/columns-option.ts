@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { CollectionOptions } from './interfaces/scope.js'
+import type { CollectionOptions } from './contract/scope.js'
 
 const maxColumns = 32
 

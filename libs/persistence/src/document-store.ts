@@ -4,7 +4,7 @@ import type { StoreEncryption } from './encryption/store-encryption.js'
 import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 import type { SweepReport } from './expiry/sweeper.js'
 import type { Indexes } from './index-report.js'
-import type { ReadScope, Scope } from './interfaces/scope.js'
+import type { ReadScope, Scope } from './contract/scope.js'
 import type { Chunks } from './transfer/split-lines.js'
 import type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
 
@@ -78,8 +78,8 @@ export interface StoreStatistics extends BackendStatistics {
 }
 
 export type { CollectedBlobs } from './blobs/collect-blobs.js'
-export type * from './interfaces/blobs.js'
-export type * from './interfaces/claims.js'
-export type * from './interfaces/document.js'
-export type * from './interfaces/log.js'
-export type * from './interfaces/scope.js'
+export type * from './contract/blobs.js'
+export type * from './contract/claims.js'
+export type * from './contract/document.js'
+export type * from './contract/log.js'
+export type * from './contract/scope.js'

@@ -1,7 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import type { DocumentOperations, DocumentQuery, QueryPlan, SortPosition, StoredDocument } from './backend.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
-import type { Document, Find, FindOptions, Page } from './interfaces/document.js'
+import type { Document, Find, FindOptions, Page } from './contract/document.js'
 import { decodeJson } from './json.js'
 import { checkOptions } from './options.js'
 import { parseFilter } from './query/filter.js'

@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { IndexDefinition } from './backend.js'
-import type { IndexSpecification } from './interfaces/document.js'
+import type { IndexSpecification } from './contract/document.js'
 import { checkOptions } from './options.js'
 import { parseDataPath } from './query/field-path.js'
 import { parseFilter } from './query/filter.js'

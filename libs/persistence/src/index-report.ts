@@ -1,4 +1,4 @@
-import type { IndexSpecification, Sort } from './interfaces/document.js'
+import type { IndexSpecification, Sort } from './contract/document.js'
 
 /** What is declared, what is there, and what is missing. */
 export interface IndexReport {

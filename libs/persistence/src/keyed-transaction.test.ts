@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
 import type { Backend } from './backend.js'
-import type { Scope } from './interfaces/scope.js'
+import type { Scope } from './contract/scope.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
 import { Store } from './store.js'
 

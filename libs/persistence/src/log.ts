@@ -10,7 +10,7 @@ import type {
   TrimTo,
 } from './backend.js'
 import { wait } from './conflict-retry.js'
-import type { AppendOptions, Entry, Log, ReadOptions } from './interfaces/log.js'
+import type { AppendOptions, Entry, Log, ReadOptions } from './contract/log.js'
 import { decodeJson, encodeJson } from './json.js'
 import { type LogNotifier, removedError } from './log-hub.js'
 import { checkEntries, checkInteger, checkLimit, checkTrim } from './log-input.js'

@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { Backend, CollectionSpec } from './backend.js'
 import { mergeSpecs, parseCollectionOptions } from './collection-options.js'
-import type { CollectionOptions } from './interfaces/scope.js'
+import type { CollectionOptions } from './contract/scope.js'
 import { CollectionLife } from './expiry/collection-life.js'
 import { parseRetention } from './expiry/retention.js'
 import type { LogRetention } from './expiry/upkeep-operations.js'

@@ -19,10 +19,10 @@ const maxListBytes = 1200
  *  within what peers accept; `cause` and stack stay here. */
 export function grpcStatusObject(error: HoldfastError): StatusObject {
   const message = cut(error.message, maxMessageBytes)
-  const details = [any('ErrorInfo', ErrorInfo.encode(errorInfoOf(error)).finish())]
-  if (error.fields.length > 0) details.push(any('BadRequest', BadRequest.encode(badRequestOf(error)).finish()))
+  const details = [packed('ErrorInfo', ErrorInfo.encode(errorInfoOf(error)).finish())]
+  if (error.fields.length > 0) details.push(packed('BadRequest', BadRequest.encode(badRequestOf(error)).finish()))
   if (error.retryAfterMs !== undefined) {
-    details.push(any('RetryInfo', RetryInfo.encode(retryInfoOf(error.retryAfterMs)).finish()))
+    details.push(packed('RetryInfo', RetryInfo.encode(retryInfoOf(error.retryAfterMs)).finish()))
   }
   const metadata = new Metadata()
   const code = status[error.code]
@@ -60,7 +60,7 @@ function retryInfoOf(retryAfterMs: number): RetryInfo {
   return { retryDelay: { seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 } }
 }
 
-function any(name: string, value: Uint8Array): { typeUrl: string; value: Buffer } {
+function packed(name: string, value: Uint8Array): { typeUrl: string; value: Buffer } {
   return { typeUrl: typePrefix + name, value: Buffer.from(value) }
 }
 

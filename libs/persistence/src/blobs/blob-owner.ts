@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { BlobOwner } from '../interfaces/blobs.js'
+import type { BlobOwner } from '../contract/blobs.js'
 import { checkOptions } from '../options.js'
 import { checkId, checkName } from '../sql/names.js'
 

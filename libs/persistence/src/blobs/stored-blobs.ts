@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { retryConflicts } from '../conflict-retry.js'
-import type { Blob, BlobOwner, Blobs } from '../interfaces/blobs.js'
+import type { Blob, BlobOwner, Blobs } from '../contract/blobs.js'
 import { checkOptions } from '../options.js'
 import { cancellable } from './cancellable.js'
 import { BlobContents } from './blob-content.js'

@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { ClaimOptions } from '../interfaces/claims.js'
-import type { Filter } from '../interfaces/document.js'
+import type { ClaimOptions } from '../contract/claims.js'
+import type { Filter } from '../contract/document.js'
 import { checkOptions } from '../options.js'
 import { parseFilter } from '../query/filter.js'
 import type { Predicate, SortKey } from '../query/predicate.js'

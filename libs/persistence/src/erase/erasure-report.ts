@@ -1,4 +1,4 @@
-import type { Filter } from '../interfaces/document.js'
+import type { Filter } from '../contract/document.js'
 
 /** What is to be erased of a tenant's data: all that is about one person, say. At least one of its members. */
 export interface Subject {

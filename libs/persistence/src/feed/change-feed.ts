@@ -1,4 +1,4 @@
-import type { Document } from '../interfaces/document.js'
+import type { Document } from '../contract/document.js'
 import type { ChangeKind } from './feed-operations.js'
 
 export interface FeedOptions {

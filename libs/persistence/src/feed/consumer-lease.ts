@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
 import type { TenantStore } from '../document-store.js'
-import type { Collection, Scope } from '../interfaces/scope.js'
+import type { Collection, Scope } from '../contract/scope.js'
 
 /** Where the leases and positions of a tenant's consumers are kept. */
 export const consumersCollection = 'holdfast-consumers'

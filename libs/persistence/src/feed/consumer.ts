@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { ConsumerHandler, Scope } from '../interfaces/scope.js'
+import type { ConsumerHandler, Scope } from '../contract/scope.js'
 import { pause } from '../log-tail.js'
 import { checkOptions } from '../options.js'
 import { checkId } from '../sql/names.js'

@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentOperations, StoredDocument } from '../backend.js'
-import type { Document } from '../interfaces/document.js'
+import type { Document } from '../contract/document.js'
 import { patiently, untilStopped } from '../log-tail.js'
 import { checkOptions } from '../options.js'
 import type { FeedEvent, WatchOptions } from './change-feed.js'

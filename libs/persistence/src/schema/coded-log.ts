@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { AppendOptions, Entry, ReadOptions } from '../interfaces/log.js'
+import type { AppendOptions, Entry, ReadOptions } from '../contract/log.js'
 import type { EncryptedEntries } from '../encryption/encrypted-entries.js'
 import { encodeJson } from '../json.js'
 import { type LogTarget, StoredLog } from '../log.js'

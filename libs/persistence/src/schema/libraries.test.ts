@@ -4,7 +4,7 @@ import { HoldfastError } from '@holdfast/errors'
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
-import type { Collection } from '../interfaces/scope.js'
+import type { Collection } from '../contract/scope.js'
 import { openDocumentStore } from '../open.js'
 import type { StandardSchema } from './standard-schema.js'
 

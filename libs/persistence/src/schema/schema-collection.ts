@@ -1,5 +1,5 @@
 import { StoredCollection, type CollectionTarget } from '../collection.js'
-import type { Document, LifetimeOptions } from '../interfaces/document.js'
+import type { Document, LifetimeOptions } from '../contract/document.js'
 import type { LoadItem, LoadOptions, LoadReport } from '../transfer/load.js'
 import type { DataSchema } from './data-schema.js'
 

@@ -1,5 +1,5 @@
 import type { HoldfastError } from '@holdfast/errors'
-import type { Document, Filter, Update } from '../interfaces/document.js'
+import type { Document, Filter, Update } from '../contract/document.js'
 
 /** One of the four. */
 export type BulkOperation<T> =

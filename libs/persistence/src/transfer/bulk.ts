@@ -1,6 +1,6 @@
 import { asHoldfastError, invalidField } from '@holdfast/errors'
-import type { Filter } from '../interfaces/document.js'
-import type { Collection } from '../interfaces/scope.js'
+import type { Filter } from '../contract/document.js'
+import type { Collection } from '../contract/scope.js'
 import { checkOptions } from '../options.js'
 import type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './bulk-operations.js'
 

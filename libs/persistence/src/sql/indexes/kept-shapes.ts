@@ -1,5 +1,5 @@
 import type { QueryShape } from '../../index-report.js'
-import type { Sort } from '../../interfaces/document.js'
+import type { Sort } from '../../contract/document.js'
 import type { SqlConnection } from '../driver.js'
 import { textArray } from '../parameters.js'
 

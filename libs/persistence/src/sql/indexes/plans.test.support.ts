@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { DocumentQuery } from '../../backend.js'
-import type { IndexSpecification } from '../../interfaces/document.js'
+import type { IndexSpecification } from '../../contract/document.js'
 import { parseIndexes } from '../../index-options.js'
 import { openPostgresDriver } from '../../postgres/driver.js'
 import { parseFilter } from '../../query/filter.js'

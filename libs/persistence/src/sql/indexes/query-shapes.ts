@@ -1,5 +1,5 @@
 import type { IndexDefinition } from '../../backend.js'
-import type { IndexSpecification, Sort } from '../../interfaces/document.js'
+import type { IndexSpecification, Sort } from '../../contract/document.js'
 import type { MissingIndex, QueryShape } from '../../index-report.js'
 import type { FieldPath, Predicate, SortKey } from '../../query/predicate.js'
 import { isOrdered } from './index-sql.js'
