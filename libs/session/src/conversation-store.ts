@@ -8,7 +8,11 @@ export interface Conversation {
   readonly title: string
   /** The application's own labels. */
   readonly metadata: Readonly<Record<string, string>>
-  /** Starts at 1, grows by one with every change of title or metadata; messages and state do not change it. */
+  /** Sorted; absent: none. */
+  readonly tags?: readonly string[]
+  /** Its own; absent: the store's. */
+  readonly retention?: Retention
+  /** Starts at 1, grows by one with every change of what stands above; messages and state do not change it. */
   readonly version: number
   readonly createdAt: Date
   /** When title or metadata changed last. */
@@ -34,13 +38,49 @@ export interface NewConversation {
   readonly title?: string
   /** At most 64 entries; keys of 1 to 128, values of at most 4,096 characters. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** At most 64, of 1 to 128 characters; to list conversations by. */
+  readonly tags?: readonly string[]
+  readonly retention?: Retention
 }
 
 export interface ConversationPatch {
   readonly title?: string
   /** Replaces all entries. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Replaces all of them. */
+  readonly tags?: readonly string[]
+  /** null: the store's again. */
+  readonly retention?: Retention | null
 }
+
+/** How much is kept of a conversation's messages; older ones are deleted in the background. */
+export interface Retention {
+  /** In milliseconds from when a message was appended. */
+  readonly maxAgeMs?: number
+  readonly maxMessages?: number
+}
+
+/** What was deleted. */
+export interface ErasureReport {
+  readonly conversations: number
+  readonly messages: number
+  /** Edits and redactions. */
+  readonly edits: number
+  /** Streams of replies. */
+  readonly replies: number
+  readonly states: number
+  /** Those that nothing else needs. */
+  readonly blobs: number
+  readonly blobBytes: number
+}
+
+/** What a state belongs to: the application, a user, a conversation, or a conversation in this process alone. A text is a conversation's id.
+ *  A `temp` state is never stored: it lasts until a turn of its conversation ends in this process, or the store is closed. */
+export type StateTarget =
+  | string
+  | { readonly scope: 'app' }
+  | { readonly scope: 'user'; readonly userId: string }
+  | { readonly scope: 'session' | 'temp'; readonly conversationId: string }
 
 export interface IfVersion {
   /** Write only if the version is this one; otherwise ABORTED. */
@@ -50,9 +90,11 @@ export interface IfVersion {
 export interface ListOptions {
   /** Only this user's; default: all. */
   readonly userId?: string
+  /** Only those that have this tag. */
+  readonly tag?: string
   /** Default 50, at most 1,000 (more counts as 1,000). */
   readonly limit?: number
-  /** `next` of the former page of a listing with the same `userId`. */
+  /** `next` of the former page of a listing with the same `userId` and `tag`. */
   readonly cursor?: string
 }
 
@@ -189,11 +231,23 @@ export interface ConversationStore extends AsyncDisposable {
    *  nothing of the past is copied. @throws OUT_OF_RANGE if `atSeq` is beyond the last message; ALREADY_EXISTS as `create` */
   fork(id: string, options?: ForkOptions): Promise<Conversation>
 
-  state(id: string): Promise<StateDocument>
+  /** Of the application or of a user: empty, at version 0, until the first change. */
+  state(of: StateTarget): Promise<StateDocument>
   /** RFC 7396: members are set, null removes, objects are merged, anything else replaces. Concurrent patches all take effect.
    *  @throws ABORTED if `ifVersion` does not hold; RESOURCE_EXHAUSTED if the state outgrows `limits.stateBytes` */
-  patchState(id: string, patch: JsonObject, options?: IfVersion): Promise<StateDocument>
-  replaceState(id: string, state: JsonObject, options?: IfVersion): Promise<StateDocument>
+  patchState(of: StateTarget, patch: JsonObject, options?: IfVersion): Promise<StateDocument>
+  replaceState(of: StateTarget, state: JsonObject, options?: IfVersion): Promise<StateDocument>
+
+  /** Deletes it as `delete` does, and the bytes of blobs that nothing else needs, and says how much that was; all zero: it was deleted before.
+   *  A past that branches share stays for as long as they do. */
+  erase(id: string): Promise<ErasureReport>
+  /** Everything of a user: conversations with all that belongs to them, and the user's state. From its first moment on and for `refuseMs`
+   *  (default a day) nothing new is stored for the id: FAILED_PRECONDITION USER_ERASED. May be repeated, and goes on where it was cut off. */
+  eraseUser(userId: string, options?: { readonly refuseMs?: number }): Promise<ErasureReport>
+  /** Lines of JSON, each with its line feed: the conversation, its state, its messages. */
+  export(id: string): AsyncIterable<string>
+  /** The same of all conversations of a user, after the user's state. */
+  exportUser(userId: string): AsyncIterable<string>
 
   /** What has happened since the cursor, then live; ends after `deleted`, or when the signal aborts. A message that was edited
    *  before it is first read comes as it stands, followed by its `edited` event. */
@@ -217,6 +271,8 @@ export interface ConversationStore extends AsyncDisposable {
   /** Deletes the streams of replies that began longer than `replyRetentionMs` ago and have ended, at most 2,000 in one call; their
    *  messages stay, and `followReply` answers from them. @returns how many */
   sweep(): Promise<number>
+  /** Deletes the messages that no retention keeps; runs by itself every ten minutes. @returns how many */
+  applyRetention(): Promise<number>
   /** Writes what was put off (activity times), stops what runs in the background. Turns that are still open lose their renewal. Idempotent. */
   close(): Promise<void>
 }
@@ -232,6 +288,8 @@ export interface ConversationStoreOptions {
   /** Whose conversations; default: the store's own tenant. */
   readonly tenantId?: string
   readonly limits?: ConversationLimits
+  /** Of conversations that have none of their own; default: all messages are kept. */
+  readonly retention?: Retention
   /** Default: none. The database is written first and decides; a cache that is away is no failure. */
   readonly cache?: ConversationCache
   /** How long the stream of a reply that has ended is kept, in milliseconds from its beginning; default 86,400,000 (a day). */

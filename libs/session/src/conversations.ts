@@ -23,7 +23,10 @@ import {
   type SharedPast,
   type TurnRecord,
 } from './shapes.js'
-import { checkInteger, checkLimit, checkMetadata, checkTitle } from './validation.js'
+import { refuseErased } from './erased-users.js'
+import { checkRetention } from './retention.js'
+import { checkTags } from './tags.js'
+import { checkInteger, checkLimit, checkMetadata, checkText, checkTitle } from './validation.js'
 
 /** Conversations as such: what they are called, whose they are, which there are. */
 export class Conversations {
@@ -40,9 +43,12 @@ export class Conversations {
     const userId = checkUserId(input.userId ?? '', 'userId')
     const title = checkTitle(input.title ?? '', 'title')
     const metadata = checkMetadata(input.metadata ?? {}, 'metadata')
-    const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey)])
-    const now = await this.#context.now()
-    const record = { userId, title, metadata, revision: 1, origin, lastActivityAt: now, activity: now }
+    const more = checkMore(input)
+    // As it was before there were tags and retentions.
+    const others = Object.keys(more).length === 0 ? [] : [more]
+    const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey), ...others])
+    const [now] = await Promise.all([this.#context.now(), refuseErased(this.#context.shapes, userId)])
+    const record = { userId, title, metadata, ...more, revision: 1, origin, lastActivityAt: now, activity: now }
     return this.#make(id, record, async (tx) => {
       if (!(await tx.messages.create(id))) return false
       await tx.states.insertOne({ revision: 0, json: '{}' }, { id })
@@ -62,11 +68,16 @@ export class Conversations {
   async list(options: ListOptions): Promise<ConversationPage> {
     const userId = options.userId === undefined ? undefined : checkUserId(options.userId, 'userId')
     const limit = checkLimit(options.limit, 50, 1000)
-    const after = options.cursor === undefined ? undefined : openCursor(options.cursor, userId)
+    const tag = options.tag === undefined ? undefined : checkText(options.tag, 'tag', { max: 128 })
+    const listing = listingOf(userId, tag)
+    const after = options.cursor === undefined ? undefined : openCursor(options.cursor, listing)
     await this.#activity.flush()
     const { conversations, messages, turns } = this.#context.shapes
     const sort = userId === undefined ? ({ activity: -1 } as const) : ({ lastActivityAt: -1 } as const)
-    const filter = userId === undefined ? {} : { userId }
+    const filter = {
+      ...(userId === undefined ? {} : { userId }),
+      ...(tag === undefined ? {} : { tags: tag }),
+    }
     const page = await refuseForeignCursor(() =>
       conversations.find(filter, after === undefined ? { sort, limit } : { sort, limit, after }).page(),
     )
@@ -76,7 +87,7 @@ export class Conversations {
     const items = page.items.flatMap((document, index) =>
       isDeleting(document.data) ? [] : [conversationOf(document, heads[index], held[index]?.data)],
     )
-    return page.next === undefined ? { items } : { items, next: sealCursor(page.next, userId) }
+    return page.next === undefined ? { items } : { items, next: `${page.next}.${listing}` }
   }
 
   async update(id: string, patch: ConversationPatch, { ifVersion }: IfVersion): Promise<Conversation> {
@@ -85,14 +96,19 @@ export class Conversations {
     const changes = {
       ...(patch.title === undefined ? {} : { title: checkTitle(patch.title, 'title') }),
       ...(patch.metadata === undefined ? {} : { metadata: checkMetadata(patch.metadata, 'metadata') }),
+      ...(patch.tags === undefined ? {} : { tags: checkTags(patch.tags, 'tags') }),
+      ...(patch.retention == null ? {} : { retention: checkRetention(patch.retention, 'retention') }),
     }
-    if (Object.keys(changes).length === 0) throw invalidField('patch', 'must change title or metadata')
+    const unset = patch.retention === null ? { $unset: { retention: '' } } : {}
+    if (Object.keys(changes).length === 0 && patch.retention !== null) {
+      throw invalidField('patch', 'must change title, metadata, tags or retention')
+    }
     const { conversations } = this.#context.shapes
     const changedAt = await this.#context.now()
     const isThere = { _id: id, deleting: { $exists: false } }
     const filter = ifVersion === undefined ? isThere : { ...isThere, revision: ifVersion }
     const { histories } = this.#context
-    const update = { $set: { ...changes, changedAt }, $inc: { revision: 1 } }
+    const update = { $set: { ...changes, changedAt }, $inc: { revision: 1 }, ...unset }
     const updated = await histories.committing(id, () => conversations.updateOne(filter, update))
     if (updated !== undefined) {
       await histories.changed(id)
@@ -131,13 +147,16 @@ export class Conversations {
         fields: [{ field: 'atSeq', description: `must be at most ${head.next - 1}` }],
       })
     }
-    const { userId, metadata } = source.data
+    const { userId, metadata, tags, retention } = source.data
+    await refuseErased(this.#context.shapes, userId)
     const parent = { conversationId: from, seq: at }
     const lineage = lineageOf(source.data, parent)
     const record = {
       userId,
       title: title ?? source.data.title,
       metadata,
+      ...(tags === undefined ? {} : { tags }),
+      ...(retention === undefined ? {} : { retention }),
       revision: 1,
       origin,
       lastActivityAt: now,
@@ -174,10 +193,20 @@ export class Conversations {
         return conversationOf(document, undefined, undefined)
       }),
     )
+    if (made !== undefined) await this.#refuseIfErased(id, record.userId)
     if (made !== undefined) return { ...made, lastSeq: record.parent?.seq ?? 0 }
     const known = await this.#known(id, record.origin)
     if (known === undefined) throw conversationDeleted(id)
     return known
+  }
+
+  async #refuseIfErased(id: string, userId: string): Promise<void> {
+    try {
+      await refuseErased(this.#context.shapes, userId)
+    } catch (error) {
+      if (isCode(error, 'FAILED_PRECONDITION')) await deleteConversation(this.#context, id)
+      throw error
+    }
   }
 
   /** The conversation of this id, if it was created by the same call. */
@@ -207,6 +236,8 @@ export function conversationOf(
     userId: data.userId,
     title: data.title,
     metadata: data.metadata,
+    ...(data.tags === undefined || data.tags.length === 0 ? {} : { tags: data.tags }),
+    ...(data.retention === undefined ? {} : { retention: data.retention }),
     version: data.revision,
     createdAt,
     updatedAt: data.changedAt === undefined ? createdAt : new Date(data.changedAt),
@@ -226,6 +257,14 @@ function lineageOf(source: ConversationRecord, parent: SharedPast): SharedPast[]
   return lineage
 }
 
+function checkMore({ tags = [], retention }: NewConversation): Pick<ConversationRecord, 'tags' | 'retention'> {
+  const checked = checkTags(tags, 'tags')
+  return {
+    ...(checked.length === 0 ? {} : { tags: checked }),
+    ...(retention === undefined ? {} : { retention: checkRetention(retention, 'retention') }),
+  }
+}
+
 function chooseId(input: { readonly id?: string; readonly key?: string }, idField: string, keyField: string): string {
   if (input.id !== undefined) return checkConversationId(input.id, idField)
   return input.key === undefined ? newConversationId() : conversationIdOfKey(checkKey(input.key, keyField))
@@ -239,21 +278,17 @@ function byKey([a]: readonly [string, string], [b]: readonly [string, string]): 
   return a < b ? -1 : Number(a > b)
 }
 
-function sealCursor(after: string, userId: string | undefined): string {
-  return `${after}.${listingOf(userId)}`
-}
-
-function openCursor(cursor: unknown, userId: string | undefined): string {
+function openCursor(cursor: unknown, expected: string): string {
   const refuse = () =>
     invalidField('cursor', 'is not a cursor of this listing: pass one unchanged, with the same userId')
   if (typeof cursor !== 'string' || cursor.length > 4096) throw refuse()
   const [after, listing, ...more] = cursor.split('.')
-  if (!after || listing !== listingOf(userId) || more.length > 0) throw refuse()
+  if (!after || listing !== expected || more.length > 0) throw refuse()
   return after
 }
 
-function listingOf(userId: string | undefined): string {
-  return digestOf(['conversations', userId ?? null]).slice(0, 8)
+function listingOf(userId: string | undefined, tag: string | undefined): string {
+  return digestOf(['conversations', userId ?? null, ...(tag === undefined ? [] : [tag])]).slice(0, 8)
 }
 
 async function refuseForeignCursor<R>(read: () => Promise<R>): Promise<R> {

@@ -46,6 +46,11 @@ export async function finishDeletions(context: StoreContext): Promise<number> {
   return finished
 }
 
+/** Takes up a deletion that another process began. */
+export async function finishDeletion(context: StoreContext, id: string): Promise<void> {
+  await deleteAll(context, id)
+}
+
 async function deleteAll(context: StoreContext, id: string): Promise<string | undefined> {
   const { shapes, histories } = context
   await shapes.messages.remove(id)

@@ -8,6 +8,7 @@ export type {
   ConversationPatch,
   ConversationStore,
   ConversationStoreOptions,
+  ErasureReport,
   FollowOptions,
   ForkOptions,
   History,
@@ -16,9 +17,11 @@ export type {
   ListOptions,
   MessagesOptions,
   NewConversation,
+  Retention,
   SearchHit,
   SearchOptions,
   StateDocument,
+  StateTarget,
   SubscribeOptions,
 } from './conversation-store.js'
 export {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { invalidField } from '@holdfast/errors'
 import type { DocumentStore } from '@holdfast/persistence'
 import { ActivityTimes } from './activity.js'
 import type { StoreContext } from './context.js'
@@ -9,6 +10,7 @@ import type {
   ConversationPatch,
   ConversationStore,
   ConversationStoreOptions,
+  ErasureReport,
   FollowOptions,
   ForkOptions,
   History,
@@ -17,13 +19,19 @@ import type {
   ListOptions,
   MessagesOptions,
   NewConversation,
+  Retention,
   SearchHit,
   SearchOptions,
   StateDocument,
+  StateTarget,
   SubscribeOptions,
 } from './conversation-store.js'
 import { Conversations } from './conversations.js'
 import { finishDeletions } from './deletion.js'
+import { eraseConversation, eraseUser, finishErasures } from './erasure.js'
+import { exportConversation, exportUser } from './export.js'
+import { checkConversationId, checkUserId } from './ids.js'
+import { applyRetention, checkRetention } from './retention.js'
 import { conversationDeleted } from './failures.js'
 import type { JsonObject, Message, NewMessage, Part } from './message.js'
 import { openHistories } from './history/open-histories.js'
@@ -40,6 +48,7 @@ import { checkInteger } from './validation.js'
 
 const mebibyte = 1024 * 1024
 const dayMs = 86_400_000
+const retentionIntervalMs = 600_000
 const forever = Number.MAX_SAFE_INTEGER
 const thisProcess = randomUUID()
 
@@ -67,6 +76,7 @@ export async function openConversationStore(
     maintenanceMs: checkInteger(options.maintenanceIntervalMs ?? 30_000, 'maintenanceIntervalMs', 0, dayMs),
     cancelPollMs: checkInteger(options.cancelPollMs ?? 400, 'cancelPollMs', 1, dayMs),
     users: checkInteger(search.users ?? 100, 'search.users', 1, forever),
+    retention: options.retention === undefined ? undefined : checkRetention(options.retention, 'retention'),
     messagesPerUser: checkInteger(search.messagesPerUser ?? 20_000, 'search.messagesPerUser', 1, forever),
   }
   await prepareShapes(shapes)
@@ -80,6 +90,7 @@ interface Settings {
   readonly cancelPollMs: number
   readonly users: number
   readonly messagesPerUser: number
+  readonly retention: Retention | undefined
 }
 
 class StoredConversations implements ConversationStore {
@@ -92,6 +103,8 @@ class StoredConversations implements ConversationStore {
   readonly #replies: Replies
   readonly #search: Search
   readonly #maintenanceMs: number
+  readonly #retention: Retention | undefined
+  #retainedAt = -Infinity
   #timer: NodeJS.Timeout | undefined
   #maintaining: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -102,10 +115,11 @@ class StoredConversations implements ConversationStore {
     this.#conversations = new Conversations(context, this.#activity)
     this.#messages = new Messages(context, this.#activity)
     this.#states = new States(context)
-    this.#turns = new Turns(context, this.#messages, settings.cancelPollMs)
+    this.#turns = new Turns(context, this.#messages, settings.cancelPollMs, (id) => this.#states.temporary.forget(id))
     this.#replies = new Replies(context, this.#turns, settings.retentionMs)
     this.#search = new Search(context, this.#activity, settings)
     this.#maintenanceMs = settings.maintenanceMs
+    this.#retention = settings.retention
     if (settings.maintenanceMs > 0) this.#maintain()
   }
 
@@ -127,6 +141,7 @@ class StoredConversations implements ConversationStore {
 
   async delete(id: string, options: IfVersion = {}): Promise<boolean> {
     const deleted = await this.#conversations.delete(id, options)
+    this.#states.temporary.forget(id)
     if (deleted?.replyId !== undefined) this.#turns.running(deleted.replyId)?.lose(conversationDeleted(id))
     return deleted?.first === true
   }
@@ -159,16 +174,36 @@ class StoredConversations implements ConversationStore {
     return this.#conversations.fork(id, options)
   }
 
-  state(id: string): Promise<StateDocument> {
-    return this.#states.get(id)
+  state(of: StateTarget): Promise<StateDocument> {
+    return this.#states.get(of)
   }
 
-  patchState(id: string, patch: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
-    return this.#states.patch(id, patch, options)
+  patchState(of: StateTarget, patch: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
+    return this.#states.patch(of, patch, options)
   }
 
-  replaceState(id: string, state: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
-    return this.#states.replace(id, state, options)
+  replaceState(of: StateTarget, state: JsonObject, options: IfVersion = {}): Promise<StateDocument> {
+    return this.#states.replace(of, state, options)
+  }
+
+  async erase(id: string): Promise<ErasureReport> {
+    const report = await eraseConversation(this.#context, checkConversationId(id, 'id'))
+    this.#states.temporary.forget(id)
+    return report
+  }
+
+  async eraseUser(userId: string, { refuseMs = dayMs }: { readonly refuseMs?: number } = {}): Promise<ErasureReport> {
+    if (userId === '') throw invalidField('userId', 'must not be empty: it would be what belongs to nobody')
+    checkUserId(userId, 'userId')
+    return eraseUser(this.#context, userId, checkInteger(refuseMs, 'refuseMs', 1, forever))
+  }
+
+  export(id: string): AsyncIterable<string> {
+    return exportConversation(this.#context, checkConversationId(id, 'id'))
+  }
+
+  exportUser(userId: string): AsyncIterable<string> {
+    return exportUser(this.#context, checkUserId(userId, 'userId'))
   }
 
   subscribe(id: string, options: SubscribeOptions = {}): AsyncIterable<ConversationEvent> {
@@ -203,6 +238,10 @@ class StoredConversations implements ConversationStore {
     return this.#replies.sweep()
   }
 
+  applyRetention(): Promise<number> {
+    return applyRetention(this.#context, this.#retention)
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       clearTimeout(this.#timer)
@@ -226,6 +265,11 @@ class StoredConversations implements ConversationStore {
       try {
         await this.recover()
         await finishDeletions(this.#context)
+        await finishErasures(this.#context)
+        if (performance.now() > this.#retainedAt + retentionIntervalMs) {
+          this.#retainedAt = performance.now()
+          await this.applyRetention()
+        }
         await this.sweep()
       } catch (error) {
         this.#context.reportFailure('Ending abandoned turns and deleting old reply streams', error)

@@ -1,4 +1,5 @@
 import type { BlobOwner, Blobs, Collection, Log, Scope } from '@holdfast/persistence'
+import type { Retention } from './conversation-store.js'
 import type { Part, Reply, Role } from './message.js'
 
 /** What is stored, and where. Milliseconds since 1970 by the database's clock throughout. */
@@ -21,6 +22,8 @@ export interface ConversationRecord {
   readonly lineage?: readonly SharedPast[]
   /** The conversations in `lineage`: an edit of theirs finds its branches by it. */
   readonly owners?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly retention?: Retention
   /** It is being deleted: nobody sees it any more. */
   readonly deleting?: true
 }
@@ -116,6 +119,10 @@ export interface ReplyEnd {
 export interface Shapes {
   readonly conversations: Collection<ConversationRecord>
   readonly states: Collection<StateRecord>
+  /** Of the application and of users. */
+  readonly sharedStates: Collection<StateRecord>
+  /** Marks of users who were erased, for as long as late writers are to be refused. */
+  readonly erasedUsers: Collection<Readonly<Record<string, never>>>
   readonly turns: Collection<TurnRecord>
   readonly turnQueues: Collection<TurnQueueRecord>
   readonly replyRecords: Collection<ReplyRecord>
@@ -137,10 +144,13 @@ export function shapesOf(scope: Scope): Shapes {
         { on: ['userId', 'lastActivityAt'] },
         { on: 'activity' },
         { on: 'owners', array: true },
+        { on: 'tags', array: true },
         { on: 'deleting', where: { deleting: true } },
       ],
     }),
     states: scope.collection<StateRecord>('conversation-states'),
+    sharedStates: scope.collection<StateRecord>('shared-states'),
+    erasedUsers: scope.collection('erased-users', { ttlMs: 86_400_000 }),
     turns: scope.collection<TurnRecord>('turns', { indexes: [{ on: 'status' }] }),
     turnQueues: scope.collection<TurnQueueRecord>('turn-queues'),
     replyRecords: scope.collection<ReplyRecord>('replies', {
@@ -158,6 +168,8 @@ export async function prepareShapes(shapes: Shapes): Promise<void> {
   await Promise.all([
     shapes.conversations.get('-'),
     shapes.states.get('-'),
+    shapes.sharedStates.get('-'),
+    shapes.erasedUsers.get('-'),
     shapes.turns.get('-'),
     shapes.turnQueues.get('-'),
     shapes.replyRecords.get('-'),

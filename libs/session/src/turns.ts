@@ -29,11 +29,14 @@ export class Turns {
   readonly #messages: Messages
   readonly #cancelPollMs: number
   readonly #queue: TurnQueue
+  readonly #onEnd: (id: string) => void
   readonly #running = new Map<string, RunningTurn>()
   #poll: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(context: StoreContext, messages: Messages, cancelPollMs: number) {
+  /** @param onEnd told of conversations whose turn has ended here */
+  constructor(context: StoreContext, messages: Messages, cancelPollMs: number, onEnd: (id: string) => void) {
+    this.#onEnd = onEnd
     this.#context = context
     this.#messages = messages
     this.#cancelPollMs = cancelPollMs
@@ -129,6 +132,7 @@ export class Turns {
       onOver: (message) => {
         this.#running.delete(turn.replyId)
         this.#queue.wake(id)
+        this.#onEnd(id)
         if (message !== undefined) this.#messages.touched(id, [message])
       },
     })

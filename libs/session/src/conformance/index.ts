@@ -1,8 +1,10 @@
 import { after, before, describe } from 'node:test'
 import { conversationTests } from './conversations.js'
+import { erasureTests } from './erasure.js'
 import { forkTests } from './forks.js'
 import { historyTests } from './histories.js'
 import { replyTests } from './replies.js'
+import { scopeTests } from './scopes.js'
 import { searchTests } from './search.js'
 import { type Fixture, Stage } from './stage.js'
 import { stateTests } from './states.js'
@@ -25,6 +27,8 @@ export function describeConversationStore(name: string, start: () => Promise<Fix
     describe('histories', () => historyTests(stage))
     describe('forks', () => forkTests(stage))
     describe('state', () => stateTests(stage))
+    describe('scopes', () => scopeTests(stage))
+    describe('tags, exports, erasure, retention', () => erasureTests(stage))
     describe('turns', () => turnTests(stage))
     describe('turn policies', () => turnPolicyTests(stage))
     describe('replies', () => replyTests(stage))
