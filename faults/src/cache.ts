@@ -2,8 +2,8 @@ import { campaign } from './cache/campaign.js'
 import type { CampaignOptions, CampaignReport } from './main.js'
 
 const sizes = {
-  quick: { operations: 200_000, troubles: 64 },
-  usual: { operations: 200_000, troubles: 64 },
+  quick: { operations: 200_000, troubles: 72 },
+  usual: { operations: 200_000, troubles: 72 },
   long: { operations: 4_000_000, troubles: 800 },
 } as const
 

@@ -1,5 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openDocumentStore } from '@holdfast/persistence'
@@ -7,7 +10,7 @@ import { openSessionStore } from '@holdfast/session'
 import { startPostgres, startRedis, startRelay } from '@holdfast/test-servers'
 import { randomFrom } from '../random.js'
 import { check, type Finding } from './checker.js'
-import { now, type Operation } from './history.js'
+import { now, type Operation, readHistory } from './history.js'
 import { Troubles } from './troubles.js'
 import { type ClientMessage, type ClientSettings, keyCount } from './workload.js'
 
@@ -34,47 +37,48 @@ export async function campaign(options: CacheCampaign): Promise<Record<string, n
   await using second = await startRedis()
   const relays = await Promise.all(Array.from({ length: options.processes }, () => startRelay(first.port)))
   const databaseUrl = await postgres.createDatabase()
-  const crowd = new Crowd()
-  const troubles = new Troubles({ postgres, redis: [first, second], relays }, random)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-faults-'))
+  const crowd = new Crowd((process) => ({
+    process,
+    clients: options.clientsOfEach,
+    seed: options.seed,
+    databaseUrl,
+    redisUrl: `redis://${relays[process % relays.length]?.address}`,
+    pauseShare: options.pauseShare,
+    historyFile: join(folder, `${process}.jsonl`),
+  }))
+  const killProcess = (index: number) => crowd.replace(index)
+  const troubles = new Troubles({ postgres, redis: [first, second], relays, killProcess }, random)
   const started = performance.now()
   try {
-    await Promise.all(
-      relays.map((relay, process) =>
-        crowd.start({
-          process,
-          clients: options.clientsOfEach,
-          seed: options.seed,
-          databaseUrl,
-          redisUrl: `redis://${relay.address}`,
-          pauseShare: options.pauseShare,
-        }),
-      ),
-    )
+    await Promise.all(relays.map((_, index) => crowd.start(index)))
     await crowd.until(1)
     for (let made = 0; made < options.troubles; made += 1) {
       await delay(100 + random() * 1_200)
       await crowd.until((options.operations * made) / options.troubles)
       const kind = await troubles.next()
-      options.report(`${crowd.operations.length} operations, trouble ${made + 1}: ${kind}`)
+      options.report(`${crowd.count} operations, trouble ${made + 1}: ${kind}`)
       crowd.assertSound()
     }
     await crowd.until(options.operations)
     await crowd.stop()
+    const operations = await crowd.history()
     const stored = await readAll(databaseUrl)
-    const { verdict, findings } = check(crowd.operations, stored)
-    for (const finding of findings.slice(0, 20)) options.report(story(finding, crowd.operations))
+    const { verdict, findings } = check(operations, stored)
+    for (const finding of findings.slice(0, 20)) options.report(story(finding, operations))
     return {
       ...verdict,
-      failed_calls: failedFor(crowd.operations, troubles.outages).length,
-      operations: crowd.operations.length,
-      reads: crowd.operations.filter(({ kind }) => kind === 'read').length,
-      unknown_outcomes: crowd.operations.filter(({ outcome }) => outcome === 'unknown').length,
-      refused: crowd.operations.filter(({ outcome }) => outcome === 'refused').length,
+      failed_calls: failedFor(operations, troubles.outages).length,
+      operations: operations.length,
+      reads: operations.filter(({ kind }) => kind === 'read').length,
+      unknown_outcomes: operations.filter(({ outcome }) => outcome === 'unknown').length,
+      refused: operations.filter(({ outcome }) => outcome === 'refused').length,
       ...troubles.counts,
       seconds: Math.round((performance.now() - started) / 1000),
     }
   } finally {
-    crowd.kill()
+    await crowd.kill()
+    await rm(folder, { recursive: true, force: true })
     for (const relay of relays) await relay[Symbol.asyncDispose]()
   }
 }
@@ -96,8 +100,8 @@ function failedFor(
   outages: readonly (readonly [from: number, to: number])[],
 ): readonly Operation[] {
   return operations.filter(
-    ({ outcome, start, end }) =>
-      outcome !== 'done' && !outages.some(([from, to]) => start < to + recoveryUs && end > from),
+    ({ outcome, start, end, killed }) =>
+      outcome !== 'done' && killed !== true && !outages.some(([from, to]) => start < to + recoveryUs && end > from),
   )
 }
 
@@ -116,21 +120,42 @@ async function readAll(databaseUrl: string): Promise<Operation[]> {
   return read
 }
 
+/** The processes, one behind each relay; those that took the place of killed ones have higher numbers. */
 class Crowd {
-  readonly operations: Operation[] = []
-  readonly #children: ChildProcess[] = []
+  readonly #settingsOf: (process: number) => ClientSettings
+  /** By the index of their relay. */
+  readonly #running = new Map<number, ChildProcess>()
+  readonly #started: { readonly settings: ClientSettings; operations: number; endedAt: number }[] = []
   #failure: Error | undefined
 
-  async start(settings: ClientSettings): Promise<void> {
+  constructor(settingsOf: (process: number) => ClientSettings) {
+    this.#settingsOf = settingsOf
+  }
+
+  /** Of calls that have ended. */
+  get count(): number {
+    return this.#started.reduce((sum, { operations }) => sum + operations, 0)
+  }
+
+  async start(index: number, process = index): Promise<void> {
+    const settings = this.#settingsOf(process)
     const child = fork(fileURLToPath(new URL('client-process.js', import.meta.url)), [JSON.stringify(settings)])
+    const started = { settings, operations: 0, endedAt: Infinity }
     child.on('message', ({ operations }: ClientMessage) => {
-      for (const operation of operations) this.operations.push(operation)
+      started.operations = operations
     })
-    child.on('exit', (code) => {
-      this.#failure ??= new Error(`A client process ended by itself (${code})`)
+    child.on('exit', (code, signal) => {
+      started.endedAt = now()
+      if (signal !== 'SIGKILL' && code !== 0) this.#failure ??= new Error(`A client process ended by itself (${code})`)
     })
-    this.#children.push(child)
+    this.#started.push(started)
+    this.#running.set(index, child)
     await once(child, 'spawn')
+  }
+
+  async replace(index: number): Promise<void> {
+    await this.#kill(this.#running.get(index))
+    await this.start(index, index + this.#running.size * this.#started.length)
   }
 
   assertSound(): void {
@@ -138,32 +163,45 @@ class Crowd {
   }
 
   async until(count: number): Promise<void> {
-    let last = this.operations.length
+    let last = this.count
     let changed = performance.now()
-    while (this.operations.length < count) {
+    while (this.count < count) {
       this.assertSound()
       await delay(20)
-      if (this.operations.length > last) changed = performance.now()
-      last = this.operations.length
+      if (this.count > last) changed = performance.now()
+      last = this.count
       if (performance.now() - changed > 30_000) throw new Error('The clients made no call for half a minute')
     }
   }
 
   async stop(): Promise<void> {
     await Promise.all(
-      this.#children.map(async (child) => {
-        child.removeAllListeners('exit')
+      [...this.#running.values()].map(async (child) => {
         const gone = once(child, 'exit')
         child.send('stop')
         await gone
       }),
     )
+    this.assertSound()
   }
 
-  kill(): void {
-    for (const child of this.#children) {
-      child.removeAllListeners('exit')
-      if (child.exitCode === null) child.kill('SIGKILL')
+  async history(): Promise<Operation[]> {
+    const operations: Operation[] = []
+    for (const { settings, endedAt } of this.#started) {
+      const text = await readFile(settings.historyFile, 'utf8').catch(() => '')
+      for (const operation of readHistory(text, endedAt)) operations.push(operation)
     }
+    return operations
+  }
+
+  async kill(): Promise<void> {
+    for (const child of this.#running.values()) await this.#kill(child)
+  }
+
+  async #kill(child: ChildProcess | undefined): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
   }
 }

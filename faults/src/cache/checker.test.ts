@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { check, type Verdict } from './checker.js'
-import type { Operation } from './history.js'
+import { type Operation, readHistory } from './history.js'
 
 const sound: Verdict = { stale_reads: 0, backwards: 0, lost_writes: 0, resurrected: 0, errors_as_empty: 0, phantoms: 0 }
 const key = 'k'
@@ -133,5 +133,27 @@ describe('the checker of cache histories', () => {
     assertVerdict([a, write(20, 30, 'b', undefined, { outcome: 'refused' }), read(31, 32, 'b', 2)], { phantoms: 1 })
     assertVerdict([read(0, 1, 'a', 1), write(2, 10, 'a', 1)], { phantoms: 1 })
     assertVerdict([a, read(11, 12, 'a', 7)], { phantoms: 1 })
+  })
+})
+
+describe('the history of a killed process', () => {
+  it('has what had ended, and what had begun as unknown', () => {
+    const { end: _, outcome: __, ...begun } = write(5, 0, 'b')
+    const lines = [
+      { change: 1, begun: [{ ...begun, value: 'a' }] },
+      { ended: [read(1, 2)] },
+      { change: 1, ended: [write(0, 10, 'a', 1)] },
+      { change: 2, begun: [begun] },
+    ].map((line) => JSON.stringify(line))
+    const operations = readHistory(`${lines.join('\n')}\n{"change":3,"begun":[{"proc`, 99)
+    assert.deepEqual(
+      operations.map(({ kind, value, outcome, end, killed }) => [kind, value, outcome, end, killed]),
+      [
+        ['read', undefined, 'done', 2, undefined],
+        ['write', 'a', 'done', 10, undefined],
+        ['write', 'b', 'unknown', 99, true],
+      ],
+    )
+    assertVerdict([...operations, read(200, 201, 'b', 2), read(202, 203, 'a', 1)], { backwards: 1 })
   })
 })

@@ -1,12 +1,14 @@
+import { appendFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
-import { openDocumentStore } from '@holdfast/persistence'
+import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { openSessionStore } from '@holdfast/session'
 import { randomFrom } from '../random.js'
-import { now, type Operation } from './history.js'
+import { type HistoryLine, now, type Operation } from './history.js'
 import { cacheOf, lives, type ClientMessage, type ClientSettings, keyOf } from './workload.js'
 
-/** A process of the campaign: clients that call the session store one after the other until the parent says stop, and tell what they saw. */
+/** A process of the campaign: clients that call the session store one after the other until the parent says stop or kills it. What they see
+ *  goes into a file, changes before they are begun as well, so that one that is killed leaves its unfinished changes behind. */
 const settings = JSON.parse(process.argv[2] ?? '') as ClientSettings
 /** ABORTED: an epoch that changes too often. */
 const passing: ReadonlySet<string> = new Set([
@@ -23,10 +25,12 @@ process.once('message', () => {
 // The parent is gone.
 process.once('disconnect', () => process.exit(1))
 
-let told: Operation[] = []
-const documents = await openDocumentStore(settings.databaseUrl, { maxConnections: 6, sweepIntervalMs: 0 })
+let seen = ''
+let operations = 0
+let changes = 0
+const documents = await openDocuments()
 const store = await openSessionStore({ store: documents, cache: cacheOf(settings) })
-const ticking = setInterval(tell, 200)
+const ticking = setInterval(tell, 100)
 await Promise.all(Array.from({ length: settings.clients }, (_, client) => live(client)))
 clearInterval(ticking)
 tell()
@@ -34,6 +38,18 @@ await store.close()
 await documents.close()
 process.removeAllListeners('disconnect')
 process.disconnect()
+
+/** The database may be restarting. */
+async function openDocuments(): Promise<DocumentStore> {
+  for (;;) {
+    try {
+      return await openDocumentStore(settings.databaseUrl, { maxConnections: 6, sweepIntervalMs: 0 })
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || !passing.has(error.code)) throw error
+      await delay(50)
+    }
+  }
+}
 
 async function live(client: number): Promise<void> {
   const random = randomFrom(settings.seed * 1_000 + settings.process * 100 + client)
@@ -59,6 +75,11 @@ async function note(
   about: Partial<Operation> = {},
 ): Promise<void> {
   const start = now()
+  const change = kind === 'read' ? undefined : (changes += 1)
+  if (change !== undefined) {
+    const begun = keys.map((key) => ({ process: settings.process, key, kind, start, ...about }))
+    record({ change, begun })
+  }
   let outcomes: readonly Outcome[]
   let pause = false
   try {
@@ -69,10 +90,12 @@ async function note(
     pause = true
   }
   const end = now()
-  for (const [index, key] of keys.entries()) {
+  const ended = keys.map((key, index): Operation => {
     const outcome = outcomes[index] ?? { outcome: 'refused' as const }
-    told.push({ process: settings.process, key, kind, start, end, ...about, ...outcome })
-  }
+    return { process: settings.process, key, kind, start, end, ...about, ...outcome }
+  })
+  operations += ended.length
+  record({ change, ended })
   if (pause) await delay(20)
 }
 
@@ -105,9 +128,18 @@ function remove(key: string): Promise<void> {
   return note('delete', [key], async () => [{ existed: await store.delete(key) }])
 }
 
+/** Of changes at once, of reads some time. */
+function record(line: HistoryLine): void {
+  seen += `${JSON.stringify(line)}\n`
+  if (line.change !== undefined) flush()
+}
+
+function flush(): void {
+  if (seen !== '') appendFileSync(settings.historyFile, seen)
+  seen = ''
+}
+
 function tell(): void {
-  if (told.length === 0) return
-  const operations = told
-  told = []
+  flush()
   process.send?.({ operations } satisfies ClientMessage)
 }

@@ -7,6 +7,8 @@ export interface Ground {
   readonly postgres: PostgresServer
   readonly redis: readonly [RedisServer, RedisServer]
   readonly relays: readonly Relay[]
+  /** SIGKILL to the process behind a relay, and another one in its place. */
+  readonly killProcess: (index: number) => Promise<void>
 }
 
 export const kinds = [
@@ -17,6 +19,7 @@ export const kinds = [
   'process_cut_off',
   'process_held_up',
   'connections_reset',
+  'process_killed',
   'database_restarted',
 ] as const
 export type TroubleKind = (typeof kinds)[number]
@@ -31,6 +34,7 @@ export class Troubles {
     process_cut_off: 0,
     process_held_up: 0,
     connections_reset: 0,
+    process_killed: 0,
     database_restarted: 0,
   }
   /** When the database was away, from and to, in the time of the history. */
@@ -106,6 +110,9 @@ export class Troubles {
       }
       case 'connections_reset':
         for (const relay of this.#some(relays)) relay.cut()
+        break
+      case 'process_killed':
+        await this.#ground.killProcess(Math.floor(this.#random() * relays.length))
         break
       case 'database_restarted': {
         const from = now()

@@ -1,5 +1,4 @@
 import type { SessionCacheChoice } from '@holdfast/session'
-import type { Operation } from './history.js'
 
 export interface ClientSettings {
   readonly process: number
@@ -9,10 +8,12 @@ export interface ClientSettings {
   readonly redisUrl: string
   /** Of the calls, after which a client waits up to 10 ms. */
   readonly pauseShare: number
+  readonly historyFile: string
 }
 
 export interface ClientMessage {
-  readonly operations: readonly Operation[]
+  /** How many have ended. */
+  readonly operations: number
 }
 
 export const keyCount = 500
