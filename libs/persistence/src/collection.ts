@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { ClaimLanes } from './claim/claim-lanes.js'
-import type { ClaimOperations } from './claim/claim-operations.js'
 import { claimDocument } from './claim/claim.js'
-import type { DocumentOperations, Key, Lifetime, StoredDocument, Written } from './backend.js'
-import { type DocumentAccess, removedDocument } from './document-access.js'
+import type { Key, Lifetime, StoredDocument, Written } from './backend.js'
+import { removedDocument } from './document-access.js'
 import type { ClaimedDocument, ClaimOptions } from './contract/claims.js'
 import type {
   Document,
@@ -18,10 +16,8 @@ import type {
   WriteOptions,
 } from './contract/document.js'
 import type { Collection, ConsumerHandler } from './contract/scope.js'
-import type { CollectionLife } from './expiry/collection-life.js'
 import { CollectionFind } from './find.js'
 import type { Consumer, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'
-import type { ChangeFeeds } from './feed/change-feeds.js'
 import type { ConsumerHome } from './feed/consumer-lease.js'
 import { startConsumer } from './feed/consumer.js'
 import { feedPosition, watchFeed, type WatchSource } from './feed/watch.js'
@@ -30,13 +26,12 @@ import { checkOptions } from './options.js'
 import type { StaleReads } from './replicas/stale-reads.js'
 import { checkSchema, type SchemaCheck, type SchemaCheckOptions } from './schema/check-schema.js'
 import { DataSchema } from './schema/data-schema.js'
-import { encodeData, isMarked, markedError } from './schema/mark.js'
+import { encodeData } from './schema/mark.js'
 import { rewriteOutdated, type RewriteOptions, type RewriteReport, type RewriteTarget } from './schema/rewrite.js'
 import type { StandardSchema } from './schema/standard-schema.js'
 import { inOrder } from './query/distinct.js'
 import { parseDataPath } from './query/field-path.js'
 import { parseFilter, parseWriteFilter } from './query/filter.js'
-import { matches } from './query/match.js'
 import type { Predicate } from './query/predicate.js'
 import { applyUpdate, parseUpdate, type ParsedUpdate, upsertSeed } from './query/update.js'
 import { CodedReads } from './schema/coded-documents.js'
@@ -45,39 +40,13 @@ import { runBulk } from './transfer/bulk.js'
 import type { BulkOperation, BulkOptions, BulkReport } from './transfer/bulk-operations.js'
 import { loadDocuments, type LoadItem, type LoadOptions, type LoadReport } from './transfer/load.js'
 import { resolveWrite } from './unknown-write.js'
-
-export interface CollectionTarget {
-  readonly name: string
-  readonly tenant: string
-  readonly access: DocumentAccess
-  readonly operations: DocumentOperations
-  /** Absent inside a transaction. */
-  readonly claims?: ClaimLanes
-  /** Where what a claim writes has to fit a schema. */
-  readonly claimOperations?: ClaimOperations
-  /** Makes the table on first use; afterwards an already resolved promise. */
-  readonly ready: () => Promise<void>
-  /** What lies under the codec of `access` and `operations`; absent if nothing is declared that needs one. */
-  readonly rewrite?: RewriteTarget
-  readonly life: CollectionLife
-  /** Absent inside a transaction. */
-  readonly feed?: CollectionFeed
-  /** Reads that a replica may answer; absent inside a transaction. */
-  readonly stale?: (maxStalenessMs: unknown) => StaleReads
-  /** Deletes all that the tenant has of it; absent inside a transaction. */
-  readonly drop?: () => Promise<{ readonly deleted: number }>
-  /** Runs work on this collection as one commit: a transaction, or the one that this collection belongs to. */
-  readonly atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => Promise<R>
-}
-
-/** How the changes of a collection are followed. */
-export interface CollectionFeed {
-  readonly feeds: ChangeFeeds
-  readonly home: ConsumerHome
-}
+import type { CollectionTarget } from './collection-target.js'
+import { decode, withData } from './document-of.js'
+import { checkNextVersion, checkVersion, staleVersion, stillMatches } from './write-conditions.js'
 
 const manyBatch = 500
 
+/** Longer than other files: each method of the interface checks what it was given and hands it on, and they share what they ask. */
 export class StoredCollection<T> implements Collection<T> {
   readonly name: string
   readonly #target: CollectionTarget
@@ -479,46 +448,9 @@ export class StoredCollection<T> implements Collection<T> {
   }
 }
 
-function staleVersion(name: string, id: string, actual: number | undefined, expected: number): HoldfastError {
-  const state = actual === undefined ? 'does not exist' : `is at version ${actual}`
-  return new HoldfastError(
-    'ABORTED',
-    `Document ${id} of ${name} ${state}, not at version ${expected}: read it again and retry`,
-    { reason: 'STALE_VERSION', metadata: { version: String(actual ?? 0) } },
-  )
-}
-
-function checkNextVersion(version: unknown, ifVersion: number | undefined): number | undefined {
-  if (version === undefined) return undefined
-  if (ifVersion === undefined) throw invalidField('version', 'needs ifVersion beside it')
-  if (typeof version === 'number' && Number.isSafeInteger(version) && version > ifVersion) return version
-  throw invalidField('version', `must be an integer above ifVersion, which is ${ifVersion}`)
-}
-
-function checkVersion(ifVersion: unknown): number | undefined {
-  if (ifVersion === undefined) return undefined
-  if (typeof ifVersion === 'number' && Number.isSafeInteger(ifVersion) && ifVersion >= 0) return ifVersion
-  throw invalidField('ifVersion', 'must be a version: an integer from 0')
-}
-
-function stillMatches(where: Predicate, stored: StoredDocument): boolean {
-  return matches(where, { ...stored, data: decodeJson(stored.filtered ?? stored.json) })
-}
-
 /** The text after the update, or `undefined` if it changes nothing, nor the document's lifetime by a word of the caller's. */
 function updated(json: string, update: ParsedUpdate, lifetime?: Lifetime): string | undefined {
   const before = decodeJson(json)
   const next = encodeJson(applyUpdate(before, update))
   return next === JSON.stringify(before) && lifetime?.kind !== 'set' ? undefined : next
-}
-
-function withData<T>({ id, version, createdAt, updatedAt, expiresAt }: Written, data: T): Document<T> {
-  const document = { id, version, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), data }
-  return expiresAt === undefined ? document : { ...document, expiresAt: new Date(expiresAt) }
-}
-
-function decode<T>(stored: StoredDocument): Document<T> {
-  const data = decodeJson(stored.json)
-  if (isMarked(data)) throw markedError(data, `Document ${stored.id}`)
-  return withData(stored, data as T)
 }

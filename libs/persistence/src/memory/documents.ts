@@ -1,4 +1,3 @@
-import { HoldfastError } from '@holdfast/errors'
 import type {
   ClaimQuery,
   CollectionSpec,
@@ -21,39 +20,12 @@ import { matches } from '../query/match.js'
 import { distinctValues } from '../query/distinct.js'
 import type { JsonValue, Predicate, QueriedDocument } from '../query/predicate.js'
 import { scorer } from '../query/text-search.js'
-import { compareDocumentPositions, documentPosition, positionAt } from '../query/sort-position.js'
+import { compareDocumentPositions, documentPosition } from '../query/sort-position.js'
 import { isUnleased, leaseRows, settleRow } from './claim.js'
 import type { MemoryFeeds } from './feed.js'
 import type { Journal, Run } from './journal.js'
-
-/** Which rows are documents: see sql/visibility.ts. */
-export interface Row extends StoredDocument {
-  readonly tenant: string
-  /** The tombstone of a soft delete, since when. */
-  readonly removedAt?: number
-  /** A tombstone without its data. */
-  readonly purged?: boolean
-  /** Of a claim. */
-  readonly leaseUntil?: number
-  readonly leaseToken?: string
-  /** The parsed text; made when a query first needs it. */
-  data?: unknown
-}
-
-interface UniqueIndex {
-  readonly name: string
-  readonly on: IndexDefinition['on']
-  readonly where: Predicate | undefined
-  /** Which document has a combination of values. */
-  readonly owners: Map<string, Row>
-}
-
-interface Table {
-  readonly name: string
-  readonly tenants: Map<string, Map<string, Row>>
-  readonly uniqueIndexes: Map<string, UniqueIndex>
-  spec: CollectionSpec
-}
+import { expiryOf, leaseOf, queried, type Row, storedOf, tombstoneOf } from './row.js'
+import { exchange, ownedBy, type Table, type UniqueIndex, uniqueViolation } from './table.js'
 
 export class MemoryDocuments implements DocumentOperations {
   readonly #run: Run
@@ -395,65 +367,4 @@ export class MemoryDocuments implements DocumentOperations {
     table.uniqueIndexes.set(key, index)
     this.#journal.record(() => table.uniqueIndexes.delete(key))
   }
-}
-
-function exchange(table: Table, before: Row | undefined, after: Row | undefined): void {
-  if (before !== undefined) {
-    table.tenants.get(before.tenant)?.delete(before.id)
-    for (const index of table.uniqueIndexes.values()) disown(index, before)
-  }
-  if (after !== undefined) {
-    const rows = table.tenants.get(after.tenant) ?? new Map<string, Row>()
-    rows.set(after.id, after)
-    table.tenants.set(after.tenant, rows)
-    // A tombstone's values are free for others.
-    if (after.removedAt !== undefined) return
-    for (const index of table.uniqueIndexes.values()) index.owners.set(ownedBy(index, after), after)
-  }
-}
-
-function disown(index: UniqueIndex, row: Row): void {
-  const owned = ownedBy(index, row)
-  if (index.owners.get(owned) === row) index.owners.delete(owned)
-}
-
-/** By sort position, as the SQL indexes: missing equals null, and all objects are alike, as are all arrays. */
-function ownedBy(index: UniqueIndex, row: Row): string {
-  // What is outside of a partial index is in nobody's way.
-  if (index.where !== undefined && !matches(index.where, queried(row)))
-    return JSON.stringify([row.tenant, row.id, null])
-  const { data } = queried(row)
-  return JSON.stringify([row.tenant, index.on.map((path) => positionAt(data, path))])
-}
-
-function uniqueViolation(index: UniqueIndex, { id }: Row): HoldfastError {
-  return new HoldfastError(
-    'ALREADY_EXISTS',
-    `Document ${id} has the same ${index.name} as another, which a unique index forbids: use another value`,
-    { reason: 'UNIQUE_VIOLATION', metadata: { index: index.name } },
-  )
-}
-
-function queried(row: Row): QueriedDocument {
-  row.data ??= JSON.parse(row.json)
-  return { ...row, data: row.data }
-}
-
-function storedOf({ id, version, createdAt, updatedAt, expiresAt, json }: Row): StoredDocument {
-  return { id, version, createdAt, updatedAt, ...expiryOf(expiresAt), json }
-}
-
-function expiryOf(expiresAt: number | undefined): { readonly expiresAt?: number } {
-  return expiresAt === undefined ? {} : { expiresAt }
-}
-
-function leaseOf(row: Row | undefined): Pick<Row, 'leaseUntil' | 'leaseToken'> {
-  if (row?.leaseUntil === undefined || row.leaseToken === undefined) return {}
-  return { leaseUntil: row.leaseUntil, leaseToken: row.leaseToken }
-}
-
-function tombstoneOf(row: Row, now: number, retainMs: number): Row {
-  const { tenant, id, version, createdAt, updatedAt, expiresAt, json } = row
-  const bare = { tenant, id, version, createdAt, updatedAt, ...expiryOf(expiresAt), removedAt: now }
-  return retainMs > 0 ? { ...bare, json } : { ...bare, json: 'null', purged: true }
 }

@@ -10,7 +10,8 @@ import type {
   TransferSource,
 } from '../transfer/seam.js'
 import type { MemoryBlobs } from './blobs.js'
-import type { MemoryDocuments, Row } from './documents.js'
+import type { MemoryDocuments } from './documents.js'
+import type { Row } from './row.js'
 import type { Run } from './journal.js'
 import type { MemoryLogs } from './logs.js'
 import { type MemoryEntry, type Past, Stream } from './stream.js'

@@ -1,4 +1,5 @@
-import { StoredCollection, type CollectionTarget } from '../collection.js'
+import type { CollectionTarget } from '../collection-target.js'
+import { StoredCollection } from '../collection.js'
 import type { Document, LifetimeOptions } from '../contract/document.js'
 import type { LoadItem, LoadOptions, LoadReport } from '../transfer/load.js'
 import type { DataSchema } from './data-schema.js'

@@ -3,7 +3,9 @@
  *  replies, delayed commands, an eviction and a reader that cannot reach the cache for a while.
  *
  *  Versions stand for values. Time appears as two rules: trust in an epoch ends at any moment (`trust ends`), and what waits for
- *  L has to wait until everybody's older trust has ended. */
+ *  L has to wait until everybody's older trust has ended.
+ *
+ *  One file, long as it is: the steps can only be judged beside the state that they share. */
 
 /** What keeps the protocol right. A model with one of them left out must be found to fail. */
 export interface Guards {
