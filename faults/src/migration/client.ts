@@ -33,7 +33,10 @@ const doubtful = new Map(setup.doubtful.map(([key, turn, exists]) => [key, { tur
 let isPaused = false
 let resume: (() => void) | undefined
 let waiting = 0
-createInterface({ input: process.stdin }).on('line', (line) => {
+const commands = createInterface({ input: process.stdin })
+// Whoever started it is gone.
+commands.on('close', () => process.exit())
+commands.on('line', (line) => {
   if (line === 'go') {
     isPaused = false
     resume?.()

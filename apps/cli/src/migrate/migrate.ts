@@ -58,7 +58,11 @@ export function migrateCommand(context: CommandContext): Command {
     if (walks === true) {
       command.option('--rate <n>', 'sessions a second at most', wholeNumber('--rate', 1))
     }
-    if (name === 'rollback') command.option('--to <phase>', 'not all the way', 'direct')
+    if (name === 'rollback') {
+      command
+        .option('--to <phase>', 'not all the way', 'direct')
+        .option('--without-documents', 'their database cannot be reached: from any step before `finish`, all the way')
+    }
     if (name === 'cutover' || name === 'rollback') {
       command.option('--max-hold <ms>', 'how long writers may wait at most', wholeNumber('--max-hold', 1_000), 10_000)
     }

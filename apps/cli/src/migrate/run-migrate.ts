@@ -1,4 +1,5 @@
 import { invalidField } from '@holdfast/errors'
+import { openDocumentStore } from '@holdfast/persistence'
 import {
   type MigrationProgress,
   openSessionMigration,
@@ -21,6 +22,7 @@ export interface MigrateFlags extends StoreFlags {
   readonly rate?: number
   readonly to?: string
   readonly maxHold?: number
+  readonly withoutDocuments?: true
 }
 
 export async function runMigrate(step: string, flags: MigrateFlags, context: CommandContext): Promise<void> {
@@ -28,7 +30,11 @@ export async function runMigrate(step: string, flags: MigrateFlags, context: Com
   const to = phases.find((phase) => phase === flags.to)
   if (flags.to !== undefined && to === undefined) throw invalidField('--to', `must be one of ${phases.join(', ')}`)
   const startedAt = performance.now()
-  await using store = await openDataStore(flags, context, { mayCreate: true })
+  const isAlone = flags.withoutDocuments === true
+  // One that stands in for what cannot be reached, and is not looked at.
+  await using store = isAlone
+    ? await openDocumentStore('memory:')
+    : await openDataStore(flags, context, { mayCreate: true })
   await using migration = await openSessionMigration({
     from: flags.from,
     store,
@@ -44,7 +50,7 @@ export async function runMigrate(step: string, flags: MigrateFlags, context: Com
   }
   let report: object
   try {
-    report = await run(step, migration, options, to)
+    report = isAlone ? await migration.rollbackWithoutDocuments() : await run(step, migration, options, to)
   } finally {
     progress.stop()
   }

@@ -83,14 +83,19 @@ export class PhaseRow {
 
   /** Ends the epoch `from`. When this returns, no write under it can be committed any more: in the legacy database because whoever writes holds the row,
    *  among the documents because of the fence, which is raised first.
+   *  @param hold nobody writes until the next change
+   *  @param isAlone the documents cannot be reached: what somebody still writes there is refused when it is copied to the legacy table, and then written
+   *  there as well
    *  @throws ABORTED with reason PHASE_CHANGED if it is over already */
   async change(
     from: PhaseState,
     phase: Phase,
     hold?: { readonly next: Phase; readonly ms: number },
+    isAlone = false,
   ): Promise<PhaseState> {
     const touchesDocuments = truthOf(from.phase) === 'documents' || truthOf(phase) === 'documents'
-    const epoch = touchesDocuments ? await this.#raiseFence(from.epoch) : from.epoch + 1
+    const raises = touchesDocuments && !isAlone
+    const epoch = raises ? await this.#raiseFence(from.epoch) : from.epoch + 1
     const [row] = await this.#driver.query({
       text: changePhase,
       values: [from.epoch, epoch, phase, hold?.next ?? null, hold?.ms ?? null],

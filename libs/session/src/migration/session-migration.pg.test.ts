@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { openPostgresDriver, type SqlDriver } from '@holdfast/persistence/sql'
-import { postgresForTests, type TestDatabase } from '@holdfast/test-servers'
+import { postgresForTests, startProxy, type TestDatabase } from '@holdfast/test-servers'
 import { type MigratingBackend, openMigratingBackend } from '../session-store/migrating-backend.js'
 import { DocumentsBackend } from '../session-store/documents-backend.js'
 import type { SessionWrite } from '../session-store/session-backend.js'
@@ -163,6 +163,35 @@ describe('a migration of sessions', () => {
         await migration.rollback()
       })
     }
+
+    it('leads back without the documents, when these cannot be reached', async () => {
+      const proxy = await startProxy(fresh.url)
+      const away = await openDocumentStore(proxy.url, { connectTimeoutMs: 200 })
+      const one = await openMigratingBackend(legacy.url, away, { trustMs })
+      try {
+        await goTo('cutover')
+        await one.write(write('before', 1))
+        await proxy.stop()
+        await assert.rejects(one.read('before'), { code: 'UNAVAILABLE' })
+        await using stand = await openDocumentStore('memory:')
+        await using alone = await openSessionMigration({ from: legacy.url, store: stand, trustMs })
+        const back = await alone.rollbackWithoutDocuments()
+        assert.deepEqual([back.from, back.phase], ['cutover', 'direct'])
+        assert.equal((await one.read('before')).json, '1')
+        await one.write(write('before', 2))
+        assert.equal((await oldRows()).get('before'), '2')
+      } finally {
+        await one.close()
+        await away.close()
+      }
+      await goTo('cutover')
+      same(await oldRows(), await newRows())
+      await goTo('documents')
+      await using stand = await openDocumentStore('memory:')
+      await using alone = await openSessionMigration({ from: legacy.url, store: stand, trustMs })
+      await assert.rejects(alone.rollbackWithoutDocuments(), { code: 'FAILED_PRECONDITION' })
+      await migration.rollback()
+    })
 
     it('goes back some of the way', async () => {
       await goTo('documents')

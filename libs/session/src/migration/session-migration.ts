@@ -15,6 +15,7 @@ import type {
 } from './migration-report.js'
 import { type Phase, PhaseRow, type PhaseState, phases, truthOf } from './phase.js'
 import { planSessions } from './plan.js'
+import { Rate } from './rate.js'
 import { SessionComparison, type Truth } from './session-comparison.js'
 import { SessionCopies } from './session-copies.js'
 import { outdatedAt, type PassRecord, StepTable } from './step-records.js'
@@ -209,6 +210,23 @@ export class SessionMigration implements AsyncDisposable {
     return { ...this.#report(state, state.epoch !== epoch), from, copied, heldMs }
   }
 
+  /** Back to `direct` while the documents cannot be reached. Only from a phase in which the legacy table has everything; what was acknowledged while the legacy
+   *  database itself was away, and not copied since, is not in it. */
+  async rollbackWithoutDocuments(): Promise<RollbackReport> {
+    const state = await this.#unheld()
+    if (state.phase === 'documents') {
+      throw precondition('WRONG_PHASE', 'After finish only the documents have everything: bring their database back')
+    }
+    if (state.phase === 'direct') return { ...this.#report(state, false), from: state.phase, copied: 0, heldMs: 0 }
+    const heldAt = performance.now()
+    const held = await this.#row.change(state, state.phase, { next: 'direct', ms: this.#maxHoldMs }, true)
+    await new Promise((resolve) => setTimeout(resolve, this.#trustMs * slack))
+    const after = await this.#row.change(held, 'direct', undefined, true)
+    await this.#steps.forget(...outdatedAt('direct'))
+    const heldMs = Math.round(performance.now() - heldAt)
+    return { ...this.#report(after, true), from: state.phase, copied: 0, heldMs }
+  }
+
   async close(): Promise<void> {
     await this.#direct.close()
   }
@@ -371,22 +389,4 @@ function sum(hex: string, digest: Buffer): string {
 
 function precondition(reason: string, message: string): HoldfastError {
   return new HoldfastError('FAILED_PRECONDITION', message, { reason })
-}
-
-/** Lets so many go by in a second. */
-class Rate {
-  readonly #perSecond: number | undefined
-  #next = 0
-
-  constructor(perSecond: number | undefined) {
-    if (perSecond !== undefined && !(perSecond > 0)) throw invalidField('ratePerSecond', 'must be a positive number')
-    this.#perSecond = perSecond
-  }
-
-  async pause(count: number): Promise<void> {
-    if (this.#perSecond === undefined) return
-    const now = performance.now()
-    this.#next = Math.max(now, this.#next) + (count / this.#perSecond) * 1_000
-    if (this.#next > now) await new Promise((resolve) => setTimeout(resolve, this.#next - now))
-  }
 }

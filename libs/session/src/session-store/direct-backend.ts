@@ -15,10 +15,6 @@ import {
   caughtUpRows,
   copyRows,
   forgetTombstones,
-  hasUpdatedIndex,
-  legacyKeyIndex,
-  legacyTables,
-  legacyUpdatedIndex,
   listKeys,
   raiseRow,
   readRows,
@@ -27,6 +23,7 @@ import {
   writeRows,
 } from './direct-backend-statements.js'
 import { type LegacyRedis, openLegacyRedis } from './direct-backend-redis.js'
+import { prepareTables } from './direct-backend-tables.js'
 import { type LegacyText, legacyText } from './direct-backend-text.js'
 import type { SessionBackend, SessionRow, SessionWrite } from './session-backend.js'
 
@@ -71,7 +68,7 @@ export async function openDirectBackend(url: string, options: DirectBackendOptio
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
   })
   try {
-    await prepare(driver)
+    await prepareTables(driver)
     const redis = options.redis === undefined ? undefined : await openLegacyRedis(options.redis)
     return new DirectBackend(driver, redis, options.sweepIntervalMs ?? 60_000)
   } catch (error) {
@@ -396,32 +393,6 @@ export function rowOf(row: SqlRow): SessionRow {
     createdAt: Number(row[created] ?? row[updated] ?? 0),
     updatedAt: Number(row[updated] ?? 0),
     expiresAt: isThere && row[expires] !== null ? Number(row[expires]) : undefined,
-  }
-}
-
-async function prepare(driver: SqlDriver): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await driver.script(legacyTables)
-      break
-    } catch (error) {
-      // Another process makes the same tables.
-      const isRace = error instanceof HoldfastError && (error.code === 'ALREADY_EXISTS' || error.code === 'ABORTED')
-      if (!isRace || attempt === 5) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
-    }
-  }
-  const [indexes] = await driver.query({ text: hasUpdatedIndex, values: [], readOnly: true })
-  if (Number(indexes?.[0]) === 0) await makeIndex(driver, legacyUpdatedIndex)
-  await makeIndex(driver, legacyKeyIndex)
-}
-
-async function makeIndex(driver: SqlDriver, text: string): Promise<void> {
-  try {
-    await driver.maintain(text)
-  } catch (error) {
-    // Another process makes it.
-    if (!(error instanceof HoldfastError) || !['ALREADY_EXISTS', 'ABORTED'].includes(error.code)) throw error
   }
 }
 
