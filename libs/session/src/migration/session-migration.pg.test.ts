@@ -186,7 +186,7 @@ describe('a migration of sessions', () => {
       }
       await goTo('cutover')
       same(await oldRows(), await newRows())
-      await goTo('documents')
+      await migration.finish()
       await using stand = await openDocumentStore('memory:')
       await using alone = await openSessionMigration({ from: legacy.url, store: stand, trustMs })
       await assert.rejects(alone.rollbackWithoutDocuments(), { code: 'FAILED_PRECONDITION' })
