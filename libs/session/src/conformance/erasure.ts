@@ -125,8 +125,11 @@ export function erasureTests(stage: Stage): void {
     }
     await Promise.all([...upTo(16).map(write), erase()])
     assert.deepEqual(through, [])
-    turn.write('the other half')
-    await assert.rejects(turn.finish({ status: 'complete' }), { reason: 'CONVERSATION_DELETED' })
+    const goOn = async (): Promise<void> => {
+      turn.write('the other half')
+      await turn.finish({ status: 'complete' })
+    }
+    await assert.rejects(goOn(), { reason: 'CONVERSATION_DELETED' })
     assert.deepEqual((await store.list({ userId })).items, [])
     assert.deepEqual((await store.state({ scope: 'user', userId })).state, {})
     await assert.rejects(other.create({ userId }), { code: 'FAILED_PRECONDITION', reason: 'USER_ERASED' })
