@@ -5,6 +5,7 @@ import {
   CreateConversationRequest,
   DeleteConversationRequest,
   DeleteMessageRequest,
+  EraseUserRequest,
   ForkConversationRequest,
   GetConversationRequest,
   GetMessagesRequest,
@@ -13,6 +14,7 @@ import {
   PatchStateRequest,
   ResumeStreamRequest,
   type ResumeStreamResponse,
+  SearchMessagesRequest,
   SendMessageRequest,
   StreamChatRequest,
   type StreamChatResponse,
@@ -92,6 +94,8 @@ const rules: Rules = {
     withKey: (request) =>
       request.newConversationId === '' && request.key === '' ? { ...request, key: randomUUID() } : request,
   },
+  searchMessages: { request: SearchMessagesRequest, repeatable: true },
+  eraseUser: { request: EraseUserRequest, repeatable: true },
 }
 
 function keyed<Request extends { readonly key: string }>(request: Request): Request {

@@ -340,4 +340,5 @@ const emptyConversation = {
   lastSeq: 0,
   parent: undefined,
   activeReplyId: '',
+  tags: [],
 }

@@ -47,6 +47,9 @@ export interface AskForReply {
   readonly key?: string
   readonly parts?: readonly Part[]
   readonly regenerateFromSeq?: number
+  /** While another reply is being made; as in `beginTurn`. */
+  readonly policy?: 'reject' | 'queue' | 'interrupt'
+  readonly waitMs?: number
   readonly options?: ModelOptions
 }
 
@@ -102,6 +105,9 @@ export class ChatEngine {
     const begun = await this.conversations.beginTurn(ask.conversationId, {
       ...this.#answered(ask),
       model: options.model ?? this.model.name,
+      ...(ask.policy === undefined ? {} : { policy: ask.policy }),
+      ...(ask.waitMs === undefined ? {} : { waitMs: ask.waitMs }),
+      ...(signal === undefined ? {} : { signal }),
       ...(this.#options.leaseMs === undefined ? {} : { leaseMs: this.#options.leaseMs }),
     })
     if (begun.started) this.#producer.start(begun.turn, () => this.#request(begun.turn, options))

@@ -11,17 +11,26 @@ import type { ConversationEvent, JsonObject, ReplyEvent } from '@holdfast/sessio
 import type { ChatEngine, ModelOptions } from './chat-engine.js'
 import { linkedSignal } from './linked-signal.js'
 import { type WireNames, namedAsOnTheWire } from './wire-fields.js'
-import { conversationOnWire, messageOnWire, partsFromWire, roleFromWire, statusOnWire } from './wire-messages.js'
+import {
+  conversationOnWire,
+  messageOnWire,
+  partsFromWire,
+  policyFromWire,
+  roleFromWire,
+  statusOnWire,
+  targetFromWire,
+} from './wire-messages.js'
 
 const maxPatchBytes = 1024 * 1024
 
-const ofConversation: WireNames = { id: 'conversation_id' }
+const ofConversation: WireNames = { id: 'conversation_id', conversationId: 'conversation_id', userId: 'user_id' }
 const ofMessage: WireNames = {
   ...ofConversation,
   'messages[0].parts': 'parts',
   'messages[0].role': 'role',
   'messages[0].key': 'key',
   replyTo: 'regenerate_from_seq',
+  waitMs: 'wait_ms',
 }
 const ofPage: WireNames = {
   ...ofConversation,
@@ -36,6 +45,7 @@ const ofFork: WireNames = {
   'options.key': 'key',
   'options.title': 'title',
 }
+const ofSearch: WireNames = { userId: 'user_id', limit: 'page_size' }
 const ofPatch: WireNames = { ...ofConversation, patch: 'merge_patch_json' }
 
 /** holdfast.chat.v1.ChatService: requests to the engine, what it answers to responses, and nothing else. */
@@ -46,10 +56,17 @@ export function chatGrpcService(engine: ChatEngine): GrpcService {
 function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceService> {
   const { conversations } = engine
   return {
-    createConversation: ({ conversationId, userId, title, metadata, key }) =>
+    createConversation: ({ conversationId, userId, title, metadata, key, tags }) =>
       named(ofConversation, async () => {
         const id = conversationId === '' ? {} : { id: conversationId }
-        const input = { ...id, ...(key === '' ? {} : { key }), userId, title, metadata: Object.fromEntries(metadata) }
+        const input = {
+          ...id,
+          ...(key === '' ? {} : { key }),
+          userId,
+          title,
+          metadata: Object.fromEntries(metadata),
+          tags,
+        }
         return { conversation: conversationOnWire(await conversations.create(input)) }
       }),
 
@@ -58,22 +75,26 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
         conversation: conversationOnWire(await conversations.get(conversationId)),
       })),
 
-    listConversations: ({ userId, pageSize, pageToken }) =>
+    listConversations: ({ userId, tag, pageSize, pageToken }) =>
       named(ofPage, async () => {
         const { items, next = '' } = await conversations.list({
           ...(userId === '' ? {} : { userId }),
+          ...(tag === '' ? {} : { tag }),
           ...(pageSize === 0 ? {} : { limit: pageSize }),
           ...(pageToken === '' ? {} : { cursor: pageToken }),
         })
         return { conversations: items.map(conversationOnWire), nextPageToken: next }
       }),
 
-    updateConversation: ({ conversationId, title, metadata, ifVersion }) =>
+    updateConversation: ({ conversationId, title, metadata, tags, ifVersion }) =>
       named(ofConversation, async () => {
-        if (title === undefined && metadata === undefined) throw invalidField('title', 'or metadata must be there')
+        if (title === undefined && metadata === undefined && tags === undefined) {
+          throw invalidField('title', 'or metadata or tags must be there')
+        }
         const patch = {
           ...(title === undefined ? {} : { title }),
           ...(metadata === undefined ? {} : { metadata: Object.fromEntries(metadata.entries) }),
+          ...(tags === undefined ? {} : { tags: tags.tags }),
         }
         const updated = await conversations.update(conversationId, patch, condition(ifVersion))
         return { conversation: conversationOnWire(updated) }
@@ -124,7 +145,7 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
       named(ofConversation, async () => ({ message: messageOnWire(await conversations.redact(conversationId, seq)) })),
 
     async *streamChat(request, context) {
-      const { conversationId, key, regenerateFromSeq, options } = request
+      const { conversationId, key, regenerateFromSeq, options, turnPolicy, waitMs } = request
       context.annotate({ conversationId })
       try {
         const stream = engine.streamChat(
@@ -133,6 +154,8 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
             parts: partsFromWire(request.parts),
             ...(key === '' ? {} : { key }),
             ...(regenerateFromSeq === undefined ? {} : { regenerateFromSeq }),
+            policy: policyFromWire(turnPolicy),
+            ...(waitMs === 0 ? {} : { waitMs }),
             options: modelOptions(options ?? {}),
           },
           context.signal,
@@ -180,16 +203,17 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
       }
     },
 
-    getState: ({ conversationId }) =>
-      named(ofConversation, async () => stateOnWire(await conversations.state(conversationId))),
+    getState: (request) =>
+      named(ofConversation, async () => stateOnWire(await conversations.state(targetFromWire(request)))),
 
-    patchState: ({ conversationId, mergePatchJson, ifVersion }) =>
+    patchState: (request) =>
       named(ofPatch, async () => {
+        const { mergePatchJson, ifVersion } = request
         if (Buffer.byteLength(mergePatchJson) > maxPatchBytes) {
           throw invalidField('patch', `must be at most ${maxPatchBytes} bytes of UTF-8`)
         }
         const patch = parseJsonObject(mergePatchJson, 'patch') as JsonObject
-        return stateOnWire(await conversations.patchState(conversationId, patch, condition(ifVersion)))
+        return stateOnWire(await conversations.patchState(targetFromWire(request), patch, condition(ifVersion)))
       }),
 
     forkConversation: ({ conversationId, atSeq, newConversationId, title, key }) =>
@@ -202,6 +226,14 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
         })
         return { conversation: conversationOnWire(fork) }
       }),
+
+    searchMessages: ({ userId, query, pageSize }) =>
+      named(ofSearch, async () => {
+        const hits = await conversations.search(userId, query, pageSize === 0 ? {} : { limit: pageSize })
+        return { hits: hits.map((hit) => ({ ...hit, message: messageOnWire(hit.message) })) }
+      }),
+
+    eraseUser: ({ userId }) => named(ofSearch, () => conversations.eraseUser(userId)),
   }
 }
 

@@ -6,6 +6,8 @@ import {
   type Reply as WireReply,
   ReplyStatus,
   Role,
+  StateScope,
+  TurnPolicy,
 } from '@holdfast/protocol'
 import { parseJsonText } from '@holdfast/server'
 import {
@@ -15,6 +17,7 @@ import {
   type Reply,
   type ReplyStatus as StoredStatus,
   type Role as StoredRole,
+  type StateTarget,
   blobPartType,
 } from '@holdfast/session'
 
@@ -37,7 +40,7 @@ export const statusOnWire: Readonly<Record<'running' | StoredStatus, ReplyStatus
 }
 
 export function conversationOnWire(conversation: Conversation): WireConversation {
-  const { id, userId, title, metadata, version, lastSeq, parent, activeReplyId = '' } = conversation
+  const { id, userId, title, metadata, version, lastSeq, parent, activeReplyId = '', tags = [] } = conversation
   return {
     id,
     userId,
@@ -50,6 +53,7 @@ export function conversationOnWire(conversation: Conversation): WireConversation
     lastSeq,
     parent: parent === undefined ? undefined : { ...parent },
     activeReplyId,
+    tags: [...tags],
   }
 }
 
@@ -124,5 +128,42 @@ function replyOnWire({ id, status, model = '', usage, finishReason = '', error }
     usage: usage === undefined ? undefined : { ...usage },
     finishReason,
     error: error === undefined ? undefined : { ...error },
+  }
+}
+
+/** @throws INVALID_ARGUMENT */
+export function policyFromWire(policy: TurnPolicy): 'reject' | 'queue' | 'interrupt' {
+  switch (policy) {
+    case TurnPolicy.UNSPECIFIED:
+    case TurnPolicy.REJECT:
+      return 'reject'
+    case TurnPolicy.QUEUE:
+      return 'queue'
+    case TurnPolicy.INTERRUPT:
+      return 'interrupt'
+    default:
+      throw invalidField('turn_policy', 'must be one of TurnPolicy')
+  }
+}
+
+/** @throws INVALID_ARGUMENT */
+export function targetFromWire(request: {
+  readonly conversationId: string
+  readonly userId: string
+  readonly scope: StateScope
+}): StateTarget {
+  const { conversationId, userId, scope } = request
+  switch (scope) {
+    case StateScope.UNSPECIFIED:
+    case StateScope.SESSION:
+      return conversationId
+    case StateScope.APP:
+      return { scope: 'app' }
+    case StateScope.USER:
+      return { scope: 'user', userId }
+    case StateScope.TEMP:
+      return { scope: 'temp', conversationId }
+    default:
+      throw invalidField('scope', 'must be one of StateScope')
   }
 }

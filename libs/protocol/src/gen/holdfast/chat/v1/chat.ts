@@ -71,6 +71,55 @@ export namespace ReplyStatus {
   export type UNRECOGNIZED = typeof ReplyStatus.UNRECOGNIZED;
 }
 
+/** What happens while another reply of the conversation is being made. */
+export const TurnPolicy = {
+  /** UNSPECIFIED - As TURN_POLICY_REJECT. */
+  UNSPECIFIED: 0,
+  /** REJECT - FAILED_PRECONDITION with reason TURN_IN_PROGRESS. */
+  REJECT: 1,
+  /** QUEUE - The call waits for its turn, in the order of arrival; RESOURCE_EXHAUSTED if 16 wait already. */
+  QUEUE: 2,
+  /** INTERRUPT - That reply ends as CANCELLED with what is durable of it, then this one begins. */
+  INTERRUPT: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type TurnPolicy = typeof TurnPolicy[keyof typeof TurnPolicy];
+
+export namespace TurnPolicy {
+  export type UNSPECIFIED = typeof TurnPolicy.UNSPECIFIED;
+  export type REJECT = typeof TurnPolicy.REJECT;
+  export type QUEUE = typeof TurnPolicy.QUEUE;
+  export type INTERRUPT = typeof TurnPolicy.INTERRUPT;
+  export type UNRECOGNIZED = typeof TurnPolicy.UNRECOGNIZED;
+}
+
+/** What a state belongs to. */
+export const StateScope = {
+  /** UNSPECIFIED - As STATE_SCOPE_SESSION. */
+  UNSPECIFIED: 0,
+  /** APP - The application; neither a conversation nor a user is named. */
+  APP: 1,
+  /** USER - A user, by `user_id`. */
+  USER: 2,
+  /** SESSION - A conversation, by `conversation_id`. */
+  SESSION: 3,
+  /** TEMP - A conversation in the process that answers, until a turn of it ends there. Never stored; other replicas do not see it. */
+  TEMP: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type StateScope = typeof StateScope[keyof typeof StateScope];
+
+export namespace StateScope {
+  export type UNSPECIFIED = typeof StateScope.UNSPECIFIED;
+  export type APP = typeof StateScope.APP;
+  export type USER = typeof StateScope.USER;
+  export type SESSION = typeof StateScope.SESSION;
+  export type TEMP = typeof StateScope.TEMP;
+  export type UNRECOGNIZED = typeof StateScope.UNRECOGNIZED;
+}
+
 export interface Conversation {
   /** 1 to 200 printable characters without spaces and `/`. */
   id: string;
@@ -79,7 +128,7 @@ export interface Conversation {
   title: string;
   /** The application's own labels. */
   metadata: Map<string, string>;
-  /** Grows by one with every change of title or metadata; starts at 1. Messages and state do not change it. */
+  /** Grows by one with every change of title, metadata or tags; starts at 1. Messages and state do not change it. */
   version: number;
   createTime: Date | undefined;
   updateTime:
@@ -97,6 +146,8 @@ export interface Conversation {
     | undefined;
   /** The reply that is being made; empty if none is. For ResumeStream and CancelReply. */
   activeReplyId: string;
+  /** Sorted. */
+  tags: string[];
 }
 
 export interface Conversation_MetadataEntry {
@@ -215,6 +266,8 @@ export interface CreateConversationRequest {
   metadata: Map<string, string>;
   /** At most 200 characters. Not needed with a `conversation_id`. */
   key: string;
+  /** At most 64, of 1 to 128 characters; to list conversations by. */
+  tags: string[];
 }
 
 export interface CreateConversationRequest_MetadataEntry {
@@ -239,8 +292,10 @@ export interface ListConversationsRequest {
   userId: string;
   /** Default 50, at most 1,000 (more is taken as 1,000). */
   pageSize: number;
-  /** From the former page of a listing with the same `user_id`; otherwise INVALID_ARGUMENT. */
+  /** From the former page of a listing with the same `user_id` and `tag`; otherwise INVALID_ARGUMENT. */
   pageToken: string;
+  /** Only those that have this tag; empty: all. */
+  tag: string;
 }
 
 export interface ListConversationsResponse {
@@ -257,7 +312,16 @@ export interface UpdateConversationRequest {
     | undefined;
   /** Absent: unchanged. Present: replaces all entries. */
   metadata: MetadataEntries | undefined;
-  ifVersion?: number | undefined;
+  ifVersion?:
+    | number
+    | undefined;
+  /** Absent: unchanged. Present: replaces all of them. */
+  tags: Tags | undefined;
+}
+
+export interface Tags {
+  /** Limits as in CreateConversationRequest. */
+  tags: string[];
 }
 
 export interface MetadataEntries {
@@ -353,6 +417,9 @@ export interface StreamChatRequest {
    */
   regenerateFromSeq?: number | undefined;
   options: ModelOptions | undefined;
+  turnPolicy: TurnPolicy;
+  /** How long to wait for the turn, in milliseconds; 0: 30,000, at most 600,000. Then DEADLINE_EXCEEDED. */
+  waitMs: number;
 }
 
 export interface ModelOptions {
@@ -462,6 +529,8 @@ export interface ConversationDeleted {
 
 export interface GetStateRequest {
   conversationId: string;
+  scope: StateScope;
+  userId: string;
 }
 
 export interface GetStateResponse {
@@ -480,6 +549,8 @@ export interface PatchStateRequest {
   mergePatchJson: string;
   /** The version of the state, not of the conversation. */
   ifVersion?: number | undefined;
+  scope: StateScope;
+  userId: string;
 }
 
 export interface PatchStateResponse {
@@ -508,6 +579,45 @@ export interface ForkConversationResponse {
   conversation: Conversation | undefined;
 }
 
+export interface SearchMessagesRequest {
+  userId: string;
+  /** At most 4,096 characters are used. */
+  query: string;
+  /** Default 10, at most 100. */
+  pageSize: number;
+}
+
+export interface SearchMessagesResponse {
+  /** The best fit first. */
+  hits: SearchHit[];
+}
+
+export interface SearchHit {
+  conversationId: string;
+  message:
+    | Message
+    | undefined;
+  /** BM25; comparable within one answer only. */
+  score: number;
+}
+
+export interface EraseUserRequest {
+  userId: string;
+}
+
+export interface EraseUserResponse {
+  /** What was deleted by this call. */
+  conversations: number;
+  messages: number;
+  /** Edits and redactions. */
+  edits: number;
+  /** Streams of replies. */
+  replies: number;
+  states: number;
+  blobs: number;
+  blobBytes: number;
+}
+
 function createBaseConversation(): Conversation {
   return {
     id: "",
@@ -521,6 +631,7 @@ function createBaseConversation(): Conversation {
     lastSeq: 0,
     parent: undefined,
     activeReplyId: "",
+    tags: [],
   };
 }
 
@@ -558,6 +669,9 @@ export const Conversation: MessageFns<Conversation> = {
     }
     if (message.activeReplyId !== "") {
       writer.uint32(90).string(message.activeReplyId);
+    }
+    for (const v of message.tags) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -666,6 +780,14 @@ export const Conversation: MessageFns<Conversation> = {
             message.activeReplyId = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tags.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -704,6 +826,7 @@ export const Conversation: MessageFns<Conversation> = {
       ? ForkOrigin.fromPartial(object.parent)
       : undefined;
     message.activeReplyId = object.activeReplyId ?? "";
+    message.tags = object.tags?.map((e) => e) || [];
     return message;
   },
 };
@@ -1666,7 +1789,7 @@ export const ReplyError: MessageFns<ReplyError> = {
 };
 
 function createBaseCreateConversationRequest(): CreateConversationRequest {
-  return { conversationId: "", userId: "", title: "", metadata: new Map(), key: "" };
+  return { conversationId: "", userId: "", title: "", metadata: new Map(), key: "", tags: [] };
 }
 
 export const CreateConversationRequest: MessageFns<CreateConversationRequest> = {
@@ -1685,6 +1808,9 @@ export const CreateConversationRequest: MessageFns<CreateConversationRequest> = 
     });
     if (message.key !== "") {
       writer.uint32(42).string(message.key);
+    }
+    for (const v of message.tags) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1745,6 +1871,14 @@ export const CreateConversationRequest: MessageFns<CreateConversationRequest> = 
             message.key = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tags.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1775,6 +1909,7 @@ export const CreateConversationRequest: MessageFns<CreateConversationRequest> = 
       return m;
     })();
     message.key = object.key ?? "";
+    message.tags = object.tags?.map((e) => e) || [];
     return message;
   },
 };
@@ -2016,7 +2151,7 @@ export const GetConversationResponse: MessageFns<GetConversationResponse> = {
 };
 
 function createBaseListConversationsRequest(): ListConversationsRequest {
-  return { userId: "", pageSize: 0, pageToken: "" };
+  return { userId: "", pageSize: 0, pageToken: "", tag: "" };
 }
 
 export const ListConversationsRequest: MessageFns<ListConversationsRequest> = {
@@ -2029,6 +2164,9 @@ export const ListConversationsRequest: MessageFns<ListConversationsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.tag !== "") {
+      writer.uint32(34).string(message.tag);
     }
     return writer;
   },
@@ -2070,6 +2208,14 @@ export const ListConversationsRequest: MessageFns<ListConversationsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2090,6 +2236,7 @@ export const ListConversationsRequest: MessageFns<ListConversationsRequest> = {
     message.userId = object.userId ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.tag = object.tag ?? "";
     return message;
   },
 };
@@ -2162,7 +2309,7 @@ export const ListConversationsResponse: MessageFns<ListConversationsResponse> = 
 };
 
 function createBaseUpdateConversationRequest(): UpdateConversationRequest {
-  return { conversationId: "", title: undefined, metadata: undefined, ifVersion: undefined };
+  return { conversationId: "", title: undefined, metadata: undefined, ifVersion: undefined, tags: undefined };
 }
 
 export const UpdateConversationRequest: MessageFns<UpdateConversationRequest> = {
@@ -2178,6 +2325,9 @@ export const UpdateConversationRequest: MessageFns<UpdateConversationRequest> = 
     }
     if (message.ifVersion !== undefined) {
       writer.uint32(32).int64(message.ifVersion);
+    }
+    if (message.tags !== undefined) {
+      Tags.encode(message.tags, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2227,6 +2377,14 @@ export const UpdateConversationRequest: MessageFns<UpdateConversationRequest> = 
             message.ifVersion = longToNumber(reader.int64());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tags = Tags.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2250,6 +2408,62 @@ export const UpdateConversationRequest: MessageFns<UpdateConversationRequest> = 
       ? MetadataEntries.fromPartial(object.metadata)
       : undefined;
     message.ifVersion = object.ifVersion ?? undefined;
+    message.tags = (object.tags !== undefined && object.tags !== null) ? Tags.fromPartial(object.tags) : undefined;
+    return message;
+  },
+};
+
+function createBaseTags(): Tags {
+  return { tags: [] };
+}
+
+export const Tags: MessageFns<Tags> = {
+  encode(message: Tags, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tags) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Tags {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTags();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tags.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Tags>): Tags {
+    return Tags.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Tags>): Tags {
+    const message = createBaseTags();
+    message.tags = object.tags?.map((e) => e) || [];
     return message;
   },
 };
@@ -3145,7 +3359,15 @@ export const DeleteMessageResponse: MessageFns<DeleteMessageResponse> = {
 };
 
 function createBaseStreamChatRequest(): StreamChatRequest {
-  return { conversationId: "", key: "", parts: [], regenerateFromSeq: undefined, options: undefined };
+  return {
+    conversationId: "",
+    key: "",
+    parts: [],
+    regenerateFromSeq: undefined,
+    options: undefined,
+    turnPolicy: 0,
+    waitMs: 0,
+  };
 }
 
 export const StreamChatRequest: MessageFns<StreamChatRequest> = {
@@ -3164,6 +3386,12 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
     }
     if (message.options !== undefined) {
       ModelOptions.encode(message.options, writer.uint32(42).fork()).join();
+    }
+    if (message.turnPolicy !== 0) {
+      writer.uint32(48).int32(message.turnPolicy);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(56).int32(message.waitMs);
     }
     return writer;
   },
@@ -3221,6 +3449,22 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
             message.options = ModelOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.turnPolicy = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.waitMs = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3245,6 +3489,8 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
     message.options = (object.options !== undefined && object.options !== null)
       ? ModelOptions.fromPartial(object.options)
       : undefined;
+    message.turnPolicy = object.turnPolicy ?? 0;
+    message.waitMs = object.waitMs ?? 0;
     return message;
   },
 };
@@ -4180,13 +4426,19 @@ export const ConversationDeleted: MessageFns<ConversationDeleted> = {
 };
 
 function createBaseGetStateRequest(): GetStateRequest {
-  return { conversationId: "" };
+  return { conversationId: "", scope: 0, userId: "" };
 }
 
 export const GetStateRequest: MessageFns<GetStateRequest> = {
   encode(message: GetStateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.conversationId !== "") {
       writer.uint32(10).string(message.conversationId);
+    }
+    if (message.scope !== 0) {
+      writer.uint32(16).int32(message.scope);
+    }
+    if (message.userId !== "") {
+      writer.uint32(26).string(message.userId);
     }
     return writer;
   },
@@ -4212,6 +4464,22 @@ export const GetStateRequest: MessageFns<GetStateRequest> = {
             message.conversationId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4230,6 +4498,8 @@ export const GetStateRequest: MessageFns<GetStateRequest> = {
   fromPartial(object: DeepPartial<GetStateRequest>): GetStateRequest {
     const message = createBaseGetStateRequest();
     message.conversationId = object.conversationId ?? "";
+    message.scope = object.scope ?? 0;
+    message.userId = object.userId ?? "";
     return message;
   },
 };
@@ -4302,7 +4572,7 @@ export const GetStateResponse: MessageFns<GetStateResponse> = {
 };
 
 function createBasePatchStateRequest(): PatchStateRequest {
-  return { conversationId: "", mergePatchJson: "", ifVersion: undefined };
+  return { conversationId: "", mergePatchJson: "", ifVersion: undefined, scope: 0, userId: "" };
 }
 
 export const PatchStateRequest: MessageFns<PatchStateRequest> = {
@@ -4315,6 +4585,12 @@ export const PatchStateRequest: MessageFns<PatchStateRequest> = {
     }
     if (message.ifVersion !== undefined) {
       writer.uint32(24).int64(message.ifVersion);
+    }
+    if (message.scope !== 0) {
+      writer.uint32(32).int32(message.scope);
+    }
+    if (message.userId !== "") {
+      writer.uint32(42).string(message.userId);
     }
     return writer;
   },
@@ -4356,6 +4632,22 @@ export const PatchStateRequest: MessageFns<PatchStateRequest> = {
             message.ifVersion = longToNumber(reader.int64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4376,6 +4668,8 @@ export const PatchStateRequest: MessageFns<PatchStateRequest> = {
     message.conversationId = object.conversationId ?? "";
     message.mergePatchJson = object.mergePatchJson ?? "";
     message.ifVersion = object.ifVersion ?? undefined;
+    message.scope = object.scope ?? 0;
+    message.userId = object.userId ?? "";
     return message;
   },
 };
@@ -4607,6 +4901,403 @@ export const ForkConversationResponse: MessageFns<ForkConversationResponse> = {
   },
 };
 
+function createBaseSearchMessagesRequest(): SearchMessagesRequest {
+  return { userId: "", query: "", pageSize: 0 };
+}
+
+export const SearchMessagesRequest: MessageFns<SearchMessagesRequest> = {
+  encode(message: SearchMessagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.query !== "") {
+      writer.uint32(18).string(message.query);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchMessagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchMessagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.query = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchMessagesRequest>): SearchMessagesRequest {
+    return SearchMessagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchMessagesRequest>): SearchMessagesRequest {
+    const message = createBaseSearchMessagesRequest();
+    message.userId = object.userId ?? "";
+    message.query = object.query ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    return message;
+  },
+};
+
+function createBaseSearchMessagesResponse(): SearchMessagesResponse {
+  return { hits: [] };
+}
+
+export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
+  encode(message: SearchMessagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hits) {
+      SearchHit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchMessagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchMessagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hits.push(SearchHit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchMessagesResponse>): SearchMessagesResponse {
+    return SearchMessagesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchMessagesResponse>): SearchMessagesResponse {
+    const message = createBaseSearchMessagesResponse();
+    message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSearchHit(): SearchHit {
+  return { conversationId: "", message: undefined, score: 0 };
+}
+
+export const SearchHit: MessageFns<SearchHit> = {
+  encode(message: SearchHit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversationId !== "") {
+      writer.uint32(10).string(message.conversationId);
+    }
+    if (message.message !== undefined) {
+      Message.encode(message.message, writer.uint32(18).fork()).join();
+    }
+    if (message.score !== 0) {
+      writer.uint32(25).double(message.score);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchHit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchHit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = Message.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SearchHit>): SearchHit {
+    return SearchHit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchHit>): SearchHit {
+    const message = createBaseSearchHit();
+    message.conversationId = object.conversationId ?? "";
+    message.message = (object.message !== undefined && object.message !== null)
+      ? Message.fromPartial(object.message)
+      : undefined;
+    message.score = object.score ?? 0;
+    return message;
+  },
+};
+
+function createBaseEraseUserRequest(): EraseUserRequest {
+  return { userId: "" };
+}
+
+export const EraseUserRequest: MessageFns<EraseUserRequest> = {
+  encode(message: EraseUserRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseUserRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseUserRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EraseUserRequest>): EraseUserRequest {
+    return EraseUserRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EraseUserRequest>): EraseUserRequest {
+    const message = createBaseEraseUserRequest();
+    message.userId = object.userId ?? "";
+    return message;
+  },
+};
+
+function createBaseEraseUserResponse(): EraseUserResponse {
+  return { conversations: 0, messages: 0, edits: 0, replies: 0, states: 0, blobs: 0, blobBytes: 0 };
+}
+
+export const EraseUserResponse: MessageFns<EraseUserResponse> = {
+  encode(message: EraseUserResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversations !== 0) {
+      writer.uint32(8).int64(message.conversations);
+    }
+    if (message.messages !== 0) {
+      writer.uint32(16).int64(message.messages);
+    }
+    if (message.edits !== 0) {
+      writer.uint32(24).int64(message.edits);
+    }
+    if (message.replies !== 0) {
+      writer.uint32(32).int64(message.replies);
+    }
+    if (message.states !== 0) {
+      writer.uint32(40).int64(message.states);
+    }
+    if (message.blobs !== 0) {
+      writer.uint32(48).int64(message.blobs);
+    }
+    if (message.blobBytes !== 0) {
+      writer.uint32(56).int64(message.blobBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseUserResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseUserResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.conversations = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.messages = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.edits = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replies = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.states = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.blobs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.blobBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EraseUserResponse>): EraseUserResponse {
+    return EraseUserResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EraseUserResponse>): EraseUserResponse {
+    const message = createBaseEraseUserResponse();
+    message.conversations = object.conversations ?? 0;
+    message.messages = object.messages ?? 0;
+    message.edits = object.edits ?? 0;
+    message.replies = object.replies ?? 0;
+    message.states = object.states ?? 0;
+    message.blobs = object.blobs ?? 0;
+    message.blobBytes = object.blobBytes ?? 0;
+    return message;
+  },
+};
+
 /** Conversations, their messages, replies and state. */
 export type ChatServiceService = typeof ChatServiceService;
 export const ChatServiceService = {
@@ -4825,6 +5516,32 @@ export const ChatServiceService = {
       Buffer.from(ForkConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ForkConversationResponse => ForkConversationResponse.decode(value),
   },
+  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  searchMessages: {
+    path: "/holdfast.chat.v1.ChatService/SearchMessages" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchMessagesRequest): Buffer =>
+      Buffer.from(SearchMessagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchMessagesRequest => SearchMessagesRequest.decode(value),
+    responseSerialize: (value: SearchMessagesResponse): Buffer =>
+      Buffer.from(SearchMessagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SearchMessagesResponse => SearchMessagesResponse.decode(value),
+  },
+  /**
+   * Deletes everything of a user for good: all conversations with what belongs to them, the user's state, and the bytes
+   * that nothing else needs. From its first moment on and for a day nothing is stored for the id: FAILED_PRECONDITION
+   * with reason USER_ERASED. May be repeated, and goes on where it was cut off.
+   */
+  eraseUser: {
+    path: "/holdfast.chat.v1.ChatService/EraseUser" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseUserRequest): Buffer => Buffer.from(EraseUserRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseUserRequest => EraseUserRequest.decode(value),
+    responseSerialize: (value: EraseUserResponse): Buffer => Buffer.from(EraseUserResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseUserResponse => EraseUserResponse.decode(value),
+  },
 } as const;
 
 export interface ChatServiceServer extends UntypedServiceImplementation {
@@ -4897,6 +5614,14 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
    * is beyond the last message.
    */
   forkConversation: handleUnaryCall<ForkConversationRequest, ForkConversationResponse>;
+  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
+  /**
+   * Deletes everything of a user for good: all conversations with what belongs to them, the user's state, and the bytes
+   * that nothing else needs. From its first moment on and for a day nothing is stored for the id: FAILED_PRECONDITION
+   * with reason USER_ERASED. May be repeated, and goes on where it was cut off.
+   */
+  eraseUser: handleUnaryCall<EraseUserRequest, EraseUserResponse>;
 }
 
 export interface ChatServiceClient extends Client {
@@ -5171,6 +5896,42 @@ export interface ChatServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ForkConversationResponse) => void,
+  ): ClientUnaryCall;
+  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  searchMessages(
+    request: SearchMessagesRequest,
+    callback: (error: ServiceError | null, response: SearchMessagesResponse) => void,
+  ): ClientUnaryCall;
+  searchMessages(
+    request: SearchMessagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SearchMessagesResponse) => void,
+  ): ClientUnaryCall;
+  searchMessages(
+    request: SearchMessagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SearchMessagesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes everything of a user for good: all conversations with what belongs to them, the user's state, and the bytes
+   * that nothing else needs. From its first moment on and for a day nothing is stored for the id: FAILED_PRECONDITION
+   * with reason USER_ERASED. May be repeated, and goes on where it was cut off.
+   */
+  eraseUser(
+    request: EraseUserRequest,
+    callback: (error: ServiceError | null, response: EraseUserResponse) => void,
+  ): ClientUnaryCall;
+  eraseUser(
+    request: EraseUserRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EraseUserResponse) => void,
+  ): ClientUnaryCall;
+  eraseUser(
+    request: EraseUserRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EraseUserResponse) => void,
   ): ClientUnaryCall;
 }
 
