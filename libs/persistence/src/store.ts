@@ -11,13 +11,13 @@ import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasu
 import { eraseTenant } from './erase/erase-tenant.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
-import { CoalescedDocuments, DirectDocuments } from './document-access.js'
+import { CoalescedDocuments } from './document-access.js'
 import type { DocumentStore, StoreHealth, StoreStatistics, TenantStore, TransactionOptions } from './document-store.js'
 import type { Blobs } from './contract/blobs.js'
 import type { Log, LogOptions } from './contract/log.js'
 import type { Collection, CollectionOptions, ReadScope, Scope } from './contract/scope.js'
 import { encryptedBlobOperations, encryptedContents } from './encryption/encrypted-blobs.js'
-import { KeyRing, type KeySource } from './encryption/key-ring.js'
+import { KeyRing } from './encryption/key-ring.js'
 import type { MasterKeys } from './encryption/master-keys.js'
 import { KeyManagement, type StoreEncryption } from './encryption/store-encryption.js'
 import { defaultSweepIntervalMs, Sweeper, type SweepReport } from './expiry/sweeper.js'
@@ -37,6 +37,7 @@ import { exportLines } from './transfer/export.js'
 import type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
 import { importLines } from './transfer/import.js'
 import type { Chunks } from './transfer/split-lines.js'
+import { TransactionScope } from './transaction-scope.js'
 
 const defaultTenant = 'default'
 
@@ -283,75 +284,6 @@ class StoreScope implements TenantStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // A tenant's scope holds nothing of its own.
-  }
-}
-
-/** The three shapes inside a transaction: no gathering with other callers, everything on the transaction's connection. */
-class TransactionScope implements Scope {
-  readonly tenantId: string
-  readonly blobs: Blobs
-  readonly #engine: Engine
-  readonly #tx: Operations
-  readonly #missing: (() => Promise<void>)[]
-  /** Of logs, to be told to tails after the commit. */
-  readonly #changes: LogChange[]
-
-  constructor(
-    engine: Engine,
-    tenantId: string,
-    tx: Operations,
-    missing: (() => Promise<void>)[],
-    changes: LogChange[],
-  ) {
-    this.tenantId = tenantId
-    this.#engine = engine
-    this.#tx = tx
-    this.#missing = missing
-    this.#changes = changes
-    const keys = this.#keys()
-    const encryption = keys && { keys: () => keys, encrypts: engine.encryptsBlobs }
-    this.blobs =
-      encryption === undefined
-        ? new StoredBlobs(tenantId, tx.blobs, engine.contents, true)
-        : new StoredBlobs(
-            tenantId,
-            encryptedBlobOperations(tx.blobs, encryption),
-            encryptedContents(engine.storedContents, encryption),
-            true,
-          )
-  }
-
-  collection<T>(name: string, options?: CollectionOptions<T>): Collection<T> {
-    const { relations } = this.#engine
-    const ready = relations.collection(checkName(name, 'collection'), options)
-    const target = {
-      name,
-      tenant: this.tenantId,
-      access: new DirectDocuments(name, this.#tx.documents),
-      operations: this.#tx.documents,
-      ready: relations.insideTransaction(this.#missing, ready, `collection:${name}`),
-      life: relations.life(name),
-      atomically: <R>(work: (operations: DocumentOperations) => Promise<R>) => work(this.#tx.documents),
-    }
-    return this.#engine.declarations.collection<T>(target, options, this.#keys())
-  }
-
-  log<T>(name: string, options?: LogOptions<T>): Log<T> {
-    const { declarations, relations } = this.#engine
-    const ready = relations.log(checkName(name, 'log'), options?.retain)
-    const target = {
-      name,
-      tenant: this.tenantId,
-      operations: this.#tx.logs,
-      // Who watches is asked after the commit.
-      hub: { notify: (change: LogChange) => void this.#changes.push(change), isWatched: () => true },
-      ready: relations.insideTransaction(this.#missing, ready, `log:${name}`),
-    }
-    return declarations.log<T>(target, options, this.#keys())
-  }
-
-  #keys(): KeySource | undefined {
-    return this.#engine.ring?.insideTransaction(this.tenantId, this.#missing, relationMissing)
   }
 }
 
