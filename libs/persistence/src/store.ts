@@ -120,7 +120,9 @@ class Engine {
 
   assertOpen(): void {
     if (this.#closing !== undefined)
-      throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
+      throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open another one', {
+        reason: 'STORE_CLOSED',
+      })
   }
 
   /** Answers what was called before, then lets go. */

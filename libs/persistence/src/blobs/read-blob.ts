@@ -12,7 +12,7 @@ export async function* readBlob(
   blob: PlacedBlob,
   start: number,
   end: number,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<Buffer> {
   if (start === end) return
   const { hash, sizeBytes } = blob
   const whole = start === 0 && end === sizeBytes
@@ -24,7 +24,8 @@ export async function* readBlob(
     if (whole) digest.update(piece)
     // Before the last bytes go out: a reader that counts them must not take a damaged blob for a complete one.
     if (whole && at === end && digest.digest('hex') !== hash) throw damaged(hash, 'is not what was stored')
-    yield piece
+    // One class on every backend, so that text comes out of `String(piece)` everywhere.
+    yield Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
   }
   if (at < end) throw damaged(hash, `ends after ${at} of its ${sizeBytes} bytes`)
 }

@@ -55,14 +55,14 @@ export class StoredBlobs implements Blobs {
     return blobOf(await putStream(place, signal === undefined ? source : cancellable(source, signal), contentType))
   }
 
-  async *get(hash: string, range: { readonly start?: number; readonly end?: number } = {}): AsyncIterable<Uint8Array> {
+  async *get(hash: string, range: { readonly start?: number; readonly end?: number } = {}): AsyncIterable<Buffer> {
     const blob = await this.#operations.stat(this.#tenant, checkHash(hash))
     if (blob === undefined) throw noSuchBlob(hash)
     const { start, end } = checkRange(range, blob)
     yield* readBlob(this.#tenant, this.#operations, this.#contents, blob, start, end)
   }
 
-  async bytes(hash: string): Promise<Uint8Array> {
+  async bytes(hash: string): Promise<Buffer> {
     const parts: Uint8Array[] = []
     for await (const part of this.get(hash)) parts.push(part)
     return Buffer.concat(parts)

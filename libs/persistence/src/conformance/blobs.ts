@@ -8,7 +8,12 @@ export function testBlobs(suite: Suite): void {
   const open = (): Blobs => suite.tenant().blobs
   const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
   const part = async (blobs: Blobs, hash: string, range?: { start?: number; end?: number }) =>
-    Buffer.concat(await collect(blobs.get(hash, range)))
+    Buffer.concat(
+      (await collect(blobs.get(hash, range))).map((piece) => {
+        assert.ok(Buffer.isBuffer(piece))
+        return piece
+      }),
+    )
   const missing = { code: 'NOT_FOUND' }
 
   /** Bytes of which no two stretches are alike. */

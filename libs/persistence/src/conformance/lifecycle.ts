@@ -32,7 +32,7 @@ export function testLifecycle(suite: Suite): void {
       await store.close()
       assert.equal((await last).data, 2)
       await store.close()
-      const refused = { code: 'FAILED_PRECONDITION' }
+      const refused = { code: 'FAILED_PRECONDITION', reason: 'STORE_CLOSED' }
       await assert.rejects(docs.get('closing'), refused)
       await assert.rejects(log.read('closing'), refused)
       await assert.rejects(store.blobs.put(Uint8Array.of(1)), refused)
@@ -47,7 +47,7 @@ export function testLifecycle(suite: Suite): void {
     it('can be used with `await using`', async () => {
       const store = await suite.open()
       await store[Symbol.asyncDispose]()
-      await assert.rejects(store.now(), { code: 'FAILED_PRECONDITION' })
+      await assert.rejects(store.now(), { code: 'FAILED_PRECONDITION', reason: 'STORE_CLOSED' })
     })
   })
 }

@@ -20,8 +20,8 @@ export interface Blobs {
   ): Promise<Blob>
   /** The bytes from `start` (inclusive, default 0) to `end` (exclusive, default: the size). @throws NOT_FOUND, OUT_OF_RANGE;
    *  DATA_LOSS if what is there is not what was stored */
-  get(hash: string, range?: { readonly start?: number; readonly end?: number }): AsyncIterable<Uint8Array>
-  bytes(hash: string): Promise<Uint8Array>
+  get(hash: string, range?: { readonly start?: number; readonly end?: number }): AsyncIterable<Buffer>
+  bytes(hash: string): Promise<Buffer>
   stat(hash: string): Promise<Blob | undefined>
   /** @throws FAILED_PRECONDITION (reason BLOB_LINKED) if the blob is linked */
   remove(hash: string): Promise<boolean>

@@ -145,7 +145,10 @@ class MemoryBackend implements Backend {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open it again')
+    if (this.#closed)
+      throw new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open another one', {
+        reason: 'STORE_CLOSED',
+      })
   }
 }
 
