@@ -62,12 +62,12 @@ export class CollectionFind<T> implements Find<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Document<T>> {
-    for await (const stored of this.#stored()) yield this.#decode(stored)
+    for await (const batch of this.#batches()) for (const stored of batch) yield this.#decode(stored)
   }
 
   async toArray(): Promise<Document<T>[]> {
     const all: Document<T>[] = []
-    for await (const document of this) all.push(document)
+    for await (const batch of this.#batches()) for (const stored of batch) all.push(this.#decode(stored))
     return all
   }
 
@@ -87,7 +87,7 @@ export class CollectionFind<T> implements Find<T> {
     return this.#target.operations.explain(this.#target.collection, { ...this.#query, limit: this.#limit ?? batchSize })
   }
 
-  async *#stored(): AsyncGenerator<StoredDocument> {
+  async *#batches(): AsyncGenerator<readonly StoredDocument[]> {
     await this.#target.ready()
     let left = this.#limit ?? Infinity
     let { after } = this.#query
@@ -95,7 +95,7 @@ export class CollectionFind<T> implements Find<T> {
       const limit = Math.min(left, batchSize)
       const query = after === undefined ? { ...this.#query, limit } : { ...this.#query, limit, after }
       const rows = await this.#target.operations.query(this.#target.collection, query)
-      yield* rows
+      yield rows
       left -= rows.length
       const last = rows.at(-1)
       if (rows.length < limit || last === undefined) return

@@ -27,8 +27,11 @@ import type { SqlConnection, SqlRow, Statement } from './driver.js'
 import { withoutValues } from './explain.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
+import { findStatement } from './query-templates.js'
 import type { Schema } from './schema.js'
 import { ensureUpkeep, freeExpired } from './upkeep.js'
+
+const nothingDeclared: Declared = { indexes: [] }
 
 /** The document operations as SQL, each batch one statement. Rows are put in key order first, so that two batches that meet
  *  lock in the same order. */
@@ -213,7 +216,7 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
-    const statement = queryStatement(collection, this.#declared(collection), query)
+    const statement = findStatement(collection, this.#declared(collection), query)
     const startedAt = performance.now()
     const rows = await this.#connection.query(statement)
     this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
@@ -258,7 +261,7 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   #declared(collection: string): Declared {
-    return this.#specs.get(collection) ?? { indexes: [] }
+    return this.#specs.get(collection) ?? nothingDeclared
   }
 
   get #leases(): SqlClaims {

@@ -174,8 +174,17 @@ export class DataComparison {
   /** Documents whose value itself meets the comparison, and those in which an array leads to one that does. No document is both,
    *  unless the path has a number in it. */
   alternatives(op: ComparisonOperator, value: string | number | boolean): [string, string] {
-    const through = this.#through(this.#elementMeets(op, value))
-    return [this.#plain(op, value), `(${this.#arrayAnywhere} and ${through})`]
+    return [this.#plain(op, value), `(${this.#amongArrays} and ${this.#arrayMeets(op, value)})`]
+  }
+
+  /** Where an array at the end is the only one there can be, `@>` says the same of its elements as looking through them, and the server
+   *  has no plan to set up for it. */
+  #arrayMeets(op: ComparisonOperator, value: string | number | boolean): string {
+    const [field = '', ...inside] = this.#segments
+    const isOnlyArray = inside.length === 0 && !isArrayIndex(field) && field !== ''
+    return op === 'eq' && isOnlyArray
+      ? `${this.#json} @> ${this.#parameters.json(escapeForJsonb(JSON.stringify(value)))}`
+      : this.#through(this.#elementMeets(op, value))
   }
 
   in(values: readonly JsonValue[]): string {
@@ -227,6 +236,13 @@ export class DataComparison {
     if (this.#segments.length === 0) return 'false'
     const inField = `${this.#field.rank} = 5`
     return this.#segments.some(isArrayIndex) ? `(${inField} or ${this.#arrayOnTheWay})` : inField
+  }
+
+  /** The same with all that an index has of an array, whose place there is the same for all: behind it the rest is in order. */
+  get #amongArrays(): string {
+    if (this.#segments.length === 0 || this.#segments.some(isArrayIndex)) return this.#arrayAnywhere
+    const { rank, number, text } = this.#field
+    return `${rank} = 5 and ${number} = 0 and ${text} = ''`
   }
 
   /** What comes before the value in an index is named too, and behind an equality all three expressions, so that the rest of the
