@@ -25,6 +25,7 @@ import { testQueries } from './queries.js'
 import { testQueryLanguage } from './query-language.js'
 import { testErasures } from './erasures.js'
 import { testRandomLives } from './random-lives.js'
+import { testRetention } from './retention.js'
 import { testRowLife } from './row-life.js'
 import { testSeveralStores } from './several-stores.js'
 import { type ConformanceOptions, freshTenantId } from './suite.js'
@@ -79,6 +80,7 @@ export function describeDocumentStore(
     testBlobs(suite)
     testBlobLinks(suite)
     testRowLife(suite)
+    testRetention(suite)
     testRandomLives(suite)
     testErasures(suite)
     testDrops(suite)
