@@ -1,6 +1,7 @@
 import { startPostgres, startRedis } from '@holdfast/test-servers'
 import type { BenchOptions, BenchReport } from '../main.js'
 import { conversations, historyRoundTrips } from './conversations.js'
+import { erasure } from './erasure.js'
 import { keyedSessions } from './keyed-sessions.js'
 import { nearReads } from './near-reads.js'
 import { redisAway } from './redis-away.js'
@@ -12,6 +13,7 @@ const parts: readonly ((world: World) => Promise<void>)[] = [
   redisAway,
   historyRoundTrips,
   conversations,
+  erasure,
 ]
 
 /** The session store and conversations, over PostgreSQL and Redis, against the legacy way of doing the same: `NAME_vs_legacy` is

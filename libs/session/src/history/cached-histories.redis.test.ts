@@ -15,6 +15,8 @@ import type { ConversationStore } from '../conversation-store.js'
 import { openConversationStore } from '../open-conversation-store.js'
 import { storm } from './storm.test.support.js'
 
+const relations = new Set(['conversations', 'messages', 'message-changes', 'turns', 'conversation-states'])
+
 describe('cached histories', { skip: await whyNoRedis() }, () => {
   let database: TestDatabase
   let redis: RedisServer
@@ -42,18 +44,22 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
     const info = await redis.command('INFO', 'stats')
     return Number(/total_commands_processed:(\d+)/.exec(info)?.[1])
   }
+  /** Without what runs in the background: the row of the fleet, sweeps. */
   const statements = (documents: DocumentStore): number =>
-    documents.stats().statements.reduce((sum, { count }) => sum + count, 0)
+    documents
+      .stats()
+      .statements.filter(({ collection }) => relations.has(collection ?? ''))
+      .reduce((sum, { count }) => sum + count, 0)
 
   it('take one round trip to the cache on a hit, and one to the database on a miss', async () => {
-    // So long that nothing is asked for in the background meanwhile.
-    const { store, documents } = await open(3_000)
+    const { store, documents } = await open(500)
     const { id } = await store.create()
     await store.append(
       id,
       upTo(100).map((n) => user(`${n}`)),
     )
-    await delay(1_500)
+    // Writes the activity time.
+    await store.list({ limit: 1 })
     const before = { statements: statements(documents), commands: await commands() }
     await store.history(id)
     assert.equal(statements(documents) - before.statements, 1)
@@ -65,7 +71,7 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
   })
 
   it('grow with appends in place, up to their limits, and are not read anew', async () => {
-    const { store, documents } = await open(3_000)
+    const { store, documents } = await open(500)
     const { id } = await store.create()
     await store.append(id, [user('first')])
     await store.history(id)
@@ -74,9 +80,10 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
       upTo(400).map((n) => user(`${n}`)),
     )
     await store.append(id, [user('last')])
+    await store.list({ limit: 1 })
     const before = statements(documents)
     const { messages, conversation } = await store.history(id, { last: 50 })
-    assert.ok(statements(documents) - before <= 1, 'the row of the fleet at most')
+    assert.equal(statements(documents) - before, 0)
     assert.equal(conversation.lastSeq, 402)
     assert.deepEqual(textsOf(messages).slice(-2), ['399', 'last'])
     await store.append(id, [user('x'.repeat(300_000))])
@@ -90,12 +97,12 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
     const { store } = await open()
     const { id } = await store.create({ title: '0' })
     await store.append(id, [user('edit 0'), user('edit 0')])
-    const reports = await storm(database.url, redis.url, id, 2_500)
+    const reports = await storm(database.url, redis.url, id, 1_500)
     assert.deepEqual(
       reports.flatMap(({ violations }) => violations),
       [],
     )
-    for (const { appends, edits, reads } of reports) assert.ok(appends > 20 && edits > 2 && reads > 100)
+    for (const { appends, edits, reads } of reports) assert.ok(appends > 5 && edits > 0 && reads > 20)
   })
 
   it('do so while Redis is emptied, paused, killed and started again', async () => {
@@ -117,7 +124,7 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
       reports.flatMap(({ violations }) => violations),
       [],
     )
-    for (const { appends, reads } of reports) assert.ok(appends > 10 && reads > 100)
+    for (const { appends, reads } of reports) assert.ok(appends > 5 && reads > 20)
   })
 
   it('stay deleted under 16 late writers, in both processes', async () => {
