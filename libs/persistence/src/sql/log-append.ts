@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { AppendedEntry, AppendGroup, AppendOutcome, NewEntry } from '../backend.js'
+import type { PreparedText } from './document-statements.js'
 import type { SqlConnection, SqlRow } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import type { AppendStatements, LogStatements } from './log-statements.js'
@@ -77,6 +78,11 @@ class GroupWork {
     return this.group.ifExists === true || (this.group.ifNext ?? 1) > 1
   }
 
+  /** One entry to append, wherever the stream stands. */
+  get isSingle(): boolean {
+    return this.fresh.length === 1 && this.group.ifNext === undefined
+  }
+
   isStored(entry: NewEntry, as: AppendedEntry, sameData: boolean): void {
     this.#stored.set(entry, as)
     const index = this.group.entries.indexOf(entry)
@@ -117,6 +123,10 @@ async function attempt(
   const append = hasBranch ? statements.appendToAny : statements.append
   try {
     const [entry] = only.fresh
+    if (tries.length > 1 && !hasBranch && tries.every((work) => work.isSingle && work.mustExist === only.mustExist)) {
+      const singles = only.mustExist ? statements.appendSinglesToExisting : statements.appendSingles
+      return await attemptSingles(connection, singles, inStreamOrder(tries))
+    }
     return tries.length === 1 && only.fresh.length === 1 && entry !== undefined
       ? await attemptOne(connection, append, only, entry)
       : await attemptMany(connection, append, inStreamOrder(tries))
@@ -142,6 +152,23 @@ async function attemptOne(
   return 'written'
 }
 
+async function attemptSingles(
+  connection: SqlConnection,
+  statement: PreparedText,
+  works: readonly GroupWork[],
+): Promise<'written' | 'nothing written'> {
+  const entries = works.flatMap(({ fresh }) => fresh)
+  const rows = await connection.query({
+    ...statement,
+    values: [
+      ...keysOf(works),
+      textArray(entries.map(({ key }) => key ?? null)),
+      textArray(entries.map(({ json }) => escapeForJsonb(json))),
+    ],
+  })
+  return appended(works, rows)
+}
+
 async function attemptMany(
   connection: SqlConnection,
   append: AppendStatements,
@@ -164,6 +191,10 @@ async function attemptMany(
       textArray(entries.map(({ entry }) => escapeForJsonb(entry.json))),
     ],
   })
+  return appended(works, rows)
+}
+
+function appended(works: readonly GroupWork[], rows: readonly SqlRow[]): 'written' | 'nothing written' {
   for (const [number, before, at] of rows) works[Number(number) - 1]?.wasAppended(Number(before), Number(at))
   return rows.length > 0 ? 'written' : 'nothing written'
 }

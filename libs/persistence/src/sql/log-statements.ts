@@ -17,6 +17,12 @@ export interface LogStatements {
    *  form of the same at 272 µs. */
   readonly append: AppendStatements
   readonly appendToAny: AppendStatements
+  /** tenants, streams, keys, datas, in the order of their streams → place in the input from 1, last number before it, at; no row: see
+   *  `standing`. One entry for each stream, of which none is a branch and none has an expected number. Embedded, for 11 entries:
+   *  0.74 ms of CPU against 0.93 ms by `append.many`. */
+  readonly appendSingles: PreparedText
+  /** The same for streams that must be there. */
+  readonly appendSinglesToExisting: PreparedText
   /** tenants, streams → place in the input from 1, head, first, at, removed, whether it is a branch; no row: there is no such stream. */
   readonly standing: PreparedText
   /** tenants, streams, keys, datas → place in the input from 1, seq, at, data, whether it is the same data */
@@ -42,6 +48,11 @@ export function logStatements(log: string): LogStatements {
   const reading = (operation: string, text: string): PreparedText => ({ ...prepared(operation, text), readOnly: true })
   return {
     append: appendStatements(log, 'append', () => 's.parent is null'),
+    appendSingles: prepared('append-singles', singlesText(streams, entries, '')),
+    appendSinglesToExisting: prepared(
+      'append-singles-existing',
+      singlesText(streams, entries, `join ${streams} x on x.tenant = u.tenant and x.stream = u.stream`),
+    ),
     appendToAny: appendStatements(
       log,
       'append-any',
@@ -98,12 +109,13 @@ export function logStatements(log: string): LogStatements {
   }
 }
 
+/** The clock is read after the row was locked, and never goes back within a stream. */
+const raised = 'head = s.head + 1, at = greatest(s.at, clock_timestamp())'
+
 /** @param condition on the stream `s`, given a query that has rows if one of the new keys is among the entries that `s` shares */
 function appendStatements(log: string, name: string, condition: (keyIsShared: string) => string): AppendStatements {
   const { entries, streams } = logTables(log)
   const prepared = (operation: string, text: string): PreparedText => ({ name: `${operation}:${log}`, text })
-  // The clock is read after the row was locked, and never goes back within a stream.
-  const raised = 'head = s.head + 1, at = greatest(s.at, clock_timestamp())'
   const insertOne = `insert into ${entries} (tenant, stream, seq, key, at, data)
     select $1, $2, h.head, $3, h.at, $4::text::jsonb from h returning seq, at`
   const allowed = `s.removed_at is null and ($5::bigint is null or s.head + 1 = $5)
@@ -154,6 +166,25 @@ function appendStatements(log: string, name: string, condition: (keyIsShared: st
        select number, before, at from n`,
     ),
   }
+}
+
+/** @param join keeps what may be appended of the input `u` */
+function singlesText(streams: string, entries: string, join: string): string {
+  return `with u as materialized (
+      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        with ordinality as u(tenant, stream, key, data, number)),
+    h as (
+      insert into ${streams} as s (tenant, stream, head, at)
+      select u.tenant, u.stream, 1, clock_timestamp() from u ${join} order by u.number
+      on conflict (tenant, stream) do update set ${raised} where s.removed_at is null and s.parent is null
+      returning tenant, stream, head, at),
+    n as materialized (
+      select u.number, u.tenant, u.stream, u.key, u.data, h.head, h.at
+      from h join u on u.tenant = h.tenant and u.stream = h.stream),
+    e as (
+      insert into ${entries} (tenant, stream, seq, key, at, data)
+      select n.tenant, n.stream, n.head, n.key, n.at, n.data::jsonb from n)
+    select number, head - 1, at from n`
 }
 
 /** Finds a key among the entries that the branch `s` shares. */
