@@ -148,8 +148,12 @@ export function sweepRows(isFenced: boolean): string {
  *  held, then the keys that were written. What has this version or a newer one stays, unless it has expired:
  *  documents may forget a version then and begin anew. With tombstones only in a serializable transaction: a row
  *  that came after the statement began would not be seen by its delete. */
-export function copyRows(isFenced: boolean): string {
+export function copyRows(isFenced: boolean, withTombstones: boolean): string {
   const guard = fenced(isFenced ? '$8' : undefined)
+  // By the primary key: joined to both, the whole table was read.
+  const deletes = `,
+  d as (delete from sessions where key = any(array(
+    select g.key::varchar from given g join v on v.key = g.key where g.json is null)) returning key)`
   const time = (milliseconds: string): string => `to_timestamp(${milliseconds}::float8 / 1000)`
   return `with ${guard.with}
   given as (select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
@@ -163,9 +167,9 @@ export function copyRows(isFenced: boolean): string {
       and (v.seen_at is null or v.expires_at <= now()) returning v.key),
   s as (insert into sessions as s (key, value, created_at, updated_at)
     select g.key, g.json::jsonb, ${time('g.created')}, now() from given g join v on v.key = g.key where g.json is not null order by g.key
-    on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at returning s.key),
-  d as (delete from sessions s using given g, v where g.json is null and v.key = g.key and s.key = g.key returning s.key)
-  select f.holds, v.key, (select count(*) from s) + (select count(*) from d) from (select ${guard.answer} as holds) f left join v on true`
+    on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at returning s.key)${withTombstones ? deletes : ''}
+  select f.holds, v.key, (select count(*) from s)${withTombstones ? ' + (select count(*) from d)' : ''}
+    from (select ${guard.answer} as holds) f left join v on true`
 }
 
 /** key, version as it was read, version to get → the key. The value stays; a key that nothing is known of gets a tombstone. */

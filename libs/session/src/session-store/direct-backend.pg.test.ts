@@ -195,7 +195,8 @@ describe('the direct backend', () => {
     const conditions = ['any', 'absent', 'version'] as const
     const made = [true, false].flatMap((isFenced) => [
       ...conditions.map((condition) => statements.writeRows(condition, isFenced)),
-      ...[statements.removeRows, statements.sweepRows, statements.copyRows].map((make) => make(isFenced)),
+      ...[statements.removeRows, statements.sweepRows].map((make) => make(isFenced)),
+      ...[true, false].map((withTombstones) => statements.copyRows(isFenced, withTombstones)),
     ])
     const texts = [...Object.values(statements).filter((one) => typeof one === 'string'), ...made]
     assert.equal(texts.length > 20, true)

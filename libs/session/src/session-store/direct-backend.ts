@@ -349,12 +349,13 @@ export class DirectBackend implements SessionBackend {
       int8Array(calls.map(({ row }) => row.version)),
       isBehind,
     ]
+    const withTombstones = texts.includes(undefined)
     const statement: Statement = {
-      name: `legacy-copy${epoch === undefined ? '' : '-fenced'}`,
-      text: copyRows(epoch !== undefined),
+      name: `legacy-copy${withTombstones ? '-any' : ''}${epoch === undefined ? '' : '-fenced'}`,
+      text: copyRows(epoch !== undefined, withTombstones),
       values: epoch === undefined ? values : [...values, epoch],
     }
-    const rows = texts.includes(undefined)
+    const rows = withTombstones
       ? await this.driver.transaction((connection) => connection.query(statement))
       : await this.driver.query(statement)
     if (rows[0]?.[0] !== true) throw overPhase()
