@@ -141,7 +141,8 @@ export function erasureTests(stage: Stage): void {
     const { store, documents } = stage
     const id = await stage.conversation('one')
     await documents.collection('conversations').updateOne(id, { $set: { deleting: true } })
-    for (const read of [store.get(id), store.history(id)]) await assert.rejects(read, { code: 'NOT_FOUND' })
+    await assert.rejects(store.get(id), { code: 'NOT_FOUND' })
+    await assert.rejects(store.history(id), { code: 'NOT_FOUND' })
     await using another = await stage.open({ maintenanceIntervalMs: 10 })
     for (;;) {
       const document = await documents.collection('conversations').get(id)
