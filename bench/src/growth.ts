@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import pg from 'pg'
@@ -11,9 +13,11 @@ interface Ticket {
 
 const sizes = [10, 1_000, 100_000, 1_000_000]
 const entriesOfAStream = 100
+const hotPlaces = 1_000
 
 /** Whether a lone call costs the same in a small collection or log as in a large one: the median of get, put, find by an index and
- *  append at each size, in alternation; `NAME_growth` is the largest over the smallest. */
+ *  append at each size, in alternation; `NAME_growth` is the largest over the smallest. The calls ask for a thousand places, spread over all
+ *  there is: asking for all of a million measures the machine's memory as well, which `get_anywhere` shows. */
 export async function run({ long, report }: BenchOptions): Promise<BenchReport> {
   const rounds = long ? 20 : 6
   const ms = long ? 600 : 250
@@ -31,6 +35,8 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
     }
     await pool.query('vacuum analyze')
     await pool.query('checkpoint')
+    // What was filled in must not be on its way to the disk while writes are measured.
+    await once(spawn('sync', { stdio: 'ignore' }), 'exit')
     const metrics: Record<string, number> = {}
     for (const [name, ofSizes] of operations) {
       const medians = ofSizes.map((): number[] => [])
@@ -79,10 +85,15 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
        from generate_series(0, $1::int - 1) n`,
       [size, entriesOfAStream, text],
     )
-    const any = (count: number) => Math.floor(Math.random() * count)
+    const any = (count: number) => {
+      const places = Math.min(count, hotPlaces)
+      return Math.floor(Math.floor(Math.random() * places) * (count / places))
+    }
+    const anywhere = () => Math.floor(Math.random() * size)
     let written = 0
     return {
       get: () => tickets.get(`ticket-${any(size)}`),
+      get_anywhere: () => tickets.get(`ticket-${anywhere()}`),
       put: () => {
         const n = any(size)
         return tickets.put(`ticket-${n}`, { team: `team-${Math.floor(n / 10)}`, text })
