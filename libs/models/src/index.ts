@@ -18,3 +18,35 @@ export type {
   StreamOptions,
   TokenUsage,
 } from './chat-model.js'
+export type { ModelCallOptions, ModelIdentity, ModelUsage, ServiceModel } from './service-model.js'
+export {
+  type TranscribeOptions,
+  type TranscriptionEvent,
+  type TranscriptionFinish,
+  type TranscriptionModel,
+  type TranscriptSegment,
+  transcriptionSampleRate,
+} from './transcription-model.js'
+export type { SpeakOptions, SpeechEvent, SpeechModel, Voice } from './speech-model.js'
+export type {
+  Box,
+  DescribeOptions,
+  Description,
+  DetectedObject,
+  Detections,
+  DetectOptions,
+  Picture,
+  PictureEmbedding,
+  ReadText,
+  TextLine,
+  VisionModel,
+} from './vision-model.js'
+export type {
+  GeneratedImage,
+  GeneratedImages,
+  ImageCallOptions,
+  ImageEditRequest,
+  ImageModel,
+  ImageRequest,
+} from './image-model.js'
+export type { EmbeddingModel, Embeddings } from './embedding-model.js'
