@@ -66,6 +66,13 @@ export {
   type DeepPartial,
   type MessageFns,
 } from './gen/holdfast/chat/v1/chat.js'
+// Each of these packages has a `GetRequest` of its own.
+export * as artifacts from './gen/holdfast/artifacts/v1/artifacts.js'
+export * as imageGeneration from './gen/holdfast/image_generation/v1/image_generation.js'
+export * as jobs from './gen/holdfast/jobs/v1/jobs.js'
+export * as speechToText from './gen/holdfast/speech_to_text/v1/speech_to_text.js'
+export * as textToSpeech from './gen/holdfast/text_to_speech/v1/text_to_speech.js'
+export * as vision from './gen/holdfast/vision/v1/vision.js'
 export { fileDescriptors } from './file-descriptors.js'
 export { errorDomain, errorFromGrpc, grpcStatusObject } from './status-details.js'
 

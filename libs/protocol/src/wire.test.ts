@@ -7,7 +7,13 @@ import {
   Message,
   Role,
   SendMessageRequest,
+  artifacts,
   fileDescriptors,
+  imageGeneration,
+  jobs,
+  speechToText,
+  textToSpeech,
+  vision,
 } from './index.js'
 
 const copy = (message: Message): Message => Message.decode(Message.encode(message).finish())
@@ -66,19 +72,89 @@ describe('a message on the wire', () => {
   })
 })
 
-describe('the service', () => {
-  it('has every method of the contract, three of them streaming', () => {
-    const streaming = Object.entries(ChatServiceService).filter(([, method]) => method.responseStream)
-    assert.deepEqual(
-      streaming.map(([name]) => name),
-      ['streamChat', 'resumeStream', 'subscribeToConversation'],
+describe('a job on the wire', () => {
+  it('comes back as it was sent, with what is absent told from what is zero or false', () => {
+    const job = jobs.Job.fromPartial({
+      id: 'j-1',
+      state: jobs.JobState.CANCELLED,
+      createTime: new Date('2026-11-27T11:05:00.001Z'),
+      progress: { fraction: 0, stage: 'decoding' },
+      inputIds: ['a'.repeat(64)],
+      outputs: [{ id: 'j-1.transcript', cost: { amount: '0.0061', currency: 'USD' } }],
+      labels: ['__proto__'],
+      stopped: false,
+    })
+    const read = jobs.Job.decode(jobs.Job.encode(job).finish())
+    assert.deepEqual(read, job)
+    assert.equal(read.stopped, false)
+    assert.equal(jobs.Job.decode(Buffer.alloc(0)).stopped, undefined)
+    assert.equal(read.cost, undefined)
+  })
+
+  it('keeps a picture of no bytes apart from no picture', () => {
+    const empty = vision.DescribeRequest.fromPartial({
+      picture: { source: { $case: 'content', value: Buffer.alloc(0) } },
+    })
+    const read = vision.DescribeRequest.decode(vision.DescribeRequest.encode(empty).finish())
+    assert.equal(read.picture?.source?.$case, 'content')
+    assert.equal(vision.DescribeRequest.decode(Buffer.alloc(0)).picture, undefined)
+  })
+
+  it('keeps a seed of 0 apart from none', () => {
+    const read = imageGeneration.ImageSpec.decode(
+      imageGeneration.ImageSpec.encode(imageGeneration.ImageSpec.fromPartial({ seed: 0 })).finish(),
     )
+    assert.equal(read.seed, 0)
+    assert.equal(imageGeneration.ImageSpec.fromPartial({}).seed, undefined)
+  })
+})
+
+/** Names of the methods that stream, as `request`, `response` or both. */
+function streamsOf(service: Readonly<Record<string, { requestStream: boolean; responseStream: boolean }>>): string[] {
+  return Object.entries(service).flatMap(([name, { requestStream, responseStream }]) =>
+    requestStream || responseStream ? [`${name}:${requestStream ? ' in' : ''}${responseStream ? ' out' : ''}`] : [],
+  )
+}
+
+const jobMethods = ['submit', 'get', 'watch', 'cancel', 'list', 'retry']
+
+describe('the services', () => {
+  it('of chat has every method of the contract, three of them streaming', () => {
+    assert.deepEqual(streamsOf(ChatServiceService), [
+      'streamChat: out',
+      'resumeStream: out',
+      'subscribeToConversation: out',
+    ])
     assert.equal(Object.keys(ChatServiceService).length, 18)
   })
 
-  it('has descriptors for reflection, imports before what imports them', () => {
+  it('of media serve their jobs alike, and what each does besides', () => {
+    const { SpeechToTextServiceService: stt } = speechToText
+    const { TextToSpeechServiceService: tts } = textToSpeech
+    const { VisionServiceService: see } = vision
+    const { ImageGenerationServiceService: imagine } = imageGeneration
+    assert.deepEqual(Object.keys(stt), [...jobMethods, 'transcribe', 'streamTranscribe'])
+    assert.deepEqual(Object.keys(tts), [...jobMethods, 'speak', 'streamSpeak', 'listVoices'])
+    assert.deepEqual(Object.keys(see), [...jobMethods, 'describe', 'detect', 'readText', 'compare'])
+    assert.deepEqual(Object.keys(imagine), [...jobMethods, 'generate', 'edit', 'listImages'])
+    assert.deepEqual(streamsOf(stt), ['watch: out', 'streamTranscribe: in out'])
+    assert.deepEqual(streamsOf(tts), ['watch: out', 'streamSpeak: out'])
+    assert.deepEqual(streamsOf(see), ['watch: out'])
+    assert.deepEqual(streamsOf(imagine), ['watch: out'])
+  })
+
+  it('of artifacts takes and gives bytes as streams', () => {
+    const { ArtifactServiceService: service } = artifacts
+    assert.deepEqual(Object.keys(service), ['upload', 'download', 'getArtifact', 'getLineage'])
+    assert.deepEqual(streamsOf(service), ['upload: in', 'download: out'])
+  })
+
+  it('have descriptors for reflection, imports before what imports them', () => {
     const names = fileDescriptors().map((file) => file.subarray(2, 2 + (file[1] ?? 0)).toString())
-    assert.equal(names.at(-1), 'holdfast/chat/v1/chat.proto')
-    assert.ok(names.includes('google/protobuf/timestamp.proto'))
+    const at = (name: string): number => names.indexOf(name)
+    assert.ok(at('holdfast/chat/v1/chat.proto') > at('google/protobuf/timestamp.proto'))
+    for (const name of ['artifacts', 'speech_to_text', 'text_to_speech', 'vision', 'image_generation']) {
+      assert.ok(at(`holdfast/${name}/v1/${name}.proto`) > at('holdfast/jobs/v1/jobs.proto'), name)
+    }
   })
 })
