@@ -1,4 +1,4 @@
-import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import type { Logger } from './logs.js'
 
@@ -22,7 +22,10 @@ export interface CallContext {
   annotate(facts: Readonly<Record<string, string | number>>): void
 }
 
-export type WireCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>
+/** What all four kinds of calls of grpc-js have. */
+export interface WireCall extends Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'cancelled' | 'getDeadline'> {
+  once(event: 'cancelled', listener: () => void): unknown
+}
 
 // A timer may fire a little before its time.
 const timerSlackMs = 2
@@ -30,7 +33,8 @@ const timerSlackMs = 2
 /** A call that is being served. What few handlers ask for (signal, logger) is made when asked for. */
 export class RunningCall implements CallContext {
   readonly method: string
-  readonly isStream: boolean
+  /** It only reads: whoever was cut off can go on where it was. */
+  readonly canGoOn: boolean
   readonly stopping: AbortSignal
   readonly startedAt: number = performance.now()
   readonly deadline: number
@@ -43,13 +47,13 @@ export class RunningCall implements CallContext {
   #isOver = false
 
   constructor(
-    method: { readonly name: string; readonly isStream: boolean },
+    method: { readonly name: string; readonly requestStream: boolean; readonly responseStream: boolean },
     wire: WireCall,
     logger: Logger,
     stopping: AbortSignal,
   ) {
     this.method = method.name
-    this.isStream = method.isStream
+    this.canGoOn = method.responseStream && !method.requestStream
     this.stopping = stopping
     this.#wire = wire
     this.#serverLogger = logger

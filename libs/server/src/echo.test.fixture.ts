@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import {
   type CallOptions,
   Client,
+  type ClientDuplexStream,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
   Metadata,
   type MethodDefinition,
   type ServiceError,
@@ -33,9 +35,13 @@ const serialization = {
 export const echoDefinition: {
   readonly echo: MethodDefinition<string, string> & { readonly responseStream: false }
   readonly repeat: MethodDefinition<string, string> & { readonly responseStream: true }
+  readonly join: MethodDefinition<string, string> & { readonly requestStream: true; readonly responseStream: false }
+  readonly talk: MethodDefinition<string, string> & { readonly requestStream: true; readonly responseStream: true }
 } = {
   echo: { path: '/holdfast.test.v1.Echo/Echo', requestStream: false, responseStream: false, ...serialization },
   repeat: { path: '/holdfast.test.v1.Echo/Repeat', requestStream: false, responseStream: true, ...serialization },
+  join: { path: '/holdfast.test.v1.Echo/Join', requestStream: true, responseStream: false, ...serialization },
+  talk: { path: '/holdfast.test.v1.Echo/Talk', requestStream: true, responseStream: true, ...serialization },
 }
 
 export type Echo = Implementation<typeof echoDefinition>
@@ -44,6 +50,14 @@ export const echo: Echo = {
   echo: (text) => Promise.resolve(text),
   async *repeat(text) {
     yield text
+  },
+  async join(texts) {
+    let joined = ''
+    for await (const text of texts) joined += text
+    return joined
+  },
+  async *talk(texts) {
+    yield* texts
   },
 }
 
@@ -79,6 +93,30 @@ export class EchoClient implements Disposable {
 
   repeat(text: string, options: Partial<CallOptions> = {}): ClientReadableStream<string> {
     return this.client.makeServerStreamRequest(echoDefinition.repeat.path, write, read, text, new Metadata(), options)
+  }
+
+  /** The stream to write to, and what comes of it. */
+  join(options: Partial<CallOptions> = {}): { call: ClientWritableStream<string>; answer: Promise<string> } {
+    let call: ClientWritableStream<string> | undefined
+    const { path } = echoDefinition.join
+    const answer = new Promise<string>((resolve, reject) => {
+      call = this.client.makeClientStreamRequest(
+        path,
+        write,
+        read,
+        new Metadata(),
+        options,
+        (error: ServiceError | null, response?: string) => (error ? reject(error) : resolve(response ?? '')),
+      )
+    })
+    if (!call) throw new Error('no call')
+    // What is written after the server has answered goes nowhere, which grpc-js reports as an error of the stream.
+    call.on('error', () => {})
+    return { call, answer }
+  }
+
+  talk(options: Partial<CallOptions> = {}): ClientDuplexStream<string, string> {
+    return this.client.makeBidiStreamRequest(echoDefinition.talk.path, write, read, new Metadata(), options)
   }
 
   [Symbol.dispose](): void {

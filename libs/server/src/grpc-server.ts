@@ -139,10 +139,10 @@ async function drain(server: Server, running: RunningCalls, drainMs: number): Pr
   return { drained: Math.max(0, atFirst - late.length), aborted: late.length }
 }
 
-/** A reader can go on elsewhere; what a unary call had written by then, nobody knows. */
-function abortedByStop({ method, isStream }: RunningCall): HoldfastError {
+/** A reader can go on elsewhere; what a call that brings something had written by then, nobody knows. */
+function abortedByStop({ method, canGoOn }: RunningCall): HoldfastError {
   const text = `${method} was aborted, because the server had no more time to stop: `
-  return isStream
+  return canGoOn
     ? new HoldfastError('UNAVAILABLE', `${text}go on at another server or later`, { reason: 'SERVER_STOPPING' })
     : new HoldfastError('UNKNOWN', `${text}repeat it with its key`, { reason: 'SERVER_STOPPING' })
 }

@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import {
+  type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type StatusObject,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { HoldfastError, invalidField } from '@holdfast/errors'
+import { HoldfastError } from '@holdfast/errors'
 import { grpcStatusObject } from '@holdfast/protocol'
 import { type CallContext, RunningCall, type RunningCalls, type WireCall, deadlineExceeded } from './call-context.js'
 import type { Logger } from './logs.js'
 import type { CallRecorder } from './metrics.js'
+import { requestsOf } from './request-stream.js'
+import { refuseUndecodable } from './undecodable.js'
 
 /** What the handlers of one server have in common. */
 export interface ServerState {
@@ -26,23 +30,21 @@ export interface ServerState {
 export interface MethodTrace {
   /** `holdfast.chat.v1.ChatService/SendMessage`. */
   readonly name: string
-  readonly isStream: boolean
+  /** Whether the caller sends requests as a stream, and whether it gets responses as one. */
+  readonly requestStream: boolean
+  readonly responseStream: boolean
   readonly record: CallRecorder | undefined
 }
 
-/** Stands in for a request whose bytes are not what the contract says. */
-export class UndecodableRequest {
-  readonly cause: unknown
-  constructor(cause: unknown) {
-    this.cause = cause
-  }
-}
+type UnaryWire = ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown>
+type StreamWire = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>
 
+/** Serves methods with one response: to one request, or to a stream of them, which the handler gets as an async iterable. */
 export function serveUnary(
   method: MethodTrace,
   handle: (request: unknown, context: CallContext) => Promise<unknown>,
   state: ServerState,
-): (wire: ServerUnaryCall<unknown, unknown>, respond: sendUnaryData<unknown>) => void {
+): (wire: UnaryWire, respond: sendUnaryData<unknown>) => void {
   return (wire, respond) => {
     const call = begin(method, wire, state)
     let isAnswered = false
@@ -55,26 +57,28 @@ export function serveUnary(
       if (error) respond(statusOf(error))
       else respond(null, response)
     }
-    const timer = call.deadline === Infinity ? setTimeout(expire, state.defaultDeadlineMs) : undefined
+    // An upload takes as long as it takes; keepalive finds out callers that are gone.
+    const hasDefaultDeadline = call.deadline === Infinity && !method.requestStream
+    const timer = hasDefaultDeadline ? setTimeout(expire, state.defaultDeadlineMs) : undefined
     function expire(): void {
       const error = deadlineExceeded(method.name)
       call.abort(error)
       answer(error)
     }
     try {
-      refuseUnlessServable(wire.request, call, state)
-      handle(wire.request, call).then((response) => answer(undefined, response), answer)
+      handle(requestOf(wire, call, state), call).then((response) => answer(undefined, response), answer)
     } catch (error) {
       answer(error)
     }
   }
 }
 
+/** Serves methods with a stream of responses, in the same way. */
 export function serveStream(
   method: MethodTrace,
   handle: (request: unknown, context: CallContext) => AsyncIterable<unknown>,
   state: ServerState,
-): (wire: ServerWritableStream<unknown, unknown>) => void {
+): (wire: StreamWire) => void {
   return (wire) => {
     const call = begin(method, wire, state)
     const settle = (failure?: unknown): void => {
@@ -89,14 +93,14 @@ export function serveStream(
 }
 
 async function sendAll(
-  wire: ServerWritableStream<unknown, unknown>,
+  wire: StreamWire,
   call: RunningCall,
   handle: (request: unknown, context: CallContext) => AsyncIterable<unknown>,
   state: ServerState,
 ): Promise<void> {
-  refuseUnlessServable(wire.request, call, state)
+  const request = requestOf(wire, call, state)
   const { signal } = call
-  for await (const response of handle(wire.request, call)) {
+  for await (const response of handle(request, call)) {
     if (!signal.aborted && !wire.write(response)) await drained(wire, signal)
     // Leaving the loop closes the handler's generator.
     signal.throwIfAborted()
@@ -105,7 +109,7 @@ async function sendAll(
 }
 
 /** Resolves when the peer has read enough for more to be written, or the call is over. */
-function drained(wire: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+function drained(wire: StreamWire, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       wire.off('drain', done)
@@ -123,15 +127,13 @@ function begin(method: MethodTrace, wire: WireCall, state: ServerState): Running
   return call
 }
 
-function refuseUnlessServable(request: unknown, call: RunningCall, state: ServerState): void {
+/** What the handler is called with. */
+function requestOf(wire: UnaryWire | StreamWire, call: RunningCall, state: ServerState): unknown {
   if (state.stopping.aborted) throw stoppingRefusal(call.method)
   if (call.isExpired) throw deadlineExceeded(call.method)
-  if (!(request instanceof UndecodableRequest)) return
-  const text = request.cause instanceof Error ? request.cause.message : String(request.cause)
-  throw invalidField('request', `of ${call.method} cannot be decoded: ${text}`, {
-    cause: request.cause,
-    reason: 'REQUEST_UNDECODABLE',
-  })
+  if (!('request' in wire)) return requestsOf(wire, call)
+  refuseUndecodable(wire.request, call.method)
+  return wire.request
 }
 
 function stoppingRefusal(method: string): HoldfastError {

@@ -1,13 +1,17 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { CallContext } from './call-context.js'
-import { type ServerState, UndecodableRequest, serveStream, serveUnary } from './handlers.js'
+import { type ServerState, serveStream, serveUnary } from './handlers.js'
 import type { Metrics } from './metrics.js'
+import { decodeOrStandIn } from './undecodable.js'
 
-type RequestOf<M> = M extends { requestDeserialize: (bytes: Buffer) => infer R } ? R : never
+type DecodedRequest<M> = M extends { requestDeserialize: (bytes: Buffer) => infer R } ? R : never
+type RequestOf<M> = M extends { requestStream: true } ? AsyncIterable<DecodedRequest<M>> : DecodedRequest<M>
 type ResponseOf<M> = M extends { responseSerialize: (value: infer R) => Buffer } ? R : never
 
-/** What serves a generated service definition: a method for each of its own. Unary ones answer with a promise, streaming
- *  ones with an async iterable, which is read no faster than the caller reads. */
+/** What serves a generated service definition: a method for each of its own. Those with one response answer with a
+ *  promise, those with a stream of them with an async iterable, which is read no faster than the caller reads. Requests that come as a stream
+ *  are an async iterable too: it reads no faster than the method does, ends with the caller's last request, and throws what the call fails
+ *  with. A method may answer before it has read all. */
 export type Implementation<D> = {
   readonly [M in keyof D]: D[M] extends { responseStream: true }
     ? (request: RequestOf<D[M]>, context: CallContext) => AsyncIterable<ResponseOf<D[M]>>
@@ -35,8 +39,6 @@ export function defineService<D extends ServiceDefinition>(
 ): GrpcService {
   const methods = Object.entries<ServiceDefinition[string]>(definition)
   const name = methods[0]?.[1].path.split('/')[1] ?? ''
-  const streaming = methods.find(([, method]) => method.requestStream)
-  if (streaming) throw new TypeError(`${name}.${streaming[0]} streams requests, which this server does not serve`)
   return {
     name,
     bind(state, metrics) {
@@ -44,26 +46,16 @@ export function defineService<D extends ServiceDefinition>(
       const guarded: Record<string, ServiceDefinition[string]> = {}
       for (const [key, method] of methods) {
         const shortName = method.path.split('/')[2] ?? key
-        const { responseStream: isStream } = method
-        const trace = { name: `${name}/${shortName}`, isStream, record: metrics?.calls(name, shortName) }
+        const { requestStream, responseStream } = method
+        const record = metrics?.calls(name, shortName)
+        const trace = { name: `${name}/${shortName}`, requestStream, responseStream, record }
         const handle = (implementation[key as keyof D] as AnyHandler).bind(implementation)
-        bound[key] = isStream
+        bound[key] = responseStream
           ? serveStream(trace, handle as (...call: Parameters<AnyHandler>) => AsyncIterable<unknown>, state)
           : serveUnary(trace, handle as (...call: Parameters<AnyHandler>) => Promise<unknown>, state)
-        guarded[key] = { ...method, requestDeserialize: guard(method.requestDeserialize) }
+        guarded[key] = { ...method, requestDeserialize: decodeOrStandIn(method.requestDeserialize) }
       }
       return { definition: guarded, implementation: bound }
     },
-  }
-}
-
-/** Bytes that are not a request are the caller's fault; grpc-js would call them INTERNAL. */
-function guard(decode: (bytes: Buffer) => unknown): (bytes: Buffer) => unknown {
-  return (bytes) => {
-    try {
-      return decode(bytes)
-    } catch (error) {
-      return new UndecodableRequest(error)
-    }
   }
 }

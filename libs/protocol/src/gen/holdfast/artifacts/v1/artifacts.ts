@@ -43,6 +43,8 @@ export interface UploadHeader {
   name: string;
   /** What the bytes must be, 64 lower-case hexadecimal digits; empty: not checked. */
   sha256: string;
+  /** How many bytes will come; 0: not said. When fewer or more come, INVALID_ARGUMENT. */
+  sizeBytes: number;
 }
 
 export interface UploadResponse {
@@ -202,7 +204,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
 };
 
 function createBaseUploadHeader(): UploadHeader {
-  return { contentType: "", name: "", sha256: "" };
+  return { contentType: "", name: "", sha256: "", sizeBytes: 0 };
 }
 
 export const UploadHeader: MessageFns<UploadHeader> = {
@@ -215,6 +217,9 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     }
     if (message.sha256 !== "") {
       writer.uint32(26).string(message.sha256);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(32).int64(message.sizeBytes);
     }
     return writer;
   },
@@ -256,6 +261,14 @@ export const UploadHeader: MessageFns<UploadHeader> = {
             message.sha256 = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -276,6 +289,7 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     message.contentType = object.contentType ?? "";
     message.name = object.name ?? "";
     message.sha256 = object.sha256 ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
     return message;
   },
 };
