@@ -24,35 +24,19 @@ import {
   UpdateMessageRequest,
 } from '@holdfast/protocol'
 import type { Connection } from './connection.js'
-import {
-  encode,
-  type Method,
-  type MethodRules,
-  type Partially,
-  prepare,
-  type RequestOf,
-  type ResponseOf,
-  type UnaryNames,
-} from './method.js'
+import type { Partially } from './method.js'
 import type { CallOptions } from './options.js'
 import { streamReply, type ReplyPosition } from './reply-stream.js'
 import { subscribe } from './subscription.js'
-import { callUnary } from './unary.js'
+import { type UnaryCalls, type UnaryRules, unaryCalls } from './unary-calls.js'
 
 type Chat = typeof chat
-
-type UnaryCalls = {
-  readonly [Name in UnaryNames<Chat>]: (
-    request: Partially<RequestOf<Chat[Name]>>,
-    options?: CallOptions,
-  ) => Promise<ResponseOf<Chat[Name]>>
-}
 
 /** holdfast.chat.v1.ChatService, method for method; requests may leave out what has a default. Errors are HoldfastErrors as the
  *  server threw them. Reads and calls with a key are repeated when the connection is lost; SendMessage, StreamChat,
  *  CreateConversation and ForkConversation are given a key if they have none. The other writes are repeated only when the
  *  server is known not to have run them; else they throw UNKNOWN. */
-export interface ChatClient extends UnaryCalls {
+export interface ChatClient extends UnaryCalls<Chat> {
   /** Sends the user's message and yields the reply until `finished`, across lost connections, restarts and servers: the same text
    *  as on one uncut connection, each piece once. Leaving the loop or aborting does not stop the reply: that is `cancelReply`. */
   streamChat(request: Partially<StreamChatRequest>, options?: CallOptions): AsyncIterable<StreamChatResponse>
@@ -66,11 +50,9 @@ export interface ChatClient extends UnaryCalls {
   ): AsyncIterable<SubscribeToConversationResponse>
 }
 
-type Rules = { readonly [Name in UnaryNames<Chat>]: MethodRules<RequestOf<Chat[Name]>> }
-
 /** Deleting, redacting and cancelling twice are the same as once by the service's contract. An update is not: between the
  *  two, somebody else's may have been. */
-const rules: Rules = {
+const rules: UnaryRules<Chat> = {
   createConversation: {
     request: CreateConversationRequest,
     repeatable: true,
@@ -104,7 +86,7 @@ function keyed<Request extends { readonly key: string }>(request: Request): Requ
 
 export function createChatClient(connection: Connection): ChatClient {
   return {
-    ...unaryCalls(connection),
+    ...unaryCalls(connection, chat, rules),
     streamChat(partial, options = {}) {
       return streamReply(connection, { request: keyed(StreamChatRequest.fromPartial(partial)) }, options)
     },
@@ -119,16 +101,4 @@ export function createChatClient(connection: Connection): ChatClient {
       return subscribe(connection, SubscribeToConversationRequest.fromPartial(partial), options)
     },
   }
-}
-
-function unaryCalls(connection: Connection): UnaryCalls {
-  const calls = Object.entries(rules).map(([name, rule]) => {
-    // The table's type ties each rule to its method; here, one by one, both are only known by name.
-    const method = chat[name as keyof Rules] as Method<unknown, unknown>
-    const known = rule as MethodRules<unknown>
-    const call = async (partial: object, options?: CallOptions) =>
-      callUnary(connection, encode(method, prepare(known, partial)), known.repeatable, options)
-    return [name, call] as const
-  })
-  return Object.fromEntries(calls) as UnaryCalls
 }

@@ -14,7 +14,9 @@ export type ResponseOf<M> = M extends { responseDeserialize: (bytes: Buffer) => 
 export type Partially<Request> = Parameters<MessageFns<Request>['fromPartial']>[0]
 
 export type UnaryNames<Service> = {
-  [Name in keyof Service]: Service[Name] extends { readonly responseStream: false } ? Name : never
+  [Name in keyof Service]: Service[Name] extends { readonly requestStream: false; readonly responseStream: false }
+    ? Name
+    : never
 }[keyof Service]
 
 /** What an attempt needs of a method: its request is encoded once, however often it is sent. */
@@ -30,6 +32,8 @@ export interface MethodRules<Request> {
   readonly request: Pick<MessageFns<Request>, 'fromPartial'>
   /** Whether running it twice is the same as running it once. */
   readonly repeatable: boolean
+  /** The server answers when work is done: the deadline is that of streams. */
+  readonly takesLong?: boolean
   /** Gives the request a key if the caller gave none, so that it is repeatable. */
   readonly withKey?: (request: Request) => Request
 }
