@@ -1,0 +1,189 @@
+import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
+import type { AttemptEvents } from './attempt-events.js'
+import { addUsage } from './cost.js'
+import { deadlineExceeded, timedOut } from './failures.js'
+import type { JobProgress, JobUsage } from './job.js'
+import type { JobContext, JobKind, OutputOptions } from './job-kind.js'
+import type { Artifact } from './lineage/artifact.js'
+import type { JobDocument } from './record.js'
+import { jsonText } from './stored-json.js'
+import type { TenantTables } from './tables.js'
+
+/** setTimeout takes no more. */
+const longestTimerMs = 2 ** 31 - 1
+
+/** The kind's own work within an attempt: its signal, its time limits, and what it made and used. */
+export class AttemptWork {
+  readonly id: string
+  readonly kind: string
+  readonly tenant: string
+  readonly attempt: number
+  readonly deadline?: Date
+  readonly inputs: readonly string[]
+  readonly store: TenantTables['scope']
+  readonly outputs: Artifact[] = []
+  /** Resolves when the signal aborts. */
+  readonly aborted: Promise<void>
+  input: unknown
+  used: JobUsage | undefined
+  /** Resolves when the work has come to its end. */
+  settled: Promise<unknown> = Promise.resolve()
+  /** Whether the computation ended soon after it was told to; `undefined`: it was not under way. */
+  stopped: boolean | undefined
+  /** Why the signal aborted. */
+  reason: HoldfastError | undefined
+  readonly #kind: JobKind
+  readonly #events: AttemptEvents
+  readonly #stopMs: number
+  readonly #canStop: boolean
+  readonly #controller = new AbortController()
+  readonly #timers: NodeJS.Timeout[] = []
+  #isOver = false
+
+  constructor(kind: JobKind, tables: TenantTables, { id, data }: JobDocument, events: AttemptEvents, stopMs: number) {
+    this.id = id
+    this.kind = data.kind
+    this.tenant = tables.tenant
+    this.attempt = data.attempt
+    this.inputs = data.inputs
+    this.store = tables.scope
+    if (data.deadline !== undefined) this.deadline = new Date(data.deadline)
+    this.used = undefined
+    this.#kind = kind
+    this.#events = events
+    this.#stopMs = stopMs
+    this.#canStop = data.model?.canStop !== false
+    this.aborted = new Promise((resolve) => {
+      this.#controller.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  abort(reason: HoldfastError): void {
+    if (this.reason !== undefined || this.#isOver) return
+    this.reason = reason
+    this.#controller.abort(reason)
+  }
+
+  /** @throws what the work throws, or why it was aborted, then at most `stopMs` later */
+  async run(input: unknown, deadlineInMs: number | undefined): Promise<unknown> {
+    this.input = input
+    if (this.reason !== undefined) throw this.reason
+    const { timeoutMs } = this.#kind
+    if (timeoutMs !== undefined) this.#abortIn(timeoutMs, () => timedOut(this.id, timeoutMs))
+    if (deadlineInMs !== undefined) this.#abortIn(deadlineInMs, () => deadlineExceeded(this.id))
+    const work = (async () => this.#kind.run(structuredClone(input), this.#context()))()
+    let isSettled = false
+    this.settled = work.then(
+      () => (isSettled = true),
+      () => (isSettled = true),
+    )
+    const late = this.aborted.then(async () => {
+      await Promise.race([this.settled, new Promise((resolve) => this.#timers.push(setTimeout(resolve, this.#stopMs)))])
+      this.stopped = isSettled && this.#canStop
+      throw this.reason ?? new HoldfastError('INTERNAL', 'The work was aborted')
+    })
+    late.catch(() => undefined)
+    try {
+      const output = await Promise.race([work, late])
+      // The work may have ended well although it was told to end: then it has.
+      this.#isOver = true
+      return output
+    } catch (error) {
+      // Let it be seen whether the computation ended.
+      if (this.reason !== undefined) return await late
+      throw asHoldfastError(error, `Job ${this.id}`)
+    } finally {
+      this.#isOver = true
+    }
+  }
+
+  /** Nothing that the work says from now on counts. */
+  end(): void {
+    this.#isOver = true
+    for (const timer of this.#timers) clearTimeout(timer)
+  }
+
+  report(progress: JobProgress): void {
+    if (this.#isOver) return
+    const { fraction, stage, detail } = progress
+    if (fraction !== undefined && !(fraction >= 0 && fraction <= 1)) throw invalidField('fraction', 'must be 0 to 1')
+    if (detail !== undefined) jsonText(detail, 'detail')
+    this.#events.add({
+      type: 'progress',
+      ...(fraction === undefined ? {} : { fraction }),
+      ...(stage === undefined ? {} : { stage }),
+      ...(detail === undefined ? {} : { detail }),
+    })
+  }
+
+  put(data: unknown): void {
+    if (this.#isOver) return
+    jsonText(data, 'data')
+    this.#events.add({ type: 'output', data })
+  }
+
+  async addOutput(content: Uint8Array | AsyncIterable<Uint8Array>, options: OutputOptions): Promise<Artifact> {
+    checkOutput(options)
+    const { contentType } = options
+    const blob = await this.store.blobs.put(content, { contentType, signal: this.signal })
+    return this.linkOutput(blob, options)
+  }
+
+  linkOutput(blob: { readonly hash: string; readonly sizeBytes: number }, options: OutputOptions): Artifact {
+    const { role, contentType, name } = checkOutput(options)
+    const artifact: Artifact = {
+      id: blob.hash,
+      role,
+      contentType,
+      sizeBytes: blob.sizeBytes,
+      ...(name === undefined ? {} : { name }),
+      createdAt: new Date(),
+      jobId: this.id,
+      jobKind: this.kind,
+      inputs: this.inputs,
+    }
+    if (!this.outputs.some(({ id }) => id === artifact.id)) this.outputs.push(artifact)
+    return artifact
+  }
+
+  usage(used: JobUsage): void {
+    if (!this.#isOver) this.used = addUsage(this.used, used)
+  }
+
+  /** For the kind, whose code may take it apart. */
+  #context(): JobContext {
+    const { id, kind, tenant, attempt, signal, deadline, inputs, store } = this
+    return {
+      id,
+      kind,
+      tenant,
+      attempt,
+      signal,
+      ...(deadline === undefined ? {} : { deadline }),
+      inputs,
+      store,
+      report: (progress) => this.report(progress),
+      put: (data) => this.put(data),
+      addOutput: (content, options) => this.addOutput(content, options),
+      linkOutput: (blob, options) => this.linkOutput(blob, options),
+      usage: (used) => this.usage(used),
+    }
+  }
+
+  #abortIn(ms: number, reason: () => HoldfastError): void {
+    this.#timers.push(setTimeout(() => this.abort(reason()), Math.min(longestTimerMs, Math.max(0, ms))))
+  }
+}
+
+function checkOutput(options: OutputOptions): OutputOptions {
+  const { role, contentType } = options
+  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(role)) {
+    throw invalidField('role', 'must be 1 to 64 lower-case letters, digits and hyphens')
+  }
+  if (contentType === '') throw invalidField('contentType', 'must not be empty')
+  return options
+}

@@ -1,0 +1,399 @@
+import { asHoldfastError, HoldfastError } from '@holdfast/errors'
+import type { ClaimedDocument } from '@holdfast/persistence'
+import { AttemptEvents } from './attempt-events.js'
+import { AttemptWork } from './attempt-work.js'
+import { backoffMs } from './backoff.js'
+import type { DatabaseClock } from './clock.js'
+import { costOf, type Prices } from './cost.js'
+import type { Ending, Endings } from './ending.js'
+import { deadlineExceeded, isAborted, isOutage, isRetryable, jobCancelled, leaseLost } from './failures.js'
+import type { JobKind } from './job-kind.js'
+import type { Artifact } from './lineage/artifact.js'
+import { toArtifactRecord } from './lineage/artifact.js'
+import { type EventRecord, finalEvent, isEnded, type JobDocument, type JobRecord, toJob, toJobError } from './record.js'
+import { findResult } from './results.js'
+import { blobsOf, jsonContentType, jsonText, loadJson, type StoredJson, storeJson } from './stored-json.js'
+import type { TenantTables } from './tables.js'
+
+/** What attempts have of the jobs that they belong to. */
+export interface AttemptHome {
+  /** This process among all holders. */
+  readonly holder: string
+  readonly clock: DatabaseClock
+  readonly endings: Endings
+  readonly prices: Prices
+  readonly retainMs: number
+  readonly leaseMs: number
+  /** How long work may take to heed its signal. */
+  readonly stopMs: number
+  /** Attempts of this process by what they would have as a result. */
+  readonly inFlight: Map<string, Promise<unknown>>
+}
+
+type Outcome =
+  | { readonly kind: 'succeeded'; readonly output: StoredJson; readonly value: unknown }
+  | { readonly kind: 'cached'; readonly from: JobDocument }
+  | { readonly kind: 'failed'; readonly error: HoldfastError }
+  | { readonly kind: 'cancelled'; readonly stopped?: boolean }
+  | { readonly kind: 'released' }
+
+/** How an attempt ended: with the job as it is now, or `undefined` if it is another's. */
+export interface AttemptEnd {
+  readonly job: JobDocument | undefined
+  /** Of a job that succeeded here: what `run` answered. */
+  readonly value?: unknown
+}
+
+const outagePauseMs = 200
+
+/** One attempt at a job, by the process that holds it. All that it writes is fenced: by the version of the job's document, which grows when
+ *  another process claims it, and within that by the holder and the attempt that stand in it. */
+export class Attempt {
+  readonly tables: TenantTables
+  readonly id: string
+  ended: Promise<unknown> = Promise.resolve()
+  readonly #home: AttemptHome
+  readonly #kind: JobKind
+  readonly #events: AttemptEvents
+  readonly #work: AttemptWork
+  #record: JobRecord
+  #version: number
+  #lease: ClaimedDocument<JobRecord>['lease'] | undefined
+  #lost = false
+
+  constructor(
+    home: AttemptHome,
+    kind: JobKind,
+    tables: TenantTables,
+    document: JobDocument,
+    lease?: ClaimedDocument<JobRecord>['lease'],
+  ) {
+    this.tables = tables
+    this.id = document.id
+    this.#home = home
+    this.#kind = kind
+    this.#record = document.data
+    this.#version = document.version
+    this.#lease = lease
+    this.#events = new AttemptEvents(tables, document.id, document.data, () => this.check())
+    this.#work = new AttemptWork(kind, tables, document, this.#events, home.stopMs)
+  }
+
+  get record(): JobRecord {
+    return this.#record
+  }
+
+  /** Never throws: what fails is the job. */
+  run(): Promise<AttemptEnd> {
+    const end = this.#run()
+    this.ended = end
+    return end
+  }
+
+  async #run(): Promise<AttemptEnd> {
+    try {
+      await this.#events.start()
+      return await this.#end(await this.#outcome())
+    } catch {
+      // It is another's, or the store did not answer for as long as the lease: then another process gets it.
+      this.#work.abort(leaseLost(this.id))
+      return { job: undefined }
+    } finally {
+      this.#work.end()
+    }
+  }
+
+  /** Resolves when the work itself has come to its end, which may be after that of the attempt. */
+  settled(): Promise<unknown> {
+    return this.#work.settled
+  }
+
+  cancel(): void {
+    this.#work.abort(jobCancelled(this.id))
+  }
+
+  /** Gives the job back for others. */
+  stop(reason: HoldfastError): void {
+    this.#work.abort(reason)
+  }
+
+  /** Prolongs the lease; a job that began without one gets it now. Notices on the way that the job was cancelled, or is another's. */
+  async renew(): Promise<void> {
+    try {
+      if (this.#lease === undefined) await this.#adopt()
+      else await this.#lease.renew()
+    } catch (error) {
+      if (isAborted(error) && !(await this.check().catch(() => true))) this.#work.abort(leaseLost(this.id))
+    }
+  }
+
+  /** Looks at the stored job. @returns whether it is this attempt's still */
+  async check(): Promise<boolean> {
+    if (this.#lost) return false
+    return this.see(await this.tables.jobs.get(this.id))
+  }
+
+  /** Takes notice of the job as it is stored. */
+  see(document: JobDocument | undefined): boolean {
+    const { holder, attempt } = this.#record
+    const data = document?.data
+    const isMine = data !== undefined && data.holder === holder && data.attempt === attempt && data.state === 'running'
+    if (!isMine || document === undefined) {
+      this.#lost = true
+      this.#work.abort(leaseLost(this.id))
+      return false
+    }
+    if (document.version < this.#version) return true
+    this.#version = document.version
+    if (data.cancelRequested === true) {
+      this.#record = { ...this.#record, cancelRequested: true }
+      this.cancel()
+    }
+    return true
+  }
+
+  async #adopt(): Promise<void> {
+    const { holder, attempt } = this.#record
+    const mine = { _id: this.id, holder, attempt, state: 'running' }
+    const claimed = await this.tables.jobs.claim(mine, { leaseMs: this.#home.leaseMs })
+    if (claimed === undefined) throw leaseLost(this.id)
+    this.#lease = claimed.lease
+    this.see(claimed)
+  }
+
+  async #outcome(): Promise<Outcome> {
+    const record = this.#record
+    try {
+      const { cacheKey } = record
+      if (cacheKey === undefined || record.refresh === true) return await this.#runWork()
+      return await this.#runOnce(cacheKey)
+    } catch (error) {
+      return this.#failure(asHoldfastError(error, `Job ${this.id}`))
+    }
+  }
+
+  /** Attempts of this process that would have the same result wait for the first of them. */
+  async #runOnce(cacheKey: string): Promise<Outcome> {
+    const { inFlight } = this.#home
+    const name = `${this.tables.tenant}\0${cacheKey}`
+    let waited = this.#record.attempt > 1 || this.#lease !== undefined
+    for (let other = inFlight.get(name); other !== undefined; other = inFlight.get(name)) {
+      await Promise.race([other, this.#work.aborted])
+      waited = true
+      if (this.#work.reason !== undefined) return this.#failure(this.#work.reason)
+    }
+    const found = waited ? await findResult(this.tables, cacheKey) : undefined
+    if (found !== undefined) return { kind: 'cached', from: found }
+    let release = (): void => undefined
+    inFlight.set(name, new Promise<void>((resolve) => (release = resolve)))
+    this.#onEnd = () => {
+      inFlight.delete(name)
+      release()
+    }
+    return this.#runWork()
+  }
+
+  #onEnd: () => void = () => undefined
+
+  async #runWork(): Promise<Outcome> {
+    const { deadline, input } = this.#record
+    const value = await loadJson(this.tables.scope, input)
+    const inMs = deadline === undefined ? undefined : deadline - this.#home.clock.now()
+    const output = await this.#work.run(value, inMs)
+    return { kind: 'succeeded', value: output, output: await storeJson(this.tables.scope, output, 'output') }
+  }
+
+  /** Why the work was aborted decides, not what it made of that. */
+  #failure(error: HoldfastError): Outcome {
+    const reason = this.#work.reason ?? error
+    switch (reason.reason) {
+      case 'JOB_CANCELLED': {
+        const { stopped } = this.#work
+        return stopped === undefined ? { kind: 'cancelled' } : { kind: 'cancelled', stopped }
+      }
+      case 'WORKER_STOPPING':
+        return { kind: 'released' }
+      default:
+        return { kind: 'failed', error: reason }
+    }
+  }
+
+  async #end(outcome: Outcome): Promise<AttemptEnd> {
+    const left = await this.#events.drain()
+    const until = performance.now() + 2 * this.#home.leaseMs
+    try {
+      for (;;) {
+        if (this.#lost) return { job: undefined }
+        const ending = this.#ending(outcome, left)
+        try {
+          const version = await this.#home.endings.write(ending)
+          this.#version = version
+          // A lease that is not given back would keep the job from its next attempt.
+          const release = this.#lease?.release().catch(() => undefined)
+          if (!isEnded(ending.next)) await release
+          const job = { ...placeless, id: this.id, version, data: ending.next }
+          return outcome.kind === 'succeeded' ? { job, value: outcome.value } : { job }
+        } catch (error) {
+          if (!isAborted(error) && !isOutage(error)) {
+            // It cannot be stored as it is: what fails then is the job.
+            if (outcome.kind === 'failed') throw error
+            outcome = { kind: 'failed', error: asHoldfastError(error, `Recording the result of job ${this.id}`) }
+            continue
+          }
+          if (performance.now() > until) throw error
+          if (isOutage(error)) await new Promise((resolve) => setTimeout(resolve, outagePauseMs))
+          const known = await this.#look()
+          if (known !== undefined) return { job: known }
+        }
+      }
+    } finally {
+      this.#onEnd()
+    }
+  }
+
+  /** @returns the job if it has ended, by a write of this attempt whose answer was lost or by whoever has it now */
+  async #look(): Promise<JobDocument | undefined> {
+    try {
+      const document = await this.tables.jobs.get(this.id)
+      const isMine = document?.data.holder === this.#record.holder && document?.data.attempt === this.#record.attempt
+      if (document !== undefined && isMine && isEnded(document.data)) return document
+      this.see(document)
+    } catch (error) {
+      if (!isOutage(error)) throw error
+    }
+    return undefined
+  }
+
+  #ending(outcome: Outcome, left: readonly EventRecord[]): Ending {
+    const { clock, retainMs } = this.#home
+    const now = Math.max(clock.now(), this.#record.startedAt ?? 0)
+    const { open: _, readyAt: __, error: ___, cancelRequested: ____, ...record } = this.#record
+    const usage = this.#work.used
+    const cost = costOf(this.#home.prices[record.model?.name ?? ''], usage)
+    const used = { ...record, ...(usage === undefined ? {} : { usage }), ...(cost === undefined ? {} : { cost }) }
+    const ended = { ...used, endedAt: now }
+    const common = { tables: this.tables, id: this.id, version: this.#version, ttlMs: retainMs }
+    switch (outcome.kind) {
+      case 'cached': {
+        const { output, outputs } = outcome.from.data
+        const next = { ...ended, state: 'succeeded', fromCache: outcome.from.id, outputs } as const
+        return this.#final(
+          { ...common, blobs: blobsOf(output) },
+          output === undefined ? next : { ...next, output },
+          left,
+        )
+      }
+      case 'succeeded': {
+        const artifacts = this.#artifacts(outcome.output, outcome.value, now, cost)
+        const outputs = artifacts.map((artifact) => ({ id: artifact.id, ...toArtifactRecord(artifact) }))
+        const next = { ...ended, state: 'succeeded', output: outcome.output, outputs } as const
+        const outputEvents = this.#work.outputs.map(({ id }): EventRecord => ({
+          type: 'output',
+          artifact: artifacts.find((made) => made.id === id) ?? artifacts[0]!,
+        }))
+        const { record: hook } = this.#kind
+        const job = toJob(this.tables.tenant, { id: this.id, data: next })
+        const { value } = outcome
+        return this.#final(
+          {
+            ...common,
+            blobs: blobsOf(outcome.output),
+            artifacts,
+            ...(record.cacheKey === undefined ? {} : { cacheKey: record.cacheKey }),
+            ...(hook === undefined
+              ? {}
+              : { record: (tx) => hook(tx, { job: { ...job, output: value }, output: value }) }),
+          },
+          next,
+          [...left, ...outputEvents],
+        )
+      }
+      case 'cancelled': {
+        const { stopped } = outcome
+        return this.#final(
+          common,
+          { ...ended, state: 'cancelled', ...(stopped === undefined ? {} : { stopped }) },
+          left,
+        )
+      }
+      case 'released':
+        return this.#again(common, used, now, undefined, left)
+      case 'failed': {
+        const { error } = outcome
+        if (!isRetryable(error) || record.tries >= record.maxAttempts) {
+          return this.#final(common, { ...ended, state: 'failed', error: toJobError(error) }, left)
+        }
+        // Cancelled while the attempt failed by itself.
+        if (this.#record.cancelRequested === true) return this.#final(common, { ...ended, state: 'cancelled' }, left)
+        const delayMs = backoffMs(this.#kind, record.tries, error)
+        if (record.deadline !== undefined && now + delayMs >= record.deadline) {
+          const late = new HoldfastError('DEADLINE_EXCEEDED', deadlineExceeded(this.id).message, {
+            reason: 'JOB_DEADLINE',
+            cause: error,
+          })
+          return this.#final(common, { ...ended, state: 'failed', error: toJobError(late) }, left)
+        }
+        return this.#again(common, used, now + delayMs, { error, delayMs }, left)
+      }
+    }
+  }
+
+  #final(common: Omit<Ending, 'next' | 'events'>, next: JobRecord, left: readonly EventRecord[]): Ending {
+    const isSilent = this.#events.isSilent && left.length === 0 && this.#record.attempt === 1
+    if (isSilent) return { ...common, next: { ...next, silent: true }, events: [] }
+    return { ...common, next, events: [...this.#events.beginning(), ...left, finalEvent(next)] }
+  }
+
+  /** Queued for another attempt. */
+  #again(
+    common: Omit<Ending, 'next' | 'events'>,
+    record: JobRecord,
+    readyAt: number,
+    failed: { readonly error: HoldfastError; readonly delayMs: number } | undefined,
+    left: readonly EventRecord[],
+  ): Ending {
+    const { holder: _, ...rest } = record
+    const next: JobRecord = {
+      ...rest,
+      state: 'queued',
+      open: true,
+      readyAt,
+      tries: failed === undefined ? record.tries - 1 : record.tries,
+      ...(failed === undefined ? {} : { error: toJobError(failed.error) }),
+      ...(this.#record.cancelRequested === true ? { cancelRequested: true } : {}),
+    }
+    const retrying: EventRecord = {
+      type: 'retrying',
+      attempt: record.attempt + 1,
+      delayMs: failed?.delayMs ?? 0,
+      ...(failed === undefined ? {} : { error: toJobError(failed.error) }),
+    }
+    return { ...common, ttlMs: null, next, events: [...this.#events.beginning(), ...left, retrying] }
+  }
+
+  #artifacts(output: StoredJson, value: unknown, now: number, cost: JobRecord['cost']): Artifact[] {
+    const { inputs, model, startedAt = now } = this.#record
+    const parameters = (this.#kind.parameters ?? this.#kind.cache)?.(this.#work.input)
+    const made = {
+      jobId: this.id,
+      jobKind: this.#kind.name,
+      inputs,
+      ...(model === undefined ? {} : { model }),
+      ...(parameters === undefined ? {} : { parameters }),
+      durationMs: Math.max(0, now - startedAt),
+      ...(cost === undefined ? {} : { cost }),
+    }
+    const artifacts = this.#work.outputs.map((artifact) => ({ ...artifact, ...made, createdAt: new Date(now) }))
+    const { outputRole } = this.#kind
+    if (outputRole === undefined) return artifacts
+    const sizeBytes = 'blob' in output ? output.sizeBytes : Buffer.byteLength(jsonText(value ?? null, 'output'))
+    const id = `${this.id}/${outputRole}`
+    return [
+      ...artifacts,
+      { id, role: outputRole, contentType: jsonContentType, sizeBytes, ...made, createdAt: new Date(now) },
+    ]
+  }
+}
+
+/** Times of the document itself, which an attempt does not look at. */
+const placeless = { createdAt: new Date(0), updatedAt: new Date(0) }

@@ -1,0 +1,27 @@
+export { openJobs, type JobsOptions } from './open-jobs.js'
+export {
+  jobKind,
+  type BackoffOptions,
+  type JobContext,
+  type JobKind,
+  type JobKindOptions,
+  type OutputOptions,
+} from './job-kind.js'
+export type { CancelOptions, Jobs, JobsHealth, ListOptions, OfTenant, WaitOptions, WatchOptions } from './jobs.js'
+export type { SubmitOptions } from './submission.js'
+export { outputOf } from './output-of.js'
+export {
+  type Job,
+  type JobCost,
+  type JobError,
+  type JobEvent,
+  type JobEventBody,
+  type JobModel,
+  type JobPage,
+  type JobProgress,
+  type JobState,
+  type JobUsage,
+  jobStates,
+} from './job.js'
+export type { Price, Prices } from './cost.js'
+export type { Artifact } from './lineage/artifact.js'
