@@ -7,7 +7,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve, sep } from 'node:path'
-import { installRedis } from './install-redis.mjs'
+import { audioPackages, installDebianPackages, redisPackages } from './install-debian-packages.mjs'
 import { endStrayProcesses } from './stray-processes.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
@@ -40,8 +40,12 @@ async function main(filters) {
   const left = []
   let postgres
   try {
-    if (files.some((file) => file.source.endsWith('.redis.test.ts'))) await installRedis()
-    if (files.some((file) => file.source.endsWith('.pg.test.ts'))) {
+    const someEndWith = (end) => files.some((file) => file.source.endsWith(end))
+    await installDebianPackages([
+      ...(someEndWith('.redis.test.ts') ? redisPackages : []),
+      ...(someEndWith('.audio.test.ts') ? audioPackages : []),
+    ])
+    if (someEndWith('.pg.test.ts')) {
       const { startPostgres } = await import('@holdfast/test-servers')
       // It holds nothing worth keeping; the tests that need durability start servers of their own.
       postgres = await startPostgres({ settings: { fsync: 'off', max_connections: '300' } })

@@ -27,6 +27,19 @@ export {
   type TranscriptSegment,
   transcriptionSampleRate,
 } from './transcription-model.js'
+export { type MoonshineModel, type MoonshineOptions, moonshineModel } from './local/moonshine/moonshine-model.js'
+export type { ModelHostState, ModelHostStatus } from './local/host/model-host.js'
+export { type OpenAudioOptions, type OpenedAudio, openAudio } from './audio/open-audio.js'
+export {
+  type AudioFormat,
+  audioFormats,
+  contentTypeOf,
+  encodeAudio,
+  encodedAudio,
+  fileExtensionOf,
+} from './audio/encode-audio.js'
+export type { AudioFailureReason } from './audio/audio-failures.js'
+export type { FfmpegOptions } from './audio/ffmpeg-process.js'
 export type { SpeakOptions, SpeechEvent, SpeechModel, Voice } from './speech-model.js'
 export type {
   Box,

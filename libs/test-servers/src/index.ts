@@ -9,6 +9,8 @@ export {
   startRedisCluster,
   whyNoRedis,
 } from './redis.js'
+export { type Recording, recordings, whyNoFfmpeg, whyNoRecordings } from './audio.js'
+export { wordErrors } from './word-errors.js'
 export { HoldfastProcess } from './holdfast-process.js'
 export { type PacedModel, startPacedModel } from './paced-model.js'
 export { type Relay, startRelay } from './relay.js'

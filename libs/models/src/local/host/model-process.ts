@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { FromProcess, ToProcess } from './process-messages.js'
 
 const keptOfStderr = 2_000
+/** ONNX Runtime 1.30 reports its use to Microsoft unless it is told not to, and leaves files (`mat-debug-….log`, `.ses`) in the folder for
+ *  temporary ones. Nobody who runs a model here has agreed to that. */
+const quiet = { ORT_DISABLE_TELEMETRY: '1' }
 
 // A process that is killed hard takes its models along when they notice that it is gone; one that ends by itself need not wait for that.
 const alive = new Set<ChildProcess>()
@@ -24,7 +27,7 @@ export class ModelProcess {
       serialization: 'advanced',
       // Nothing of the caller's: it may be a test runner, or a program given with --eval.
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: withoutSecrets(process.env),
+      env: { ...withoutSecrets(process.env), ...quiet },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.#child = child

@@ -1,0 +1,41 @@
+/** How samples lie in bytes; little-endian, the channels of a moment side by side. */
+export interface PcmFormat {
+  readonly encoding: 'integer' | 'float'
+  readonly bits: number
+  readonly channels: number
+}
+
+/** Bytes of whole frames to mono samples between -1 and 1: the mean of the channels. What is not a number becomes silence. */
+export function monoFromPcm(bytes: Uint8Array, { encoding, bits, channels }: PcmFormat): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const size = bits / 8
+  const read = sampleReader(view, encoding, bits)
+  const frames = Math.floor(bytes.length / (size * channels))
+  const samples = new Float32Array(frames)
+  for (let frame = 0, at = 0; frame < frames; frame += 1) {
+    let sum = 0
+    for (let channel = 0; channel < channels; channel += 1, at += size) sum += read(at)
+    const mean = sum / channels
+    samples[frame] = mean > 1 ? 1 : mean < -1 ? -1 : Number.isNaN(mean) ? 0 : mean
+  }
+  return samples
+}
+
+function sampleReader(view: DataView, encoding: 'integer' | 'float', bits: number): (at: number) => number {
+  if (encoding === 'float') return bits === 64 ? (at) => view.getFloat64(at, true) : (at) => view.getFloat32(at, true)
+  // Of these sizes, only 8 bits are unsigned.
+  if (bits === 8) return (at) => (view.getUint8(at) - 128) / 0x80
+  if (bits === 16) return (at) => view.getInt16(at, true) / 0x8000
+  if (bits === 24) return (at) => ((view.getUint8(at + 2) << 24) | (view.getUint16(at, true) << 8)) / 0x80000000
+  return (at) => view.getInt32(at, true) / 0x80000000
+}
+
+/** Samples between -1 and 1 as 16 bits, what is louder clipped. */
+export function pcm16(samples: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(samples.length * 2)
+  const view = new DataView(bytes.buffer)
+  for (const [index, one] of samples.entries()) {
+    view.setInt16(index * 2, Math.max(-0x8000, Math.min(0x7fff, Math.round(one * 0x8000))), true)
+  }
+  return bytes
+}
