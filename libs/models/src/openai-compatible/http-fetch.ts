@@ -25,7 +25,7 @@ export class HttpFetch implements Disposable {
 
   fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(input instanceof Request ? input.url : input)
-    const body = typeof init.body === 'string' ? init.body : undefined
+    const body = await bodyOf(init)
     const response = await this.#send(url, init.method ?? 'GET', body, init.signal ?? undefined)
     const headers = new Headers()
     for (const [name, value] of Object.entries(response.headers)) {
@@ -40,7 +40,7 @@ export class HttpFetch implements Disposable {
     this.#agent.destroy()
   }
 
-  #send(url: URL, method: string, body: string | undefined, signal?: AbortSignal): Promise<http.IncomingMessage> {
+  #send(url: URL, method: string, body: Body | undefined, signal?: AbortSignal): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = (url.protocol === 'https:' ? https : http).request(url, {
         method,
@@ -67,16 +67,16 @@ export class HttpFetch implements Disposable {
         if (stale && !answered && signal?.aborted !== true) resolve(this.#send(url, method, body, signal))
         else reject(error)
       })
-      request.end(body)
+      request.end(body?.bytes)
     })
   }
 
-  #headers(body: string | undefined): Record<string, string | number> {
+  #headers(body: Body | undefined): Record<string, string | number> {
     const { apiKey, headers } = this.#settings
     return {
       accept: 'text/event-stream, application/json',
       'user-agent': 'holdfast',
-      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...(body === undefined ? {} : { 'content-type': body.contentType, 'content-length': body.bytes.byteLength }),
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     }
@@ -89,6 +89,20 @@ export class HttpFetch implements Disposable {
       { reason: 'MODEL_UNREACHABLE' },
     )
   }
+}
+
+interface Body {
+  readonly contentType: string
+  readonly bytes: Uint8Array
+}
+
+async function bodyOf({ body }: RequestInit): Promise<Body | undefined> {
+  if (typeof body === 'string') return { contentType: 'application/json', bytes: Buffer.from(body) }
+  if (!(body instanceof FormData)) return undefined
+  // Writes the parts and draws their boundary.
+  const multipart = new Response(body)
+  const contentType = multipart.headers.get('content-type') ?? 'multipart/form-data'
+  return { contentType, bytes: new Uint8Array(await multipart.arrayBuffer()) }
 }
 
 /** The body of a failure with its text where the openai package looks for it, in `error`: FastAPI says `detail`, others

@@ -1,24 +1,17 @@
-import type { HoldfastError } from '@holdfast/errors'
-import OpenAI from 'openai'
+import type OpenAI from 'openai'
 import type { ChatEvent, ChatModel, ChatRequest, CheckOptions, ModelCheck, StreamOptions } from '../chat-model.js'
-import { checkEndpoint } from './check-endpoint.js'
 import { type Dialect, adapted, commonDialect } from './dialect.js'
+import { Endpoint } from './endpoint.js'
 import { failureOf, notCompatible, streamCut, timedOut } from './failures.js'
-import { HttpFetch } from './http-fetch.js'
 import { type OpenAiCompatibleOptions, type Settings, settingsFrom } from './options.js'
 import { ReplyLimits } from './reply-limits.js'
 import { ReplyReader } from './reply-reader.js'
 import { requestBody } from './request-body.js'
-import { retryDelayMs } from './retry.js'
-import { type Redact, redactor } from './secrets.js'
 
 /** After its last word an answer's token counts are worth waiting for, and after them only the end of the response, so that the
  *  connection can be used again. Some servers send no counts, some never end. */
 const countsTimeoutMs = 2_000
 const endTimeoutMs = 100
-
-// The package's own limits, which must never be reached before those of ReplyLimits.
-const unlimitedMs = 2 ** 31 - 1
 
 /** A language model behind an endpoint that speaks OpenAI's chat completions: Ollama, vLLM, llama.cpp's server, a hosted
  *  one. `stream` throws HoldfastErrors whose `reason` is a ModelFailureReason:
@@ -34,33 +27,16 @@ export function openAiCompatibleModel(options: OpenAiCompatibleOptions): ChatMod
 class OpenAiCompatibleModel implements ChatModel, Disposable {
   readonly kind = 'language-model'
   readonly name: string
-  // Private fields, so that printing a model does not print its key.
-  readonly #settings: Settings
-  readonly #redact: Redact
-  readonly #http: HttpFetch
-  readonly #client: OpenAI
+  readonly #endpoint: Endpoint
   #dialect: Dialect = commonDialect
 
   constructor(settings: Settings) {
     this.name = settings.model
-    this.#settings = settings
-    this.#redact = redactor(settings)
-    this.#http = new HttpFetch(settings)
-    this.#client = new OpenAI({
-      baseURL: settings.baseUrl.href.replace(/\/$/, ''),
-      // HttpFetch sends the key. The package wants one and would else take OPENAI_API_KEY, which is for another endpoint.
-      apiKey: 'sent by HttpFetch',
-      adminAPIKey: null,
-      fetch: this.#http.fetch,
-      maxRetries: 0,
-      timeout: unlimitedMs,
-      // It would log what the model says when an event is not JSON.
-      logLevel: 'off',
-    })
+    this.#endpoint = new Endpoint(settings)
   }
 
   async *stream(request: ChatRequest, options: StreamOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
-    using limits = new ReplyLimits(options.signal, this.#settings.totalTimeoutMs)
+    using limits = new ReplyLimits(options.signal, this.#endpoint.settings.totalTimeoutMs)
     let started = false
     for (let retries = 0; ;) {
       const dialect = this.#dialect
@@ -71,21 +47,21 @@ class OpenAiCompatibleModel implements ChatModel, Disposable {
         }
         return
       } catch (error) {
-        const failure = limits.failure ?? failureOf(error, this.#redact)
+        const failure = limits.failure ?? failureOf(error, this.#endpoint.redact)
         if (started) throw failure
         const other = adapted(dialect, failure)
-        if (other === undefined) await this.#beforeRetry(retries++, failure, limits)
+        if (other === undefined) await this.#endpoint.beforeRetry(retries++, failure, limits)
         else this.#dialect = other
       }
     }
   }
 
   check(options: CheckOptions = {}): Promise<ModelCheck> {
-    return checkEndpoint(this.#client, this.#settings, this.#redact, options)
+    return this.#endpoint.check(options)
   }
 
   [Symbol.dispose](): void {
-    this.#http[Symbol.dispose]()
+    this.#endpoint[Symbol.dispose]()
   }
 
   async *#attempt(
@@ -93,7 +69,7 @@ class OpenAiCompatibleModel implements ChatModel, Disposable {
     dialect: Dialect,
     limits: ReplyLimits,
   ): AsyncGenerator<ChatEvent, void, undefined> {
-    const { firstTokenTimeoutMs, idleTimeoutMs, model } = this.#settings
+    const { firstTokenTimeoutMs, idleTimeoutMs, model } = this.#endpoint.settings
     const body = requestBody(request, model, dialect)
     limits.throwIfEnded()
     const firstTokenBy = performance.now() + firstTokenTimeoutMs
@@ -124,7 +100,7 @@ class OpenAiCompatibleModel implements ChatModel, Disposable {
     } finally {
       await chunks.return?.(undefined)
     }
-    if (!reader.ended || reader.broken) throw streamCut(undefined, this.#redact)
+    if (!reader.ended || reader.broken) throw streamCut(undefined, this.#endpoint.redact)
     yield* reader.finish()
   }
 
@@ -132,20 +108,12 @@ class OpenAiCompatibleModel implements ChatModel, Disposable {
     body: OpenAI.ChatCompletionCreateParamsStreaming,
     signal: AbortSignal,
   ): Promise<AsyncIterable<unknown, void, undefined>> {
-    const { data, response } = await this.#client.chat.completions.create(body, { signal }).withResponse()
+    const { data, response } = await this.#endpoint.client.chat.completions.create(body, { signal }).withResponse()
     const contentType = response.headers.get('content-type') ?? ''
     if (/json|html/.test(contentType) || response.status !== 200) {
       data.controller.abort()
-      throw notCompatible(contentType || `status ${response.status}`, this.#redact)
+      throw notCompatible(contentType || `status ${response.status}`, this.#endpoint.redact)
     }
     return data
-  }
-
-  /** Waits for the time of the next attempt, or throws the failure if there is none. */
-  async #beforeRetry(retries: number, failure: HoldfastError, limits: ReplyLimits): Promise<void> {
-    const delayMs = retryDelayMs(failure, retries, this.#settings)
-    if (delayMs === undefined) throw failure
-    await limits.pause(delayMs)
-    limits.throwIfEnded()
   }
 }

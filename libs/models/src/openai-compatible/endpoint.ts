@@ -1,0 +1,76 @@
+import type { HoldfastError } from '@holdfast/errors'
+import OpenAI from 'openai'
+import type { CheckOptions, ModelCheck } from '../chat-model.js'
+import { checkEndpoint } from './check-endpoint.js'
+import { failureOf, timedOut } from './failures.js'
+import { HttpFetch } from './http-fetch.js'
+import type { Settings } from './options.js'
+import { ReplyLimits } from './reply-limits.js'
+import { retryDelayMs } from './retry.js'
+import { type Redact, redactor } from './secrets.js'
+
+// The package's own limits, which must never be reached before those of ReplyLimits.
+const unlimitedMs = 2 ** 31 - 1
+
+/** What all models behind one OpenAI-compatible endpoint have in common: the client, attempts within limits, failures without secrets.
+ *  Models hold it in a private field, so that printing one does not print its key. */
+export class Endpoint implements Disposable {
+  readonly settings: Settings
+  readonly redact: Redact
+  readonly client: OpenAI
+  readonly #http: HttpFetch
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    this.redact = redactor(settings)
+    this.#http = new HttpFetch(settings)
+    this.client = new OpenAI({
+      baseURL: settings.baseUrl.href.replace(/\/$/, ''),
+      // HttpFetch sends the key. The package wants one and would else take OPENAI_API_KEY, which is for another endpoint.
+      apiKey: 'sent by HttpFetch',
+      adminAPIKey: null,
+      fetch: this.#http.fetch,
+      maxRetries: 0,
+      timeout: unlimitedMs,
+      // It would log what the model says when an event is not JSON.
+      logLevel: 'off',
+    })
+  }
+
+  /** One whole answer within `firstTokenTimeoutMs`, after as many attempts as it takes within `totalTimeoutMs`.
+   *  @param adapt whether another attempt makes sense at once, because the attempt will be another one after this failure */
+  async answer<T>(
+    signal: AbortSignal | undefined,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    adapt: (failure: HoldfastError) => boolean = () => false,
+  ): Promise<T> {
+    const { firstTokenTimeoutMs, totalTimeoutMs } = this.settings
+    using limits = new ReplyLimits(signal, totalTimeoutMs)
+    const late = (): HoldfastError => timedOut('answer', firstTokenTimeoutMs)
+    for (let retries = 0; ;) {
+      try {
+        limits.throwIfEnded()
+        return await limits.within(firstTokenTimeoutMs, late, () => attempt(limits.signal))
+      } catch (error) {
+        const failure = limits.failure ?? failureOf(error, this.redact)
+        if (!adapt(failure)) await this.beforeRetry(retries++, failure, limits)
+      }
+    }
+  }
+
+  /** Waits for the time of the next attempt, or throws the failure if there is none. */
+  async beforeRetry(retries: number, failure: HoldfastError, limits: ReplyLimits): Promise<void> {
+    const delayMs = retryDelayMs(failure, retries, this.settings)
+    if (delayMs === undefined) throw failure
+    await limits.pause(delayMs)
+    limits.throwIfEnded()
+  }
+
+  check(options: CheckOptions = {}): Promise<ModelCheck> {
+    return checkEndpoint(this.client, this.settings, this.redact, options)
+  }
+
+  [Symbol.dispose](): void {
+    this.#http[Symbol.dispose]()
+  }
+}
