@@ -100,7 +100,13 @@ const unknownError: JobError = { code: 'UNKNOWN', reason: 'UNKNOWN', message: 'N
 
 export function toEvent(seq: number, record: EventRecord, at: Date): JobEvent {
   const { at: earlier, ...body } = record
-  return { ...body, seq, at: earlier === undefined ? at : new Date(earlier) }
+  return { ...withDates(body), seq, at: earlier === undefined ? at : new Date(earlier) }
+}
+
+/** An artifact in an event was JSON in between. */
+function withDates(body: JobEventBody): JobEventBody {
+  if (body.type !== 'output' || body.artifact === undefined) return body
+  return { ...body, artifact: { ...body.artifact, createdAt: new Date(body.artifact.createdAt) } }
 }
 
 /** Without what is kept in blobs. */

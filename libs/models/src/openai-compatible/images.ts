@@ -1,5 +1,4 @@
 import { HoldfastError } from '@holdfast/errors'
-import type OpenAI from 'openai'
 import type {
   GeneratedImage,
   GeneratedImages,
@@ -24,8 +23,6 @@ export interface OpenAiImageOptions extends OpenAiServiceModelOptions {
 export function openAiImageModel(options: OpenAiImageOptions): ImageModel {
   return new OpenAiImageModel(options)
 }
-
-type Size = NonNullable<OpenAI.ImageGenerateParams['size']>
 
 class OpenAiImageModel extends OpenAiServiceModel implements ImageModel {
   readonly isDeterministic = false
@@ -69,7 +66,7 @@ class OpenAiImageModel extends OpenAiServiceModel implements ImageModel {
       model: this.endpoint.settings.model,
       prompt: negativePrompt === '' ? prompt : `${prompt}\n\nIt must not show: ${negativePrompt}`,
       n,
-      size: `${width}x${height}` as Size,
+      size: `${width}x${height}`,
       ...(this.#asksForBytes ? { response_format: 'b64_json' as const } : {}),
     }
   }

@@ -72,7 +72,7 @@ export interface Job {
     | undefined;
   /** The output was there already: the same model, version, inputs and parameters. */
   fromCache: boolean;
-  /** A JSON value; media are in it as ids of artifacts. */
+  /** A JSON value; media are in it as ids of artifacts. Listings leave it out when it is larger than 4 KiB. */
   inputJson: string;
   /**
    * A JSON value; empty until it has succeeded, in listings, and where the answer carries the typed result beside the
