@@ -67,3 +67,8 @@ export { type TakePictureOptions, takePicture } from './pictures/take-picture.js
 export { defaultPictureLimits, type PictureLimits } from './pictures/picture-limits.js'
 export { type EncodeOptions, encodePicture, thumbnailOf } from './pictures/picture-forms.js'
 export { proceduralImageModel } from './local/procedural/procedural-model.js'
+export {
+  type LocalEmbeddingModel,
+  type LocalEmbeddingOptions,
+  localEmbeddingModel,
+} from './local/embeddings/local-embedding-model.js'
