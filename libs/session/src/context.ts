@@ -16,6 +16,8 @@ export interface StoreContext {
   readonly singleOwner: boolean
   readonly textBytes: number
   readonly stateBytes: number
+  /** Told of each conversation that this process appended to or changed. */
+  readonly changed: (conversationId: string) => void
   readonly reportFailure: (doing: string, error: unknown) => void
 }
 

@@ -1,3 +1,5 @@
+import type { HoldfastError } from '@holdfast/errors'
+import type { Embedder } from './semantic/embedder.js'
 import type { JsonObject, Message, NewMessage, Part } from './message.js'
 import type { BeginTurn, BegunTurn, ReplyEvent, ReplyState } from './turn.js'
 
@@ -177,14 +179,31 @@ export interface SearchOptions {
   readonly exclude?: readonly { readonly conversationId: string; readonly seq: number }[]
   /** Only messages of these roles; default: user and assistant. */
   readonly roles?: readonly Message['role'][]
+  /** What the messages should mean, where that says more than the words to look for: the whole question. Default: the query. */
+  readonly meaning?: string
 }
 
 export interface SearchHit {
   readonly conversationId: string
   /** As it stands now; edited, redacted and deleted text is never returned. */
   readonly message: Message
-  /** BM25; comparable within one answer only. */
+  /** Comparable within one answer only: BM25 where only words were compared, else from 0 to 1. */
   readonly score: number
+  /** How it was found: by its words, by what it means, by both. */
+  readonly by: readonly ('words' | 'meaning')[]
+  /** How near its meaning is to what was asked, if that is near: cosine, up to 1 for the same text. */
+  readonly similarity?: number
+}
+
+export interface SearchReport {
+  readonly hits: readonly SearchHit[]
+  /** Whether meaning was compared. `off`: the store has no model for it. Only words were compared with `behind` (nothing of the user's is
+   *  indexed yet), `late` (the model did not answer in time: it loads, or is busy), `unread` (it can read nothing of the query) and
+   *  `unavailable` (it cannot work; `failure` says why). */
+  readonly meaning: 'used' | 'off' | 'behind' | 'late' | 'unread' | 'unavailable'
+  /** How many of the user's messages and edits are not indexed yet: those are found by their words only. */
+  readonly unindexed: number
+  readonly failure?: HoldfastError
 }
 
 export interface FollowOptions {
@@ -252,8 +271,11 @@ export interface ConversationStore extends AsyncDisposable {
   /** What has happened since the cursor, then live; ends after `deleted`, or when the signal aborts. A message that was edited
    *  before it is first read comes as it stands, followed by its `edited` event. */
   subscribe(id: string, options?: SubscribeOptions): AsyncIterable<ConversationEvent>
-  /** The user's messages by relevance (BM25). Looks at the newest `search.messagesPerUser` messages. */
-  search(userId: string, query: string, options?: SearchOptions): Promise<SearchHit[]>
+  /** The user's messages by relevance: by their words (BM25), and with `search.embedder` by what they mean as well. Looks at the newest
+   *  `search.messagesPerUser` messages. */
+  search(userId: string, query: string, options?: SearchOptions): Promise<readonly SearchHit[]>
+  /** The same, and how it was searched. */
+  searchReport(userId: string, query: string, options?: SearchOptions): Promise<SearchReport>
 
   /** One turn at a time. An abandoned one is ended as `interrupted` first.
    *  @throws FAILED_PRECONDITION TURN_IN_PROGRESS if another reply is being made (`metadata.replyId`); NOT_FOUND and
@@ -284,6 +306,18 @@ export interface ConversationLimits {
   readonly stateBytes?: number
 }
 
+/** Of several processes on one database, one indexes at a time. */
+export interface IndexingOptions {
+  /** How long after the store was opened it begins, in milliseconds; default 5,000. */
+  readonly startAfterMs?: number
+  /** How often what others said is looked for, in milliseconds; default 2,000. */
+  readonly pollMs?: number
+  /** The part of the time in which the model may work in the background, above 0 to 1; default 0.5. */
+  readonly duty?: number
+  /** How long vectors of another model stay after it was last used, in milliseconds; default 86,400,000 (a day). */
+  readonly retireAfterMs?: number
+}
+
 export interface ConversationStoreOptions {
   /** Whose conversations; default: the store's own tenant. */
   readonly tenantId?: string
@@ -303,6 +337,12 @@ export interface ConversationStoreOptions {
     readonly users?: number
     /** Default 20,000. */
     readonly messagesPerUser?: number
+    /** Finds messages by what they mean. Default: by their words only. The store does not close it. */
+    readonly embedder?: Embedder
+    /** How long a search waits for the model before it compares words only, in milliseconds; default 2,000. */
+    readonly embedWaitMs?: number
+    /** Of what is said, in the background; false: this process leaves it to others. */
+    readonly indexing?: false | IndexingOptions
   }
   /** Called when work in the background failed; it is tried again. */
   readonly onBackgroundError?: (doing: string, error: unknown) => void

@@ -66,6 +66,8 @@ async function deleteAll(context: StoreContext, id: string): Promise<string | un
   await shapes.changes.remove(id)
   await shapes.turnQueues.deleteOne(id)
   await shapes.states.deleteOne(id)
+  // A round of vectors that comes later finds the mark of the deletion.
+  await shapes.vectors.deleteMany({ conversationId: id })
   await shapes.conversations.deleteOne(id)
   return replyId
 }

@@ -14,16 +14,19 @@ export type {
   History,
   HistoryOptions,
   IfVersion,
+  IndexingOptions,
   ListOptions,
   MessagesOptions,
   NewConversation,
   Retention,
   SearchHit,
   SearchOptions,
+  SearchReport,
   StateDocument,
   StateTarget,
   SubscribeOptions,
 } from './conversation-store.js'
+export type { Embedder } from './semantic/embedder.js'
 export {
   type BlobPart,
   type JsonObject,

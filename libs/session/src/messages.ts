@@ -55,7 +55,9 @@ export class Messages {
 
   touched(id: string, messages: readonly Message[]): void {
     const last = messages.at(-1)
-    if (last !== undefined) this.#activity.touch(id, last.at)
+    if (last === undefined) return
+    this.#activity.touch(id, last.at)
+    this.#context.changed(id)
   }
 
   async read(id: string, options: MessagesOptions): Promise<Message[]> {
@@ -138,10 +140,12 @@ export class Messages {
           { forget: kind === 'redacted' },
         )
         if (amended === undefined) throw noMessage(id, seq)
+        await tx.vectors.deleteMany({ conversationId: id, seq })
         return messageOf(amended)
       })
     const message = await histories.committing(id, () => resolveUnknown(work))
     await histories.amended(id)
+    this.#context.changed(id)
     return message
   }
 

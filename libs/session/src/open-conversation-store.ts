@@ -22,6 +22,7 @@ import type {
   Retention,
   SearchHit,
   SearchOptions,
+  SearchReport,
   StateDocument,
   StateTarget,
   SubscribeOptions,
@@ -39,6 +40,10 @@ import { readHistory } from './history/read-history.js'
 import { Messages } from './messages.js'
 import { Replies } from './replies.js'
 import { Search } from './search.js'
+import { openIndexing } from './semantic/open-indexing.js'
+import type { Indexer } from './semantic/indexer.js'
+import { Meaning } from './semantic/meaning.js'
+import { checkEmbedder } from './semantic/embedder.js'
 import { prepareShapes, shapesOf } from './shapes.js'
 import { States } from './states.js'
 import { subscribe } from './subscription.js'
@@ -81,7 +86,14 @@ export async function openConversationStore(
   }
   await prepareShapes(shapes)
   const histories = await openHistories(store, { store: scope, shapes }, options.cache)
-  return new StoredConversations({ ...context, histories }, settings)
+  const { embedder, embedWaitMs = 2000, indexing } = search
+  if (embedder === undefined) return new StoredConversations({ ...context, histories, changed: () => {} }, settings)
+  checkEmbedder(embedder, 'search.embedder')
+  checkInteger(embedWaitMs, 'search.embedWaitMs', 0, dayMs)
+  let indexer: Indexer | undefined
+  const whole = { ...context, histories, changed: (id: string) => indexer?.hint(id) }
+  indexer = indexing === false ? undefined : openIndexing(whole, embedder, indexing)
+  return new StoredConversations(whole, settings, new Meaning(whole, embedder, embedWaitMs), indexer)
 }
 
 interface Settings {
@@ -102,6 +114,7 @@ class StoredConversations implements ConversationStore {
   readonly #turns: Turns
   readonly #replies: Replies
   readonly #search: Search
+  readonly #indexer: Indexer | undefined
   readonly #maintenanceMs: number
   readonly #retention: Retention | undefined
   #retainedAt = -Infinity
@@ -109,7 +122,7 @@ class StoredConversations implements ConversationStore {
   #maintaining: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  constructor(context: StoreContext, settings: Settings) {
+  constructor(context: StoreContext, settings: Settings, meaning?: Meaning, indexer?: Indexer) {
     this.#context = context
     this.#activity = new ActivityTimes(context)
     this.#conversations = new Conversations(context, this.#activity)
@@ -117,7 +130,8 @@ class StoredConversations implements ConversationStore {
     this.#states = new States(context)
     this.#turns = new Turns(context, this.#messages, settings.cancelPollMs, (id) => this.#states.temporary.forget(id))
     this.#replies = new Replies(context, this.#turns, settings.retentionMs)
-    this.#search = new Search(context, this.#activity, settings)
+    this.#search = new Search(context, this.#activity, settings, meaning)
+    this.#indexer = indexer
     this.#maintenanceMs = settings.maintenanceMs
     this.#retention = settings.retention
     if (settings.maintenanceMs > 0) this.#maintain()
@@ -210,7 +224,11 @@ class StoredConversations implements ConversationStore {
     return subscribe(this.#context, id, options)
   }
 
-  search(userId: string, query: string, options: SearchOptions = {}): Promise<SearchHit[]> {
+  async search(userId: string, query: string, options: SearchOptions = {}): Promise<readonly SearchHit[]> {
+    return (await this.#search.search(userId, query, options)).hits
+  }
+
+  searchReport(userId: string, query: string, options: SearchOptions = {}): Promise<SearchReport> {
     return this.#search.search(userId, query, options)
   }
 
@@ -246,6 +264,7 @@ class StoredConversations implements ConversationStore {
     this.#closing ??= (async () => {
       clearTimeout(this.#timer)
       this.#turns.close()
+      await this.#indexer?.close()
       await this.#maintaining
       try {
         await this.#activity.close()

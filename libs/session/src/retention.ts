@@ -40,7 +40,12 @@ export async function applyRetention(context: StoreContext, ofStore: Retention |
       let gone = 0
       if (maxMessages !== undefined && count > maxMessages) gone += await messages.trim(id, { keepLast: maxMessages })
       if (maxAgeMs !== undefined) gone += await messages.trim(id, { olderThanMs: maxAgeMs })
-      if (gone > 0) await context.histories.changed(id)
+      if (gone > 0) {
+        await context.histories.changed(id)
+        const { first } = await messages.head(id)
+        await context.shapes.vectors.deleteMany({ conversationId: id, seq: { $lt: first } })
+        context.changed(id)
+      }
       deleted += gone
     }
     if (page.next === undefined) return deleted

@@ -1,6 +1,7 @@
 import type { BlobOwner, Blobs, Collection, Log, Scope } from '@holdfast/persistence'
 import type { Retention } from './conversation-store.js'
 import type { Part, Reply, Role } from './message.js'
+import type { IndexedMark, IndexerRecord, VectorRecord } from './semantic/records.js'
 
 /** What is stored, and where. Milliseconds since 1970 by the database's clock throughout. */
 
@@ -24,6 +25,8 @@ export interface ConversationRecord {
   readonly owners?: readonly string[]
   readonly tags?: readonly string[]
   readonly retention?: Retention
+  /** How far it is indexed by meaning, by the key of the model (`modelKeyOf`). */
+  readonly indexed?: Readonly<Record<string, IndexedMark>>
   /** It is being deleted: nobody sees it any more. */
   readonly deleting?: true
 }
@@ -126,6 +129,8 @@ export interface Shapes {
   readonly turns: Collection<TurnRecord>
   readonly turnQueues: Collection<TurnQueueRecord>
   readonly replyRecords: Collection<ReplyRecord>
+  readonly vectors: Collection<VectorRecord>
+  readonly indexers: Collection<IndexerRecord>
   readonly messages: Log<MessageRecord>
   readonly changes: Log<ChangeRecord>
   readonly replies: Log<ReplyEntry>
@@ -156,6 +161,10 @@ export function shapesOf(scope: Scope): Shapes {
     replyRecords: scope.collection<ReplyRecord>('replies', {
       indexes: [{ on: ['conversationId', 'call'] }, { on: 'startedAt' }],
     }),
+    vectors: scope.collection<VectorRecord>('message-vectors', {
+      indexes: [{ on: ['conversationId', 'model', 'seq'] }],
+    }),
+    indexers: scope.collection<IndexerRecord>('message-indexers'),
     messages: scope.log<MessageRecord>('messages'),
     changes: scope.log<ChangeRecord>('message-changes'),
     replies: scope.log<ReplyEntry>('replies'),
@@ -173,6 +182,8 @@ export async function prepareShapes(shapes: Shapes): Promise<void> {
     shapes.turns.get('-'),
     shapes.turnQueues.get('-'),
     shapes.replyRecords.get('-'),
+    shapes.vectors.get('-'),
+    shapes.indexers.get('-'),
     shapes.messages.head('-'),
     shapes.changes.head('-'),
     shapes.replies.head('-'),

@@ -3,6 +3,7 @@ import { conversationTests } from './conversations.js'
 import { erasureTests } from './erasure.js'
 import { forkTests } from './forks.js'
 import { historyTests } from './histories.js'
+import { meaningTests } from './meanings.js'
 import { replyTests } from './replies.js'
 import { scopeTests } from './scopes.js'
 import { searchTests } from './search.js'
@@ -35,5 +36,6 @@ export function describeConversationStore(name: string, start: () => Promise<Fix
     describe('abandoned turns', () => takeoverTests(stage))
     describe('subscriptions', () => subscriptionTests(stage))
     describe('search', () => searchTests(stage))
+    describe('search by meaning', () => meaningTests(stage))
   })
 }

@@ -1,0 +1,144 @@
+import type { Projection } from '@holdfast/persistence'
+import type { StoreContext } from '../context.js'
+import type { Role } from '../message.js'
+import type { IndexedMark } from './records.js'
+import { type PackedVector, packedVector, similarity } from './stored-vector.js'
+
+export interface NearMessage {
+  readonly conversationId: string
+  readonly seq: number
+  /** Cosine, of the message's nearest passage. */
+  readonly similarity: number
+}
+
+interface HeldVector extends PackedVector {
+  readonly seq: number
+  readonly role: Role
+}
+
+interface Held {
+  readonly mark: IndexedMark
+  readonly vectors: readonly HeldVector[]
+}
+
+const conversationsAtOnce = 100
+const comparedAtOnce = 4000
+
+/** The vectors of one user's messages, held in memory and compared one by one, so that what is nearest is found for certain. At most so many,
+ *  those of the conversations that were active last. */
+export class UserVectors {
+  readonly #context: StoreContext
+  readonly #model: string
+  readonly #dimensions: number
+  readonly #capacity: number
+  readonly #held = new Map<string, Held>()
+
+  constructor(context: StoreContext, model: string, dimensions: number, capacity: number) {
+    this.#context = context
+    this.#model = model
+    this.#dimensions = dimensions
+    this.#capacity = capacity
+  }
+
+  /** Reads what was indexed since, and forgets what is not there any more.
+   *  @param marks of the user's conversations, those first that were active last */
+  async refresh(marks: ReadonlyMap<string, IndexedMark>): Promise<void> {
+    for (const id of this.#held.keys()) if (!marks.has(id)) this.#held.delete(id)
+    let budget = this.#capacity
+    const anew: string[] = []
+    for (const [id, mark] of marks) {
+      const held = this.#held.get(id)
+      if (budget <= 0) {
+        this.#held.delete(id)
+      } else if (held?.mark.round === mark.round) {
+        budget -= held.vectors.length
+      } else if (held !== undefined && onlyGrew(held.mark, mark)) {
+        budget -= await this.#readNewer(id, held, mark)
+      } else {
+        anew.push(id)
+      }
+      if (anew.length === conversationsAtOnce) budget -= await this.#read(anew.splice(0), marks)
+    }
+    if (anew.length > 0 && budget > 0) await this.#read(anew, marks)
+  }
+
+  /** The message changed: its vector belongs to what it said before. */
+  discard(conversationId: string, seq: number): void {
+    const held = this.#held.get(conversationId)
+    if (held === undefined) return
+    this.#held.set(conversationId, { ...held, vectors: held.vectors.filter((vector) => vector.seq !== seq) })
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.size === 0
+  }
+
+  /** Those nearest to the query, the nearest first. */
+  async nearest(
+    query: Float32Array,
+    limit: number,
+    keep: (message: { readonly conversationId: string; readonly seq: number; readonly role: Role }) => boolean,
+  ): Promise<NearMessage[]> {
+    const near: NearMessage[] = []
+    let compared = 0
+    for (const [conversationId, { vectors }] of this.#held) {
+      let last: { seq: number; similarity: number } | undefined
+      for (const { seq, role, ...vector } of vectors) {
+        if (!keep({ conversationId, seq, role })) continue
+        const found = similarity(query, vector)
+        // Passages of one message stand side by side.
+        if (last?.seq === seq) last.similarity = Math.max(last.similarity, found)
+        else {
+          if (last !== undefined) near.push({ conversationId, ...last })
+          last = { seq, similarity: found }
+        }
+      }
+      if (last !== undefined) near.push({ conversationId, ...last })
+      compared += vectors.length
+      if (compared < comparedAtOnce) continue
+      compared = 0
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return near.sort((a, b) => b.similarity - a.similarity).slice(0, limit)
+  }
+
+  async #read(ids: readonly string[], marks: ReadonlyMap<string, IndexedMark>): Promise<number> {
+    const read = new Map<string, HeldVector[]>(ids.map((id) => [id, []]))
+    const filter = { conversationId: { $in: ids }, model: this.#model }
+    for (const { data } of await this.#context.shapes.vectors.find(filter, { project }).toArray()) {
+      const vector = this.#unpacked(data)
+      if (vector !== undefined) read.get(data.conversationId)?.push(vector)
+    }
+    let count = 0
+    for (const [id, vectors] of read) {
+      const mark = marks.get(id)
+      if (mark === undefined) continue
+      this.#held.set(id, { mark, vectors: vectors.sort((a, b) => a.seq - b.seq) })
+      count += vectors.length
+    }
+    return count
+  }
+
+  async #readNewer(id: string, held: Held, mark: IndexedMark): Promise<number> {
+    // The vectors may have been read after a later round than the mark tells of.
+    const last = Math.max(held.mark.seq, held.vectors.at(-1)?.seq ?? 0)
+    const filter = { conversationId: id, model: this.#model, seq: { $gt: last } }
+    const found = await this.#context.shapes.vectors.find(filter, { project }).toArray()
+    const newer = found.map(({ data }) => this.#unpacked(data)).filter((vector) => vector !== undefined)
+    const vectors = [...held.vectors, ...newer.sort((a, b) => a.seq - b.seq)]
+    this.#held.set(id, { mark, vectors })
+    return vectors.length
+  }
+
+  #unpacked({ seq, role, vector }: { readonly seq: number; readonly role: Role; readonly vector: string }) {
+    const packed = packedVector(vector, this.#dimensions)
+    return packed === undefined ? undefined : { seq, role, ...packed }
+  }
+}
+
+const project: Projection = { conversationId: 1, seq: 1, role: 1, vector: 1 }
+
+/** Whether nothing happened but that messages were added at the end. */
+function onlyGrew(before: IndexedMark, after: IndexedMark): boolean {
+  return before.from === after.from && before.change === after.change && before.first === after.first
+}
