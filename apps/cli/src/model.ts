@@ -10,11 +10,13 @@ export interface OpenedModel extends Disposable {
  *  @throws INVALID_ARGUMENT if the endpoint is configured by half, or wrong */
 export function openModel({ model }: Config, conversations: Pick<ConversationStore, 'search'>): OpenedModel {
   const { baseUrl, apiKey, name, ...limits } = model
-  const retrieve: Retrieve = async ({ userId, query, limit, exclude }) => {
-    const hits = await conversations.search(userId, query, { limit, exclude, roles: ['user'] })
-    return hits.map(({ conversationId, message, score }) => {
+  const retrieve: Retrieve = async ({ userId, query, question, limit, exclude }) => {
+    const options = { limit, exclude, roles: ['user'], meaning: question } as const
+    const hits = await conversations.search(userId, query, options)
+    return hits.map(({ conversationId, message, score, by, similarity }) => {
       const { seq, role, at } = message
-      return { conversationId, seq, role, at, text: textOf(message), score }
+      const meant = by.includes('words') || similarity === undefined ? {} : { similarity }
+      return { conversationId, seq, role, at, text: textOf(message), score, ...meant }
     })
   }
   const chosen = chatModelFromConfig({ baseUrl, apiKey, model: name, ...limits }, { retrieve })

@@ -11,6 +11,7 @@ import type { ConversationEvent, JsonObject, ReplyEvent } from '@holdfast/sessio
 import type { ChatEngine, ModelOptions } from './chat-engine.js'
 import { linkedSignal } from './linked-signal.js'
 import { type WireNames, namedAsOnTheWire } from './wire-fields.js'
+import { searchOnWire } from './wire-search.js'
 import {
   conversationOnWire,
   messageOnWire,
@@ -229,8 +230,8 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
 
     searchMessages: ({ userId, query, pageSize }) =>
       named(ofSearch, async () => {
-        const hits = await conversations.search(userId, query, pageSize === 0 ? {} : { limit: pageSize })
-        return { hits: hits.map((hit) => ({ ...hit, message: messageOnWire(hit.message) })) }
+        const report = await conversations.searchReport(userId, query, pageSize === 0 ? {} : { limit: pageSize })
+        return searchOnWire(report)
       }),
 
     eraseUser: ({ userId }) => named(ofSearch, () => conversations.eraseUser(userId)),

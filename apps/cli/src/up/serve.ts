@@ -36,13 +36,16 @@ export async function serve(
     import('@holdfast/chat-with-sessions'),
     import('@holdfast/session'),
     import('../model.js'),
+    import('../embedder.js').then(({ openEmbedder }) => openEmbedder(logger)),
   ])
   await using store = await opening
-  const [{ createChatService }, { openConversationStore }, { openModel }] = await loading
+  const [{ createChatService }, { openConversationStore }, { openModel }, found] = await loading
+  await using embedder = found
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {
     limits: { textBytes: maxTextBytes },
     ...cacheOf(config),
+    search: embedder === undefined ? {} : { embedder },
     onBackgroundError: (doing, err) => logger.warn({ err }, `${doing} failed and is tried again`),
   })
   using opened = openModel(config, conversations)

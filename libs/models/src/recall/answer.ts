@@ -22,6 +22,9 @@ const maxQuotes = 3
 const maxTitleLength = 80
 // BM25 scores have no scale of their own; below half of the best one are mostly texts that share a common word with the question.
 const minScoreRatio = 0.5
+// Of 20 questions about what real dialogues never speak of, the nearest message was at 0.57 at most; of those whose answer is there in other words,
+// half are above.
+const minSimilarity = 0.58
 
 /** What the quotes say about the question, or that there is nothing. The same quotes in any order give the same answer. */
 export function answerFrom(quotes: readonly Quote[], question: Question): string {
@@ -48,7 +51,7 @@ function quotedFrom(quotes: readonly Quote[], question: Question): Found[] {
   const asked = wordsOf(question.text).join(' ')
   const seen = new Set([asked])
   const found: Found[] = []
-  for (const quote of quotes.filter((one) => one.role === 'user').sort(byRelevance)) {
+  for (const quote of quotes.filter(isQuotable).sort(byRelevance)) {
     const text = beginningOf(quote.text)
     const said = wordsOf(text).join(' ')
     const isQuestion = quote.conversationId === question.conversationId && quote.seq === question.seq
@@ -61,6 +64,10 @@ function quotedFrom(quotes: readonly Quote[], question: Question): Found[] {
   const quotable = told.length > 0 ? told : found
   const best = quotable[0]?.quote.score ?? 0
   return quotable.filter((one) => one.quote.score >= best * minScoreRatio).slice(0, maxQuotes)
+}
+
+function isQuotable({ role, similarity }: Quote): boolean {
+  return role === 'user' && (similarity === undefined || similarity >= minSimilarity)
 }
 
 function byRelevance(a: Quote, b: Quote): number {

@@ -6,6 +6,8 @@ export interface RetrieveQuery {
   readonly userId: string
   /** The question's words without stop words, separated by spaces. */
   readonly query: string
+  /** The question as it was asked, for a search that knows what texts mean. */
+  readonly question: string
   readonly limit: number
   /** Messages not to return: the question itself. */
   readonly exclude: readonly { readonly conversationId: string; readonly seq: number }[]
@@ -24,4 +26,6 @@ export interface Quote {
   readonly text: string
   /** Higher is nearer; compared only with the others of the same answer. */
   readonly score: number
+  /** Only if it has none of the question's words: how near what it means is to the question, up to 1. */
+  readonly similarity?: number
 }

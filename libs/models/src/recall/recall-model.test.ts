@@ -68,14 +68,15 @@ describe('recall', () => {
       queries.push(query)
       return Promise.resolve([])
     }
+    const question = 'Do you remember what I told you about my dog Rex?'
     const history: ChatMessage[] = [
       user('Hello', 1),
       { role: 'assistant', parts: [{ type: 'text', text: 'Hi' }], seq: 2 },
-      user('Do you remember what I told you about my dog Rex?', 3),
+      user(question, 3),
     ]
     await heard(retrieve, { messages: history, userId: 'ada', conversationId: 'now' })
     assert.deepEqual(queries, [
-      { userId: 'ada', query: 'dog rex', limit: 12, exclude: [{ conversationId: 'now', seq: 3 }] },
+      { userId: 'ada', query: 'dog rex', question, limit: 12, exclude: [{ conversationId: 'now', seq: 3 }] },
     ])
   })
 
@@ -101,6 +102,14 @@ describe('recall', () => {
     const quotes = [1, 2, 3, 4, 5].map((n) => quote(`My dog likes ball ${n}.`, { seq: n, score: 10 + n }))
     const quoted = [...(await answer('dog', ...quotes)).matchAll(/ball (\d)/g)].map((one) => one[1])
     assert.deepEqual(quoted, ['5', '4', '3'])
+  })
+
+  it('quotes what has none of the question’s words only if it means nearly the same', async () => {
+    const near = quote('We bought a puppy.', { similarity: 0.7 })
+    const far = quote('The train is late.', { similarity: 0.5, score: 0.9, seq: 2 })
+    assert.match(await answer('What is my dog called?', near, far), /puppy/)
+    assert.doesNotMatch(await answer('What is my dog called?', near, far), /train/)
+    assert.match(await answer('What is my dog called?', far), /I know nothing about this/)
   })
 
   it('leaves out what is far behind the best', async () => {

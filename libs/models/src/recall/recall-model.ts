@@ -54,6 +54,7 @@ async function answerTo(request: ChatRequest, retrieve: Retrieve, signal: AbortS
   const found = retrieve({
     userId,
     query: question.terms.join(' '),
+    question: question.text,
     limit: retrievedQuotes,
     exclude: conversationId === undefined || seq === undefined ? [] : [{ conversationId, seq }],
     ...(signal === undefined ? {} : { signal }),

@@ -120,6 +120,46 @@ export namespace StateScope {
   export type UNRECOGNIZED = typeof StateScope.UNRECOGNIZED;
 }
 
+export const MeaningSearch = {
+  UNSPECIFIED: 0,
+  USED: 1,
+  /** OFF - The server has no model for it. */
+  OFF: 2,
+  /** BEHIND - Nothing of the user's is indexed yet. */
+  BEHIND: 3,
+  /** LATE - The model did not answer in time: it loads, or is busy. The next search may have it. */
+  LATE: 4,
+  /** UNREAD - The model can read nothing of the query: it is empty, or in a script that the model does not know. */
+  UNREAD: 5,
+  /** UNAVAILABLE - The model cannot work; the server's log says why. */
+  UNAVAILABLE: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type MeaningSearch = typeof MeaningSearch[keyof typeof MeaningSearch];
+
+export namespace MeaningSearch {
+  export type UNSPECIFIED = typeof MeaningSearch.UNSPECIFIED;
+  export type USED = typeof MeaningSearch.USED;
+  export type OFF = typeof MeaningSearch.OFF;
+  export type BEHIND = typeof MeaningSearch.BEHIND;
+  export type LATE = typeof MeaningSearch.LATE;
+  export type UNREAD = typeof MeaningSearch.UNREAD;
+  export type UNAVAILABLE = typeof MeaningSearch.UNAVAILABLE;
+  export type UNRECOGNIZED = typeof MeaningSearch.UNRECOGNIZED;
+}
+
+export const SearchWay = { UNSPECIFIED: 0, WORDS: 1, MEANING: 2, UNRECOGNIZED: -1 } as const;
+
+export type SearchWay = typeof SearchWay[keyof typeof SearchWay];
+
+export namespace SearchWay {
+  export type UNSPECIFIED = typeof SearchWay.UNSPECIFIED;
+  export type WORDS = typeof SearchWay.WORDS;
+  export type MEANING = typeof SearchWay.MEANING;
+  export type UNRECOGNIZED = typeof SearchWay.UNRECOGNIZED;
+}
+
 export interface Conversation {
   /** 1 to 200 printable characters without spaces and `/`. */
   id: string;
@@ -590,6 +630,10 @@ export interface SearchMessagesRequest {
 export interface SearchMessagesResponse {
   /** The best fit first. */
   hits: SearchHit[];
+  /** Whether what messages mean was compared as well, or their words only, and why. */
+  meaning: MeaningSearch;
+  /** How many of the user's messages and edits are not indexed by meaning yet: those are found by their words only. */
+  unindexed: number;
 }
 
 export interface SearchHit {
@@ -597,8 +641,12 @@ export interface SearchHit {
   message:
     | Message
     | undefined;
-  /** BM25; comparable within one answer only. */
+  /** Comparable within one answer only: BM25 where words only were compared, else from 0 to 1. */
   score: number;
+  /** How it was found. */
+  by: SearchWay[];
+  /** How near what it means is to the query, if that is near: cosine, up to 1. */
+  similarity?: number | undefined;
 }
 
 export interface EraseUserRequest {
@@ -4981,13 +5029,19 @@ export const SearchMessagesRequest: MessageFns<SearchMessagesRequest> = {
 };
 
 function createBaseSearchMessagesResponse(): SearchMessagesResponse {
-  return { hits: [] };
+  return { hits: [], meaning: 0, unindexed: 0 };
 }
 
 export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
   encode(message: SearchMessagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.hits) {
       SearchHit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.meaning !== 0) {
+      writer.uint32(16).int32(message.meaning);
+    }
+    if (message.unindexed !== 0) {
+      writer.uint32(24).int64(message.unindexed);
     }
     return writer;
   },
@@ -5013,6 +5067,22 @@ export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
             message.hits.push(SearchHit.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.meaning = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.unindexed = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5031,12 +5101,14 @@ export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
   fromPartial(object: DeepPartial<SearchMessagesResponse>): SearchMessagesResponse {
     const message = createBaseSearchMessagesResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
+    message.meaning = object.meaning ?? 0;
+    message.unindexed = object.unindexed ?? 0;
     return message;
   },
 };
 
 function createBaseSearchHit(): SearchHit {
-  return { conversationId: "", message: undefined, score: 0 };
+  return { conversationId: "", message: undefined, score: 0, by: [], similarity: undefined };
 }
 
 export const SearchHit: MessageFns<SearchHit> = {
@@ -5049,6 +5121,16 @@ export const SearchHit: MessageFns<SearchHit> = {
     }
     if (message.score !== 0) {
       writer.uint32(25).double(message.score);
+    }
+    if (message.by.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.by) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.similarity !== undefined) {
+      writer.uint32(41).double(message.similarity);
     }
     return writer;
   },
@@ -5090,6 +5172,32 @@ export const SearchHit: MessageFns<SearchHit> = {
             message.score = reader.double();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.by.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.by.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.similarity = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5112,6 +5220,8 @@ export const SearchHit: MessageFns<SearchHit> = {
       ? Message.fromPartial(object.message)
       : undefined;
     message.score = object.score ?? 0;
+    message.by = object.by?.map((e) => e) || [];
+    message.similarity = object.similarity ?? undefined;
     return message;
   },
 };
@@ -5516,7 +5626,10 @@ export const ChatServiceService = {
       Buffer.from(ForkConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ForkConversationResponse => ForkConversationResponse.decode(value),
   },
-  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  /**
+   * A user's messages by relevance: those of the user and the assistant, as they stand now. By their words, and where the server has an
+   * embedding model by what they mean as well.
+   */
   searchMessages: {
     path: "/holdfast.chat.v1.ChatService/SearchMessages" as const,
     requestStream: false as const,
@@ -5614,7 +5727,10 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
    * is beyond the last message.
    */
   forkConversation: handleUnaryCall<ForkConversationRequest, ForkConversationResponse>;
-  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  /**
+   * A user's messages by relevance: those of the user and the assistant, as they stand now. By their words, and where the server has an
+   * embedding model by what they mean as well.
+   */
   searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
   /**
    * Deletes everything of a user for good: all conversations with what belongs to them, the user's state, and the bytes
@@ -5897,7 +6013,10 @@ export interface ChatServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ForkConversationResponse) => void,
   ): ClientUnaryCall;
-  /** A user's messages by relevance: those of the user and the assistant, as they stand now. */
+  /**
+   * A user's messages by relevance: those of the user and the assistant, as they stand now. By their words, and where the server has an
+   * embedding model by what they mean as well.
+   */
   searchMessages(
     request: SearchMessagesRequest,
     callback: (error: ServiceError | null, response: SearchMessagesResponse) => void,
