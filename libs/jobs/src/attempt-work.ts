@@ -28,6 +28,7 @@ export class AttemptWork {
   used: JobUsage | undefined
   /** Resolves when the work has come to its end. */
   settled: Promise<unknown> = Promise.resolve()
+  isSettled = true
   /** Whether the computation ended soon after it was told to; `undefined`: it was not under way. */
   stopped: boolean | undefined
   /** Why the signal aborted. */
@@ -76,14 +77,14 @@ export class AttemptWork {
     if (timeoutMs !== undefined) this.#abortIn(timeoutMs, () => timedOut(this.id, timeoutMs))
     if (deadlineInMs !== undefined) this.#abortIn(deadlineInMs, () => deadlineExceeded(this.id))
     const work = (async () => this.#kind.run(structuredClone(input), this.#context()))()
-    let isSettled = false
-    this.settled = work.then(
-      () => (isSettled = true),
-      () => (isSettled = true),
-    )
+    this.isSettled = false
+    const settle = (): void => {
+      this.isSettled = true
+    }
+    this.settled = work.then(settle, settle)
     const late = this.aborted.then(async () => {
       await Promise.race([this.settled, new Promise((resolve) => this.#timers.push(setTimeout(resolve, this.#stopMs)))])
-      this.stopped = isSettled && this.#canStop
+      this.stopped = this.isSettled && this.#canStop
       throw this.reason ?? new HoldfastError('INTERNAL', 'The work was aborted')
     })
     late.catch(() => undefined)

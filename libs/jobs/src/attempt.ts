@@ -108,6 +108,10 @@ export class Attempt {
     return this.#work.settled
   }
 
+  get isSettled(): boolean {
+    return this.#work.isSettled
+  }
+
   cancel(): void {
     this.#work.abort(jobCancelled(this.id))
   }
@@ -267,7 +271,7 @@ export class Attempt {
   #ending(outcome: Outcome, left: readonly EventRecord[]): Ending {
     const { clock, retainMs } = this.#home
     const now = Math.max(clock.now(), this.#record.startedAt ?? 0)
-    const { open: _, readyAt: __, error: ___, cancelRequested: ____, ...record } = this.#record
+    const { open: _, readyAt: __, timed: ___, error: ____, cancelRequested: _____, ...record } = this.#record
     const usage = this.#work.used
     const cost = costOf(this.#home.prices[record.model?.name ?? ''], usage)
     const used = { ...record, ...(usage === undefined ? {} : { usage }), ...(cost === undefined ? {} : { cost }) }
@@ -353,10 +357,12 @@ export class Attempt {
     left: readonly EventRecord[],
   ): Ending {
     const { holder: _, ...rest } = record
+    const { timed } = this.#record
     const next: JobRecord = {
       ...rest,
       state: 'queued',
       open: true,
+      ...(timed === undefined ? {} : { timed }),
       readyAt,
       tries: failed === undefined ? record.tries - 1 : record.tries,
       ...(failed === undefined ? {} : { error: toJobError(failed.error) }),

@@ -25,3 +25,14 @@ export {
 } from './job.js'
 export type { Price, Prices } from './cost.js'
 export type { Artifact } from './lineage/artifact.js'
+export {
+  type ArtifactListOptions,
+  type ArtifactPage,
+  type Lineage,
+  type LineageNode,
+  type LineageOptions,
+  type LineageTree,
+  openLineage,
+  type TreeOptions,
+  type UploadOptions,
+} from './lineage/lineage.js'

@@ -19,8 +19,8 @@ interface NewsEntry extends JobNews {
 }
 
 const stream = 'all'
-/** Between two entries of a process, which gather meanwhile; a cancellation does not wait. */
-const pauseMs = 10
+/** Between two entries of a process, which gather meanwhile; a cancellation does not wait. As long as the store pauses between hints. */
+const pauseMs = 50
 const failedPauseMs = 500
 const mostNames = 2_000
 

@@ -24,10 +24,14 @@ export interface JobRecord {
   readonly firstStartedAt?: number
   readonly endedAt?: number
   readonly deadline?: number
+  /** While it is open and has a deadline. */
+  readonly timed?: true
   readonly cancelRequested?: true
   readonly stopped?: boolean
   readonly error?: JobError
   readonly model?: JobModel
+  /** The caller's idempotency key, and that there is one. */
+  readonly key?: string
   readonly keyed?: true
   /** sha256 of what the caller asked for, where there is a key to compare it by. */
   readonly asked?: string
@@ -52,9 +56,14 @@ export interface JobRecord {
 
 export const jobsCollection = 'jobs'
 
-/** Ended jobs leave the index of open ones. */
+/** Each index costs every write of a job that is in it: ended jobs leave the first two, and few are in the others. Ids grow with time, so that
+ *  listings need none. */
 export const jobIndexes: CollectionOptions<JobRecord> = {
-  indexes: [{ on: 'readyAt', where: { open: true } }, { on: 'createdAt' }],
+  indexes: [
+    { on: 'readyAt', where: { open: true } },
+    { on: 'deadline', where: { timed: true } },
+    { on: ['kind', 'key'], unique: true, where: { keyed: true } },
+  ],
 }
 
 export const eventsLog = 'job-events'

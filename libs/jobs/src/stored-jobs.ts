@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentStore, ErasureReport } from '@holdfast/persistence'
+import type { AttemptEnd } from './attempt.js'
 import { DatabaseClock } from './clock.js'
 import { EndedJobs } from './ended-jobs.js'
 import { Endings } from './ending.js'
@@ -72,7 +73,7 @@ export class StoredJobs implements Jobs {
     }
     this.#worker = new Worker(home, options)
     this.#submissions = new Submissions(home, this.#worker, options.maxQueued, (tenant) => {
-      this.#worker.wake(tenant)
+      this.#worker.queued(tenant)
       this.#news.tell({ queued: [tenant] }, this.#hear)
     })
   }
@@ -101,15 +102,11 @@ export class StoredJobs implements Jobs {
     const tables = this.#of(options)
     const { document, end } = await this.#submissions.submit(tables, kind, input, options)
     if (isEnded(document.data)) return (await this.#whole(tables, document)) as Job<Input, Output>
-    const { id } = document
-    // Subscribed before the attempt that runs here could end.
-    const ended = this.#wait(tables, id, options.signal)
-    ended.catch(() => undefined)
-    const own = await Promise.race([ended, end ?? ended])
-    if ('job' in own && own.job !== undefined && isEnded(own.job.data)) {
+    const own = await this.#own(end, options.signal)
+    if (own?.job !== undefined && isEnded(own.job.data)) {
       return (await this.#whole(tables, own.job, own.value)) as Job<Input, Output>
     }
-    const { document: last, value } = await ended
+    const { document: last, value } = await this.#wait(tables, document.id, options.signal)
     return (await this.#whole(tables, last, value)) as Job<Input, Output>
   }
 
@@ -152,7 +149,7 @@ export class StoredJobs implements Jobs {
       if (record.state === 'running') {
         return record.cancelRequested === true ? undefined : { ...record, cancelRequested: true }
       }
-      const { open: _, readyAt: __, error: ___, ...rest } = record
+      const { open: _, readyAt: __, timed: ___, error: ____, ...rest } = record
       return { ...rest, state: 'cancelled', endedAt: this.#clock.now() }
     })
     if (isEnded(document.data)) {
@@ -187,7 +184,7 @@ export class StoredJobs implements Jobs {
       ...(label === undefined ? {} : { labels: label }),
     }
     const page = await jobs
-      .find(filter, { sort: { createdAt: -1 }, limit, ...(cursor === undefined ? {} : { after: cursor }) })
+      .find(filter, { sort: { _id: -1 }, limit, ...(cursor === undefined ? {} : { after: cursor }) })
       .page()
     const items = page.items.map((document) => toJob(tenant, document))
     return page.next === undefined ? { items } : { items, next: page.next }
@@ -259,6 +256,20 @@ export class StoredJobs implements Jobs {
       throw new HoldfastError('UNAVAILABLE', 'The jobs were closed: ask another process', { reason: 'JOBS_CLOSED' })
     }
     return this.#tables.of(tenant)
+  }
+
+  /** The end of an attempt that runs here, if it comes before the signal aborts. */
+  #own(end: Promise<AttemptEnd> | undefined, signal: AbortSignal | undefined): Promise<AttemptEnd | undefined> {
+    if (end === undefined || signal === undefined) return end ?? Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const leave = (): void => resolve(undefined)
+      if (signal.aborted) leave()
+      signal.addEventListener('abort', leave, { once: true })
+      void end.then((ended) => {
+        signal.removeEventListener('abort', leave)
+        resolve(ended)
+      })
+    })
   }
 
   async #wait(

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { JobModel } from './job.js'
 import { checkCount, type JobKind } from './job-kind.js'
@@ -27,12 +27,10 @@ export interface SubmitOptions {
 
 /** A job that was asked for, checked, and not stored yet. */
 export interface Submission {
-  readonly id: string
   readonly kind: JobKind
   readonly record: Omit<JobRecord, 'state' | 'createdAt' | 'input'>
   readonly input: unknown
   readonly deadlineMs: number | undefined
-  readonly isKeyed: boolean
 }
 
 const known = ['key', 'tenant', 'deadlineMs', 'useCache', 'inputs', 'labels', 'maxAttempts', 'signal']
@@ -57,18 +55,16 @@ export function checkSubmission(kind: JobKind, input: unknown, options: SubmitOp
   const limits = limitsOf(kind, model).map(({ name }) => name)
   const asked = key === undefined ? undefined : jsonHash([input, inputs], 'input')
   return {
-    id: key === undefined ? newId() : keyedId(kind.name, key),
     kind,
     input,
     deadlineMs,
-    isKeyed: key !== undefined,
     record: {
       kind: kind.name,
       attempt: 0,
       tries: 0,
       maxAttempts,
       ...(model === undefined ? {} : { model }),
-      ...(asked === undefined ? {} : { asked }),
+      ...(key === undefined || asked === undefined ? {} : { key, keyed: true, asked }),
       inputs: [...new Set(inputs)],
       outputs: [],
       labels: [...new Set(labels)].toSorted(),
@@ -85,7 +81,12 @@ export function withInput(
   input: StoredJson,
   deadlineMs?: number,
 ): Omit<JobRecord, 'state'> {
-  return { ...record, createdAt, input, ...(deadlineMs === undefined ? {} : { deadline: createdAt + deadlineMs }) }
+  return {
+    ...record,
+    createdAt,
+    input,
+    ...(deadlineMs === undefined ? {} : { deadline: createdAt + deadlineMs, timed: true }),
+  }
 }
 
 export function otherInput(key: string): HoldfastError {
@@ -98,13 +99,9 @@ export function otherInput(key: string): HoldfastError {
   )
 }
 
-/** Ids grow with time, so that new jobs stand together in the index. */
-function newId(): string {
-  return Date.now().toString(16).padStart(12, '0') + randomBytes(10).toString('hex')
-}
-
-function keyedId(kind: string, key: string): string {
-  return `k${createHash('sha256').update(`${kind}\0${key}`).digest('hex').slice(0, 40)}`
+/** Ids grow with time: new jobs stand together in the index, and listings are in its order. */
+export function newId(now: number): string {
+  return now.toString(16).padStart(12, '0') + randomBytes(10).toString('hex')
 }
 
 function checkModel({ name, version, provider }: JobModel): void {

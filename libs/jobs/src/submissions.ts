@@ -6,7 +6,7 @@ import { ensureInputs } from './lineage/inputs.js'
 import { type JobDocument, type JobRecord, jobsCollection } from './record.js'
 import { findResult } from './results.js'
 import { blobsOf, storeJson } from './stored-json.js'
-import { checkSubmission, otherInput, type Submission, type SubmitOptions, withInput } from './submission.js'
+import { checkSubmission, newId, otherInput, type Submission, type SubmitOptions, withInput } from './submission.js'
 import { jobsIn, type TenantTables } from './tables.js'
 import type { Reservation, Worker, WorkerHome } from './worker.js'
 
@@ -25,7 +25,7 @@ export class Submissions {
   readonly #worker: Worker
   readonly #maxQueued: number
   readonly #onQueued: (tenant: string) => void
-  readonly #counts = new Map<string, { at: number; queued: number }>()
+  readonly #counts = new Map<string, QueueCount>()
 
   constructor(home: WorkerHome, worker: Worker, maxQueued: number, onQueued: (tenant: string) => void) {
     this.#home = home
@@ -118,11 +118,12 @@ export class Submissions {
   /** @returns the job that is there, if it was submitted before with the same key and input */
   async #insert(
     { jobs, scope }: TenantTables,
-    { id, isKeyed }: Submission,
+    { record: { kind, key } }: Submission,
     record: JobRecord,
     ttlMs: number | null,
   ): Promise<JobDocument> {
     const blobs = blobsOf(record.input, record.output)
+    const id = newId(record.createdAt)
     try {
       if (blobs.length === 0) return { ...(await jobs.insertOne(record, { id, ttlMs })), data: record }
       return await scope.transaction(async (tx) => {
@@ -131,33 +132,44 @@ export class Submissions {
         return { ...document, data: record }
       })
     } catch (error) {
-      if (!isKeyed || !(error instanceof HoldfastError) || error.code !== 'ALREADY_EXISTS') throw error
-      const document = await jobs.get(id)
-      // It ended and its retention with it, just now.
+      if (key === undefined || !(error instanceof HoldfastError) || error.code !== 'ALREADY_EXISTS') throw error
+      const document = await jobs.findOne({ keyed: true, kind, key })
+      // Its retention ended just now.
       if (document === undefined) throw error
-      if (document.data.asked !== record.asked) throw otherInput(id)
+      if (document.data.asked !== record.asked) throw otherInput(key)
       return document
     }
   }
 
   /** Counted anew now and then, with what was queued here since; other processes' queueing shows with the next count. */
   async #checkQueue({ tenant, jobs }: TenantTables): Promise<void> {
-    const now = performance.now()
-    let count = this.#counts.get(tenant)
-    if (count === undefined || now - count.at > countForMs) {
-      count = { at: now, queued: await jobs.count({ open: true, state: 'queued' }) }
-      this.#counts.set(tenant, count)
+    const known = this.#counts.get(tenant)
+    const count = known ?? { at: Number.NEGATIVE_INFINITY, queued: 0, counting: undefined }
+    if (known === undefined) this.#counts.set(tenant, count)
+    if (count.counting === undefined && performance.now() - count.at > countForMs) {
+      count.counting = jobs
+        .count({ open: true, state: 'queued' })
+        .then((queued) => Object.assign(count, { queued, at: performance.now() }))
+        .finally(() => {
+          count.counting = undefined
+        })
+      // Who does not wait for it has the last one.
+      count.counting.catch(() => undefined)
     }
+    if (count.at === Number.NEGATIVE_INFINITY) await count.counting
     if (count.queued >= this.#maxQueued) {
       throw new HoldfastError(
         'RESOURCE_EXHAUSTED',
         `${this.#maxQueued} jobs of this tenant wait already: try again later`,
-        {
-          reason: 'QUEUE_FULL',
-          retryAfterMs: 1_000,
-        },
+        { reason: 'QUEUE_FULL', retryAfterMs: 1_000 },
       )
     }
     count.queued += 1
   }
+}
+
+interface QueueCount {
+  at: number
+  queued: number
+  counting: Promise<unknown> | undefined
 }

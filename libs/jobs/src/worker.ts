@@ -1,5 +1,5 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
-import type { ClaimedDocument } from '@holdfast/persistence'
+import type { ClaimedDocument, Filter } from '@holdfast/persistence'
 import { Attempt, type AttemptEnd, type AttemptHome } from './attempt.js'
 import { attemptsExhausted, deadlineExceeded, isAborted, stopping } from './failures.js'
 import type { JobKind } from './job-kind.js'
@@ -44,6 +44,7 @@ type Lease = ClaimedDocument<JobRecord>['lease']
 const limitedPauseMs = 100
 /** What was cancelled is noticed so late at most, should the news of it be lost. */
 const checkMs = 1_000
+const nothing = { found: 0, again: false }
 /** Between two looks for jobs whose deadline passed while they waited. */
 const overduePauseMs = 250
 
@@ -62,6 +63,8 @@ export class Worker {
   #poll: NodeJS.Timeout | undefined
   #renewal: NodeJS.Timeout | undefined
   #check: NodeJS.Timeout | undefined
+  /** Jobs wait, as far as is known: what is submitted here stands behind them. */
+  #isBehind = false
   #failure: HoldfastError | undefined
   #lookedForOverdue = Number.NEGATIVE_INFINITY
   #idle: (() => void)[] = []
@@ -99,7 +102,7 @@ export class Worker {
 
   /** A place for a job that is submitted here; `undefined`: it has to queue. */
   async reserve(kind: JobKind, limits: readonly Limit[], tables: TenantTables): Promise<Reservation | undefined> {
-    if (this.#free <= 0 || !this.#home.kinds.has(kind.name)) return undefined
+    if (this.#isBehind || this.#free <= 0 || !this.#home.kinds.has(kind.name)) return undefined
     this.#taken += 1
     if (limits.length === 0) return { slots: [] }
     try {
@@ -127,6 +130,12 @@ export class Worker {
     const name = `${tables.tenant}\0${document.id}`
     this.#attempts.set(name, attempt)
     return this.#run(attempt, name, reservation)
+  }
+
+  /** A job waits that was submitted here. */
+  queued(tenant: string): void {
+    this.#isBehind = true
+    this.wake(tenant)
   }
 
   /** Looks for jobs now. */
@@ -194,16 +203,17 @@ export class Worker {
       const { readyAt } = end.job.data
       if (readyAt !== undefined && !isEnded(end.job.data)) this.wakeIn(Math.max(0, readyAt - this.#home.clock.now()))
     }
-    void attempt.settled().then(async () => {
-      this.#taken -= 1
-      await this.#home.slots.release(slots)
-      if (this.#hungry) this.wake()
-    })
+    // Before the caller hears of it, who may have the next one at hand.
+    if (attempt.isSettled) this.#leave(slots)
+    else void attempt.settled().then(() => this.#leave(slots))
     return end
   }
 
-  /** Whether jobs were left when it last looked. */
-  #hungry = false
+  #leave(slots: NonNullable<Reservation['slots']>): void {
+    this.#taken -= 1
+    if (slots.length > 0) void this.#home.slots.release(slots)
+    if (this.#isBehind) this.wake()
+  }
 
   #schedulePoll(): void {
     // Processes that were started together do not look together.
@@ -234,37 +244,47 @@ export class Worker {
     // Each time another one is first.
     const start = Math.floor(Math.random() * tenants.length)
     let more = false
-    this.#hungry = false
+    let isBehind = false
     for (let n = 0; n < tenants.length && !this.#stopping; n += 1) {
       const tables = this.#home.tables.of(tenants[(start + n) % tenants.length] ?? defaultTenant)
       if (looksForOverdue) await this.#claimOverdue(tables)
-      if (this.#free > 0) more = (await this.#claimSome(tables, this.#free)) || more
-      else this.#hungry = true
+      const free = this.#free
+      const { found, again } = free > 0 ? await this.#claimSome(tables, free) : nothing
+      if (again) more = true
+      // Exactly: who submits here stands behind those that wait, and must not when there are none.
+      if (found >= free) isBehind = (await tables.jobs.findOne(this.#ready(tables, 'queued'))) !== undefined || isBehind
     }
+    this.#isBehind = isBehind
     return more
   }
 
-  /** @returns whether there may be more at once */
-  async #claimSome(tables: TenantTables, most: number): Promise<boolean> {
-    const { clock, kinds, leaseMs, slots } = this.#home
-    const full = slots.full(tables.tenant)
-    const filter = {
+  /** Jobs that may be taken, unless a lease stands on them. */
+  #ready({ tenant }: TenantTables, state?: 'queued'): Filter & { readonly limits?: unknown } {
+    const { clock, kinds, slots } = this.#home
+    const full = slots.full(tenant)
+    return {
       open: true,
       readyAt: { $lte: clock.now() },
       kind: { $in: [...kinds.keys()] },
+      ...(state === undefined ? {} : { state }),
       ...(full.length === 0 ? {} : { limits: { $nin: full } }),
     }
-    if (full.length > 0) this.wakeIn(limitedPauseMs)
+  }
+
+  async #claimSome(tables: TenantTables, most: number): Promise<{ readonly found: number; readonly again: boolean }> {
+    const { leaseMs } = this.#home
+    const filter = this.#ready(tables)
+    if (filter.limits !== undefined) this.wakeIn(limitedPauseMs)
     // Of one shape, so that one statement takes them all.
     const claims = await Promise.allSettled(
       Array.from({ length: most }, () => tables.jobs.claim(filter, { sort: { readyAt: 1 }, leaseMs })),
     )
     const claimed = claims.flatMap((claim) => (claim.status === 'fulfilled' ? (claim.value ?? []) : []))
-    if (claimed.length === most) this.#hungry = true
     const taken = await Promise.all(claimed.map((claim) => this.#take(tables, claim)))
     const failure = claims.find(({ status }) => status === 'rejected')
     if (failure?.status === 'rejected' && claimed.length === 0) throw failure.reason
-    return taken.includes('limited') || (taken.includes('begun') && claimed.length === most)
+    const again = taken.includes('limited') || (taken.includes('begun') && claimed.length === most)
+    return { found: claimed.length, again }
   }
 
   async #take(tables: TenantTables, claim: ClaimedDocument<JobRecord>): Promise<'begun' | 'limited' | 'left'> {
@@ -276,7 +296,7 @@ export class Worker {
       if (await this.#endOverdue(tables, claim)) return 'begun'
       // A job that was submitted here may have been faster.
       if (this.#free <= 0) {
-        this.#hungry = true
+        this.#isBehind = true
         await lease.release()
         return 'left'
       }
@@ -318,10 +338,10 @@ export class Worker {
   /** Ends jobs whose deadline has passed, though all places or limits are taken. */
   async #claimOverdue(tables: TenantTables): Promise<void> {
     const { clock, leaseMs, kinds } = this.#home
-    const filter = { open: true, deadline: { $lte: clock.now() }, kind: { $in: [...kinds.keys()] } }
-    for (let claim = await tables.jobs.claim(filter, { leaseMs }); claim !== undefined;) {
+    const filter = { timed: true, deadline: { $lte: clock.now() }, kind: { $in: [...kinds.keys()] } }
+    for (let claim = await tables.jobs.claim(filter, { sort: { deadline: 1 }, leaseMs }); claim !== undefined;) {
       await this.#endOverdue(tables, claim)
-      claim = await tables.jobs.claim(filter, { leaseMs })
+      claim = await tables.jobs.claim(filter, { sort: { deadline: 1 }, leaseMs })
     }
   }
 
@@ -332,7 +352,7 @@ export class Worker {
   ): Promise<boolean> {
     const { clock, endings, retainMs } = this.#home
     const now = clock.now()
-    const { open: _, readyAt: __, cancelRequested, error: ___, ...record } = data
+    const { open: _, readyAt: __, timed: ___, cancelRequested, error: ____, ...record } = data
     let next: JobRecord
     if (cancelRequested === true) next = { ...record, state: 'cancelled', endedAt: now }
     else if (data.deadline !== undefined && data.deadline <= now) {

@@ -2,8 +2,13 @@ import { HoldfastError } from '@holdfast/errors'
 import type { TenantStore } from '@holdfast/persistence'
 import { artifactsIn, isHash, recordArtifacts } from './record-artifacts.js'
 
-/** A message of a conversation: its id and its number there. */
-const message = /^[^/]{1,400}\/[1-9]\d{0,15}$/
+/** A message of a conversation: the conversation's id and the message's number there. */
+const message = /^([^/]{1,400})\/([1-9]\d{0,15})$/
+
+export function messageOf(id: string): { readonly conversationId: string; readonly seq: number } | undefined {
+  const [, conversationId, seq] = message.exec(id) ?? []
+  return conversationId === undefined ? undefined : { conversationId, seq: Number(seq) }
+}
 
 /** Makes artifacts of blobs that are none yet, so that they are kept for as long as anybody may ask what they became.
  *  @throws NOT_FOUND naming the input that there is not */
@@ -13,7 +18,7 @@ export async function ensureInputs(scope: TenantStore, inputs: readonly string[]
   for (const [index, id] of inputs.entries()) {
     if (known[index] !== undefined) continue
     const blob = isHash(id) ? await scope.blobs.stat(id) : undefined
-    if (blob === undefined && message.test(id)) continue
+    if (blob === undefined && messageOf(id) !== undefined) continue
     if (blob === undefined) {
       throw new HoldfastError('NOT_FOUND', `inputs[${index}]: there is no artifact ${id}: upload it first`, {
         reason: 'ARTIFACT_NOT_FOUND',
