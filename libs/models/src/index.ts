@@ -28,6 +28,9 @@ export {
   transcriptionSampleRate,
 } from './transcription-model.js'
 export { type MoonshineModel, type MoonshineOptions, moonshineModel } from './local/moonshine/moonshine-model.js'
+export { type FliteModel, type FliteOptions, fliteModel } from './local/flite/flite-model.js'
+export { sentencesOf } from './local/normaliser/sentences.js'
+export { spokenText } from './local/normaliser/spoken-text.js'
 export type { ModelHostState, ModelHostStatus } from './local/host/model-host.js'
 export { type OpenAudioOptions, type OpenedAudio, openAudio } from './audio/open-audio.js'
 export {

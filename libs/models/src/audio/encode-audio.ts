@@ -4,7 +4,7 @@ import { pcm16 } from './pcm.js'
 import { wavFile, wavHeader } from './wav.js'
 
 /** `pcm`: 16 bits, little-endian, mono, without a header. `wav` and `pcm` need nothing, the others ffmpeg. */
-export type AudioFormat = 'wav' | 'pcm' | 'mp3' | 'opus' | 'flac' | 'aac'
+export type AudioFormat = 'wav' | 'pcm' | 'mp3' | 'opus' | 'flac' | 'm4a'
 
 interface Encoding {
   readonly contentType: string
@@ -20,7 +20,12 @@ const encodings: Readonly<Record<AudioFormat, Encoding>> = {
   mp3: { contentType: 'audio/mpeg', fileExtension: 'mp3', args: ['-c:a', 'libmp3lame', '-b:a', '64k', '-f', 'mp3'] },
   opus: { contentType: 'audio/ogg', fileExtension: 'ogg', args: ['-c:a', 'libopus', '-b:a', '32k', '-f', 'ogg'] },
   flac: { contentType: 'audio/flac', fileExtension: 'flac', args: ['-c:a', 'flac', '-f', 'flac'] },
-  aac: { contentType: 'audio/aac', fileExtension: 'aac', args: ['-c:a', 'aac', '-b:a', '64k', '-f', 'adts'] },
+  // In fragments: into a pipe, nothing can be written afterwards at its beginning.
+  m4a: {
+    contentType: 'audio/mp4',
+    fileExtension: 'm4a',
+    args: ['-c:a', 'aac', '-b:a', '64k', '-movflags', 'frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4'],
+  },
 }
 
 export const audioFormats: readonly AudioFormat[] = Object.keys(encodings) as AudioFormat[]
