@@ -42,6 +42,28 @@ export interface Config {
     /** How often a request that failed before its first token is sent again; default 2. */
     readonly maxRetries: number
   }
+  /** Who hears, speaks, sees, paints and embeds. */
+  readonly models: {
+    readonly transcription: ServiceModelConfig
+    readonly speech: ServiceModelConfig
+    readonly vision: ServiceModelConfig & {
+      /** Whether a model of an endpoint is asked where things are; default false. Local models always are. */
+      readonly canDetect: boolean
+    }
+    readonly image: ServiceModelConfig
+    readonly embedding: ServiceModelConfig & {
+      /** Numbers in each vector of a model of an endpoint; default: what is known of OpenAI's own. */
+      readonly dimensions?: number | undefined
+    }
+  }
+  readonly jobs: {
+    /** Attempts at once in this process; default 2. 0: it takes jobs in, and other processes do the work. */
+    readonly workers: number
+    /** Of one tenant that may wait; default 10,000. */
+    readonly maxQueued: number
+    /** How long ended jobs, their events and cached results are kept; default 30 days. What they made stays. */
+    readonly retainDays: number
+  }
   readonly limits: {
     /** The largest message on the wire, both ways; default 20 MiB. */
     readonly maxMessageBytes: number
@@ -51,7 +73,37 @@ export interface Config {
     readonly defaultDeadlineMs: number
     /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
     readonly drainMs: number
+    /** The largest upload; default 1 GiB. */
+    readonly maxUploadBytes: number
+    /** The longest audio; default 6 hours. */
+    readonly maxAudioMinutes: number
+    /** The largest picture, as bytes come; default 20 MiB. */
+    readonly maxPictureBytes: number
+    /** Of a picture, width times height; default 50 million. */
+    readonly maxPicturePixels: number
   }
+}
+
+/** One of the models that are not for chat. */
+export interface ServiceModelConfig {
+  /** Default: `openai` if there is a `baseUrl`, else `local`. */
+  readonly provider?: 'local' | 'openai' | undefined
+  /** The model's name; required for `openai`. Default: the lightest local one. */
+  readonly name?: string | undefined
+  /** Of an OpenAI-compatible endpoint, up to and including `/v1`; default with `openai`: that of the chat model, with its key. */
+  readonly baseUrl?: string | undefined
+  readonly apiKey?: string | undefined
+  /** Another one whenever the endpoint's model may answer otherwise: results are cached by it. */
+  readonly version?: string | undefined
+  /** What it costs; default: nothing is said of costs. */
+  readonly price?: ModelPrice | undefined
+}
+
+export interface ModelPrice {
+  /** ISO 4217. */
+  readonly currency: string
+  /** Of one unit each (`inputTokens`, `outputTokens`, `audioMs`, `characters`, `images`, `computeMs`), as a decimal. */
+  readonly per: Readonly<Record<string, string>>
 }
 
 /** What the schema says of a setting beyond its values. */
@@ -95,6 +147,44 @@ const setting = <T extends z.ZodType>(schema: T, notes: SettingNotes): T => sche
 
 const milliseconds = (standard: number, description: string): z.ZodDefault<z.ZodType<number>> =>
   setting(wholeNumber(1, longestMs).default(standard), { description: `${description}, in milliseconds` })
+
+const units = ['inputTokens', 'outputTokens', 'audioMs', 'characters', 'images', 'computeMs'] as const
+const priceForm = 'must be a currency and a price for each unit, as USD inputTokens=0.00000015,outputTokens=0.0000006'
+const decimal = z.string().regex(/^\d{1,12}(\.\d{1,18})?$/, priceForm)
+
+const price = z.preprocess(
+  (value) => {
+    const [, currency, list] = (typeof value === 'string' ? /^\s*([A-Z]{3})\s+(\S.*)$/.exec(value) : null) ?? []
+    if (currency === undefined || list === undefined) return value
+    const pairs = list.split(/[\s,]+/).map((pair) => pair.split('='))
+    return { currency, per: Object.fromEntries(pairs.map(([unit = '', amount = '']) => [unit, amount])) }
+  },
+  z.strictObject(
+    {
+      currency: z.string().regex(/^[A-Z]{3}$/, priceForm),
+      per: z.partialRecord(z.enum(units), decimal, priceForm),
+    },
+    priceForm,
+  ),
+)
+
+function serviceModel(what: string, local: string) {
+  return {
+    provider: setting(z.enum(['local', 'openai']).optional(), {
+      description: `who ${what}: local or openai (default: openai if there is a base URL, else local)`,
+    }),
+    name: setting(text.optional(), { description: `the model that ${what}; local ones: ${local}` }),
+    baseUrl: setting(httpUrl.optional(), {
+      description: 'its OpenAI-compatible endpoint (default with openai: that of the chat model, with its key)',
+      secret: 'url',
+    }),
+    apiKey: setting(text.optional(), { description: 'sent to that endpoint as a bearer token', secret: 'value' }),
+    version: setting(text.optional(), {
+      description: 'another one whenever its answers may be others: results are cached by it',
+    }),
+    price: setting(price.optional(), { description: 'what it costs, as USD audioMs=0.0000001 (default: not said)' }),
+  }
+}
 
 /** The one source of truth: keys, values, defaults, names. */
 export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape } = z.strictObject({
@@ -156,6 +246,40 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       }),
     })
     .prefault({}),
+  models: z
+    .strictObject({
+      transcription: z.strictObject(serviceModel('hears', 'moonshine-base')).prefault({}),
+      speech: z.strictObject(serviceModel('speaks', 'flite, kokoro')).prefault({}),
+      vision: z
+        .strictObject({
+          ...serviceModel('sees', 'local-vision'),
+          canDetect: setting(yesOrNo.default(false), {
+            description: 'whether a model of an endpoint is asked where things are',
+          }),
+        })
+        .prefault({}),
+      image: z.strictObject(serviceModel('paints', 'procedural')).prefault({}),
+      embedding: z
+        .strictObject({
+          ...serviceModel('embeds texts', 'energetic-ai'),
+          dimensions: setting(wholeNumber(1, 65_536).optional(), {
+            description: 'numbers in each vector of a model of an endpoint (default: what is known of OpenAI’s own)',
+          }),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  jobs: z
+    .strictObject({
+      workers: setting(wholeNumber(0, 1000).default(2), {
+        description: 'jobs that are done at once in this process; 0: it takes them in, and others do the work',
+      }),
+      maxQueued: setting(wholeNumber(1, 10_000_000).default(10_000), { description: 'jobs that may wait' }),
+      retainDays: setting(wholeNumber(1, 36_500).default(30), {
+        description: 'how long ended jobs and cached results are kept, in days; what they made stays',
+      }),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       maxMessageBytes: setting(wholeNumber(1024, 2 ** 31 - 1).default(20 * 1024 * 1024), {
@@ -167,6 +291,16 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       defaultDeadlineMs: milliseconds(60_000, 'for unary calls whose client sets no deadline'),
       drainMs: setting(wholeNumber(0, longestMs).default(10_000), {
         description: 'how long a stop waits for running calls before it aborts them, in milliseconds',
+      }),
+      maxUploadBytes: setting(wholeNumber(1, 2 ** 40).default(2 ** 30), {
+        description: 'the largest upload, in bytes',
+      }),
+      maxAudioMinutes: setting(wholeNumber(1, 10_000).default(360), { description: 'the longest audio, in minutes' }),
+      maxPictureBytes: setting(wholeNumber(1, 2 ** 30).default(20 * 1024 * 1024), {
+        description: 'the largest picture, in bytes',
+      }),
+      maxPicturePixels: setting(wholeNumber(1, 2 ** 30).default(50_000_000), {
+        description: 'the largest picture, width times height',
       }),
     })
     .prefault({}),

@@ -43,6 +43,33 @@ describe('the configuration', () => {
     assert.deepEqual(warnings, [])
   })
 
+  it('names a model for each service, with its price as text or as keys and values, and hides the key', () => {
+    const file = written(
+      'models.yaml',
+      'models:\n  vision: { provider: openai, name: v, price: { currency: EUR, per: { inputTokens: "0.000001" } } }\n',
+    )
+    const { config, lines } = load({
+      file,
+      environment: {
+        HOLDFAST_MODELS_TRANSCRIPTION_BASE_URL: 'http://127.0.0.1:1/v1',
+        HOLDFAST_MODELS_TRANSCRIPTION_API_KEY: 'sk-very-secret',
+        HOLDFAST_MODELS_IMAGE_PRICE: 'USD images=0.04, computeMs=0.001',
+        HOLDFAST_JOBS_WORKERS: '0',
+      },
+    })
+    assert.equal(config.models.transcription.apiKey, 'sk-very-secret')
+    assert.ok(!JSON.stringify(lines()).includes('sk-very-secret'))
+    assert.deepEqual(config.models.image.price, { currency: 'USD', per: { images: '0.04', computeMs: '0.001' } })
+    assert.deepEqual(config.models.vision.price, { currency: 'EUR', per: { inputTokens: '0.000001' } })
+    assert.equal(config.models.vision.canDetect, false)
+    assert.equal(config.models.speech.provider, undefined)
+    assert.equal(config.jobs.workers, 0)
+    for (const price of ['0.04', 'USD', 'USD images', 'USD images=cheap', 'USD pictures=0.04', 'usd images=1']) {
+      const refused = refusal({ environment: { HOLDFAST_MODELS_IMAGE_PRICE: price } })
+      assert.match(refused.message, /HOLDFAST_MODELS_IMAGE_PRICE/, price)
+    }
+  })
+
   it('takes a flag before the environment, the environment before the file, and knows where each value is from', () => {
     const file = written(
       'a.yaml',

@@ -154,9 +154,15 @@ function leaves(content: Record<string, unknown>, above: readonly string[]): [st
 function nested(found: ReadonlyMap<string, Found>): unknown {
   const whole: Record<string, unknown> = {}
   for (const [path, { value }] of found) {
-    const [first = '', second] = path.split('.')
-    if (second === undefined) whole[first] = value
-    else whole[first] = { ...(isObject(whole[first]) ? whole[first] : {}), [second]: value }
+    const keys = path.split('.')
+    const last = keys.pop() ?? ''
+    let group = whole
+    for (const key of keys) {
+      const inner = isObject(group[key]) ? group[key] : {}
+      group[key] = inner
+      group = inner
+    }
+    group[last] = value
   }
   return whole
 }
@@ -183,12 +189,17 @@ function unknownVariables(environment: NonNullable<ConfigSources['environment']>
 }
 
 function violation(issue: z.core.$ZodIssue, found: ReadonlyMap<string, Found>): FieldViolation {
-  const path = issue.path.join('.')
+  const path = settingAt(issue.path.join('.'))
   const source = found.get(path)
   const setting = settings.find((candidate) => candidate.path === path)
   const field = !source || source.origin.from === 'default' ? path : nameIn(source.origin, path)
   const shown = source && setting?.secret === undefined ? `, not ${JSON.stringify(source.value)}` : ''
   return { field, description: `${expectation(issue)}${shown}` }
+}
+
+/** The setting that a path leads to or into: `models.image.price` for `models.image.price.per.images`. */
+function settingAt(path: string): string {
+  return settings.find((setting) => path.startsWith(`${setting.path}.`))?.path ?? path
 }
 
 function nameIn(origin: Origin, path: string): string {
