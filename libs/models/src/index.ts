@@ -3,6 +3,11 @@ export { type RecallOptions, recallModel } from './recall/recall-model.js'
 export type { Quote, Retrieve, RetrieveQuery } from './recall/quote.js'
 export { openAiCompatibleModel } from './openai-compatible/openai-compatible-model.js'
 export type { OpenAiCompatibleOptions } from './openai-compatible/options.js'
+export { type OpenAiTranscriptionOptions, openAiTranscriptionModel } from './openai-compatible/transcription.js'
+export { type OpenAiVisionOptions, openAiVisionModel } from './openai-compatible/vision.js'
+export { type OpenAiImageOptions, openAiImageModel } from './openai-compatible/images.js'
+export { type OpenAiEmbeddingOptions, openAiEmbeddingModel } from './openai-compatible/embeddings.js'
+export type { OpenAiServiceModelOptions } from './openai-compatible/service-model-base.js'
 export type { ModelFailureReason } from './openai-compatible/failures.js'
 export type {
   ChatEvent,

@@ -2,7 +2,7 @@ import type { HoldfastError } from '@holdfast/errors'
 import OpenAI from 'openai'
 import type { CheckOptions, ModelCheck } from '../chat-model.js'
 import { checkEndpoint } from './check-endpoint.js'
-import { failureOf, timedOut } from './failures.js'
+import { failureOf, streamCut, timedOut } from './failures.js'
 import { HttpFetch } from './http-fetch.js'
 import type { Settings } from './options.js'
 import { ReplyLimits } from './reply-limits.js'
@@ -11,6 +11,8 @@ import { type Redact, redactor } from './secrets.js'
 
 // The package's own limits, which must never be reached before those of ReplyLimits.
 const unlimitedMs = 2 ** 31 - 1
+
+export type ByteSource = AsyncIterable<Uint8Array>
 
 /** What all models behind one OpenAI-compatible endpoint have in common: the client, attempts within limits, failures without secrets.
  *  Models hold it in a private field, so that printing one does not print its key. */
@@ -54,6 +56,47 @@ export class Endpoint implements Disposable {
       } catch (error) {
         const failure = limits.failure ?? failureOf(error, this.redact)
         if (!adapt(failure)) await this.beforeRetry(retries++, failure, limits)
+      }
+    }
+  }
+
+  /** The bytes of an answer as they come: attempts as of `answer` until the first of them is there, none after it. Leaving the loop closes the
+   *  connection. */
+  async *bytes(
+    signal: AbortSignal | undefined,
+    open: (signal: AbortSignal) => Promise<ByteSource>,
+    adapt: (failure: HoldfastError) => boolean = () => false,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.settings
+    using limits = new ReplyLimits(signal, totalTimeoutMs)
+    const late = (): HoldfastError => timedOut('answer', firstTokenTimeoutMs)
+    for (let retries = 0; ;) {
+      let chunks: AsyncIterator<Uint8Array> | undefined
+      let hasBegun = false
+      try {
+        limits.throwIfEnded()
+        let step = await limits.within(firstTokenTimeoutMs, late, async () => {
+          chunks = (await open(limits.signal))[Symbol.asyncIterator]()
+          return chunks.next()
+        })
+        while (step.done !== true) {
+          hasBegun = true
+          yield step.value
+          const next = chunks as unknown as AsyncIterator<Uint8Array>
+          step = await limits.within(
+            idleTimeoutMs,
+            () => timedOut('go on with its answer', idleTimeoutMs),
+            () => next.next(),
+          )
+          limits.throwIfEnded()
+        }
+        return
+      } catch (error) {
+        const failure = limits.failure ?? (hasBegun ? streamCut(error, this.redact) : failureOf(error, this.redact))
+        if (hasBegun) throw failure
+        if (!adapt(failure)) await this.beforeRetry(retries++, failure, limits)
+      } finally {
+        await (chunks as AsyncIterator<Uint8Array> | undefined)?.return?.()
       }
     }
   }

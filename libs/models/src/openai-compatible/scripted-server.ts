@@ -55,16 +55,27 @@ export class ScriptedServer implements AsyncDisposable {
   async #answer(script: Script, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-    const text = Buffer.concat(chunks).toString()
     const received = {
       method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
-      body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+      body: await bodyOf(Buffer.concat(chunks), request.headers['content-type'] ?? ''),
     }
     this.requests.push(received)
     await script(response, received, this.requests.length)
   }
+}
+
+/** Of a form, texts and Files by name; a name that comes several times has an array. */
+async function bodyOf(bytes: Buffer, contentType: string): Promise<Record<string, unknown>> {
+  if (bytes.length === 0) return {}
+  if (!contentType.startsWith('multipart/form-data')) return JSON.parse(bytes.toString()) as Record<string, unknown>
+  const form = await new Response(new Uint8Array(bytes), { headers: { 'content-type': contentType } }).formData()
+  return Object.fromEntries([...new Set(form.keys())].map((name) => [name, oneOrAll(form.getAll(name))]))
+}
+
+function oneOrAll(values: readonly unknown[]): unknown {
+  return values.length === 1 ? values[0] : values
 }
 
 /** Answers one request; `count` is its number, from 1. */
