@@ -71,32 +71,30 @@ export class Endpoint implements Disposable {
     using limits = new ReplyLimits(signal, totalTimeoutMs)
     const late = (): HoldfastError => timedOut('answer', firstTokenTimeoutMs)
     for (let retries = 0; ;) {
-      let chunks: AsyncIterator<Uint8Array> | undefined
+      const source: { chunks?: AsyncIterator<Uint8Array> } = {}
       let hasBegun = false
       try {
         limits.throwIfEnded()
-        let step = await limits.within(firstTokenTimeoutMs, late, async () => {
-          chunks = (await open(limits.signal))[Symbol.asyncIterator]()
-          return chunks.next()
+        const chunks = await limits.within(firstTokenTimeoutMs, late, async () => {
+          source.chunks = (await open(limits.signal))[Symbol.asyncIterator]()
+          return source.chunks
         })
-        while (step.done !== true) {
-          hasBegun = true
-          yield step.value
-          const next = chunks as unknown as AsyncIterator<Uint8Array>
-          step = await limits.within(
-            idleTimeoutMs,
-            () => timedOut('go on with its answer', idleTimeoutMs),
-            () => next.next(),
+        const idle = (): HoldfastError => timedOut('go on with its answer', idleTimeoutMs)
+        for (;;) {
+          const step = await limits.within(hasBegun ? idleTimeoutMs : firstTokenTimeoutMs, hasBegun ? idle : late, () =>
+            chunks.next(),
           )
           limits.throwIfEnded()
+          if (step.done === true) return
+          hasBegun = true
+          yield step.value
         }
-        return
       } catch (error) {
         const failure = limits.failure ?? (hasBegun ? streamCut(error, this.redact) : failureOf(error, this.redact))
         if (hasBegun) throw failure
         if (!adapt(failure)) await this.beforeRetry(retries++, failure, limits)
       } finally {
-        await (chunks as AsyncIterator<Uint8Array> | undefined)?.return?.()
+        await source.chunks?.return?.()
       }
     }
   }

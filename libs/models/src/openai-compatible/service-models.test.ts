@@ -59,7 +59,7 @@ describe('embeddings of an endpoint', () => {
     // In another order than asked: the index says which is which.
     sendJson(response, {
       object: 'list',
-      data: data.reverse(),
+      data: [...data].sort((a, b) => b.index - a.index),
       model: 'e',
       usage: { prompt_tokens: 7, total_tokens: 7 },
     })

@@ -40,7 +40,7 @@ class OpenAiTranscriptionModel extends OpenAiServiceModel implements Transcripti
   constructor({ maxFileSeconds = 300, ...options }: OpenAiTranscriptionOptions) {
     super(options)
     this.#maxFileMs = maxFileSeconds * 1000
-    if (/^gpt-4o/.test(options.model)) this.#saysWhen = false
+    if (options.model.startsWith('gpt-4o')) this.#saysWhen = false
   }
 
   async *transcribe(
@@ -118,7 +118,7 @@ class OpenAiTranscriptionModel extends OpenAiServiceModel implements Transcripti
     const answer = new JsonAnswer(body, redact)
     const text = answer.required(answer.text('text'), 'a text').trim()
     const timed = timedSegments(answer.member('segments')?.items() ?? [], pieces)
-    this.#saysWhen ??= timed.length > 0 || text === '' ? true : false
+    if (text !== '') this.#saysWhen ??= timed.length > 0
     const usage = answer.member('usage')
     return {
       segments: timed.length > 0 || text === '' ? timed : [{ ...spanOf(pieces), text }],
