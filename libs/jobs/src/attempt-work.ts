@@ -1,4 +1,5 @@
 import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
+import { encodeJson } from '@holdfast/persistence'
 import type { AttemptEvents } from './attempt-events.js'
 import { addUsage } from './cost.js'
 import { deadlineExceeded, timedOut } from './failures.js'
@@ -6,7 +7,6 @@ import type { JobProgress, JobUsage } from './job.js'
 import type { JobContext, JobKind, OutputOptions } from './job-kind.js'
 import type { Artifact } from './lineage/artifact.js'
 import type { JobDocument } from './record.js'
-import { jsonText } from './stored-json.js'
 import type { TenantTables } from './tables.js'
 
 /** setTimeout takes no more. */
@@ -112,7 +112,7 @@ export class AttemptWork {
     if (this.#isOver) return
     const { fraction, stage, detail } = progress
     if (fraction !== undefined && !(fraction >= 0 && fraction <= 1)) throw invalidField('fraction', 'must be 0 to 1')
-    if (detail !== undefined) jsonText(detail, 'detail')
+    if (detail !== undefined) encodeJson(detail, 'detail')
     this.#events.add({
       type: 'progress',
       ...(fraction === undefined ? {} : { fraction }),
@@ -123,7 +123,7 @@ export class AttemptWork {
 
   put(data: unknown): void {
     if (this.#isOver) return
-    jsonText(data, 'data')
+    encodeJson(data, 'data')
     this.#events.add({ type: 'output', data })
   }
 

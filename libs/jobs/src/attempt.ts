@@ -1,5 +1,5 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
-import type { ClaimedDocument } from '@holdfast/persistence'
+import { type ClaimedDocument, encodeJson } from '@holdfast/persistence'
 import { AttemptEvents } from './attempt-events.js'
 import { AttemptWork } from './attempt-work.js'
 import { backoffMs } from './backoff.js'
@@ -12,7 +12,7 @@ import type { Artifact } from './lineage/artifact.js'
 import { toArtifactRecord } from './lineage/artifact.js'
 import { type EventRecord, finalEvent, isEnded, type JobDocument, type JobRecord, toJob, toJobError } from './record.js'
 import { findResult } from './results.js'
-import { blobsOf, jsonContentType, jsonText, loadJson, type StoredJson, storeJson } from './stored-json.js'
+import { asStored, blobsOf, jsonContentType, loadJson, type StoredJson, storeJson } from './stored-json.js'
 import type { TenantTables } from './tables.js'
 
 /** What attempts have of the jobs that they belong to. */
@@ -203,7 +203,7 @@ export class Attempt {
     const { deadline, input } = this.#record
     const value = await loadJson(this.tables.scope, input)
     const inMs = deadline === undefined ? undefined : deadline - this.#home.clock.now()
-    const output = await this.#work.run(value, inMs)
+    const output = asStored(await this.#work.run(value, inMs), 'output')
     return { kind: 'succeeded', value: output, output: await storeJson(this.tables.scope, output, 'output') }
   }
 
@@ -385,14 +385,14 @@ export class Attempt {
       jobKind: this.#kind.name,
       inputs,
       ...(model === undefined ? {} : { model }),
-      ...(parameters === undefined ? {} : { parameters }),
+      ...(parameters === undefined ? {} : { parameters: asStored(parameters, 'parameters') }),
       durationMs: Math.max(0, now - startedAt),
       ...(cost === undefined ? {} : { cost }),
     }
     const artifacts = this.#work.outputs.map((artifact) => ({ ...artifact, ...made, createdAt: new Date(now) }))
     const { outputRole } = this.#kind
     if (outputRole === undefined) return artifacts
-    const sizeBytes = 'blob' in output ? output.sizeBytes : Buffer.byteLength(jsonText(value ?? null, 'output'))
+    const sizeBytes = 'blob' in output ? output.sizeBytes : Buffer.byteLength(encodeJson(value ?? null, 'output'))
     const id = `${this.id}/${outputRole}`
     return [
       ...artifacts,

@@ -19,7 +19,7 @@ export function cacheKeyOf(
   inputs: readonly string[],
   parameters: unknown,
 ): string {
-  return jsonHash([kind, model?.name ?? '', model?.version ?? '', inputs, parameters], 'cache')
+  return jsonHash([kind, model?.name ?? '', model?.version ?? '', inputs, parameters])
 }
 
 /** The job that has the result; `undefined`: there is none, or it is not retained any more. */

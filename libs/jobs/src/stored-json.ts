@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Scope } from '@holdfast/persistence'
+import { encodeJson, type Scope } from '@holdfast/persistence'
 
 /** A JSON value in the document of its job, or in a blob that the job links. `undefined` is kept as an empty object. */
 export type StoredJson = { readonly json?: unknown } | { readonly blob: string; readonly sizeBytes: number }
@@ -10,17 +9,24 @@ const maxInlineBytes = 64 * 1024
 
 export const jsonContentType = 'application/json'
 
-/** @returns the value with its text, and what to link if it went into a blob
+/** @param value as `asStored` makes it
  *  @throws INVALID_ARGUMENT if it is not JSON */
 export async function storeJson(scope: Scope, value: unknown, field: string): Promise<StoredJson> {
   if (value === undefined) return {}
-  const text = jsonText(value, field)
+  const text = encodeJson(value, field)
   // A UTF-16 unit is at most 3 bytes of UTF-8.
   if (text.length * 3 <= maxInlineBytes) return { json: value }
   const bytes = Buffer.from(text)
   if (bytes.length <= maxInlineBytes) return { json: value }
   const { hash, sizeBytes } = await scope.blobs.put(bytes, { contentType: jsonContentType })
   return { blob: hash, sizeBytes }
+}
+
+/** A value as it comes back when it was stored: dates as texts, no members that are `undefined`, nothing shared with the original. */
+export function asStored(value: unknown, field: string): unknown {
+  if (value === undefined || value === null) return value
+  const text = encodeJson(value, field)
+  return typeof value === 'object' ? JSON.parse(text) : value
 }
 
 export async function loadJson(scope: Scope, stored: StoredJson): Promise<unknown> {
@@ -32,21 +38,9 @@ export function blobsOf(...values: readonly (StoredJson | undefined)[]): string[
   return values.flatMap((value) => (value !== undefined && 'blob' in value ? [value.blob] : []))
 }
 
-export function jsonText(value: unknown, field: string): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch (error) {
-    throw invalidField(field, 'must be JSON: it has a cycle or a bigint', { cause: error })
-  }
-  if (text === undefined) throw invalidField(field, 'must be JSON, not a function or a symbol')
-  return text
-}
-
 /** sha256 of a value: the same for objects whose members stand in another order. */
-export function jsonHash(value: unknown, field: string): string {
+export function jsonHash(value: unknown): string {
   const text = JSON.stringify(value, (_, member: unknown) => (isRecord(member) ? sorted(member) : member))
-  if (text === undefined && value !== undefined) throw invalidField(field, 'must be JSON')
   return createHash('sha256')
     .update(text ?? 'undefined')
     .digest('hex')
@@ -60,8 +54,4 @@ function sorted(record: Record<string, unknown>): Record<string, unknown> {
   const entries = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
   // fromEntries defines members, so that `__proto__` stays one.
   return Object.fromEntries(entries)
-}
-
-export function dataLoss(id: string, cause: unknown): HoldfastError {
-  return new HoldfastError('DATA_LOSS', `What job ${id} keeps in a blob cannot be read: run it again`, { cause })
 }

@@ -5,7 +5,7 @@ import { checkCount, type JobKind } from './job-kind.js'
 import { limitsOf } from './limits.js'
 import type { JobRecord } from './record.js'
 import { cacheKeyOf } from './results.js'
-import { jsonHash, jsonText, type StoredJson } from './stored-json.js'
+import { asStored, jsonHash, type StoredJson } from './stored-json.js'
 
 export interface SubmitOptions {
   /** Idempotency key, 1 to 200 characters: of all submissions of a kind with the same key one makes a job and all answer it, as long as it is
@@ -36,7 +36,7 @@ export interface Submission {
 const known = ['key', 'tenant', 'deadlineMs', 'useCache', 'inputs', 'labels', 'maxAttempts', 'signal']
 
 /** @throws INVALID_ARGUMENT naming what is at fault; what the kind throws of the input */
-export function checkSubmission(kind: JobKind, input: unknown, options: SubmitOptions): Submission {
+export function checkSubmission(kind: JobKind, given: unknown, options: SubmitOptions): Submission {
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw invalidField(name, `is not an option here: known are ${known.join(', ')}`)
   }
@@ -47,13 +47,12 @@ export function checkSubmission(kind: JobKind, input: unknown, options: SubmitOp
   checkCount(maxAttempts, 'maxAttempts', 20)
   checkTexts(inputs, 'inputs', 100, 512)
   checkTexts(labels, 'labels', 32, 128)
-  // Before the kind is asked about it.
-  if (input !== undefined) jsonText(input, 'input')
+  const input = asStored(given, 'input')
   const model = kind.model?.(input)
   if (model !== undefined) checkModel(model)
   const parameters = kind.cache?.(input)
   const limits = limitsOf(kind, model).map(({ name }) => name)
-  const asked = key === undefined ? undefined : jsonHash([input, inputs], 'input')
+  const asked = key === undefined ? undefined : jsonHash([input, inputs])
   return {
     kind,
     input,

@@ -43,7 +43,7 @@ export class Submissions {
     await this.#home.tenants.note(tables.tenant)
     const looksUp = record.cacheKey !== undefined && record.refresh !== true
     const [stored, cached] = await Promise.all([
-      storeJson(tables.scope, input, 'input'),
+      storeJson(tables.scope, submission.input, 'input'),
       looksUp ? findResult(tables, record.cacheKey) : undefined,
       ensureInputs(tables.scope, record.inputs, this.#home.clock.now()),
     ])
