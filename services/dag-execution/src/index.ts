@@ -1,0 +1,1 @@
+export { compileGraph } from './graph/compile.js'

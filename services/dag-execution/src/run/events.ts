@@ -1,0 +1,65 @@
+import type { ErrorCode } from '@holdfast/errors'
+import type { Json } from '../graph/graph.js'
+
+export interface NodeError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly reason?: string
+}
+
+/** The outputs of a node by their ports. */
+export type Outputs = { readonly [port: string]: Json }
+
+/** What happened in a run, in the order of its log. `at`: milliseconds since 1970, by the clock of the process that runs it.
+ *  `node` is the path of what it happened to: `stt`, `digest[3]` for an item, `digest[3]/chat` for a node of a graph within,
+ *  `draft#2` for the third round of a loop. */
+export type RunEvent = { readonly at: number } & (
+  | {
+      readonly type: 'run-started'
+      /** Version of the graph. */
+      readonly graph: string
+      readonly inputs: { readonly [name: string]: Json }
+      /** The run of which this one repeats a part. */
+      readonly rerunOf?: string
+    }
+  | { readonly type: 'run-paused' }
+  | { readonly type: 'run-resumed' }
+  /** Nothing starts any more; what runs is told to stop. */
+  | { readonly type: 'run-stopping'; readonly why: 'cancelled' | 'timeout' }
+  | { readonly type: 'run-completed'; readonly outputs: Outputs }
+  | { readonly type: 'run-failed'; readonly error: NodeError; readonly node?: string }
+  | { readonly type: 'run-cancelled' }
+  | { readonly type: 'signal-received'; readonly name: string; readonly payload: Json }
+  /** The list of a node with forEach has so many items. */
+  | { readonly type: 'node-expanded'; readonly node: string; readonly count: number }
+  | {
+      readonly type: 'node-started'
+      readonly node: string
+      readonly attempt: number
+      /** When it is over by itself: a wait, or an approval with a time limit. */
+      readonly until?: number
+    }
+  | { readonly type: 'node-progress'; readonly node: string; readonly attempt: number; readonly progress: Json }
+  | {
+      readonly type: 'node-completed'
+      readonly node: string
+      readonly attempt: number
+      readonly outputs: Outputs
+      /** Where outputs were not made by this run: in the cache, or in the run that it repeats. */
+      readonly from?: 'cache' | 'rerun'
+    }
+  | {
+      readonly type: 'node-retrying'
+      readonly node: string
+      readonly attempt: number
+      readonly error: NodeError
+      readonly until: number
+    }
+  | { readonly type: 'node-failed'; readonly node: string; readonly attempt: number; readonly error: NodeError }
+  | { readonly type: 'node-skipped'; readonly node: string; readonly why: 'when' | 'skipped-before' | 'failed-before' }
+  | { readonly type: 'node-cancelled'; readonly node: string; readonly attempt: number }
+)
+
+export type NewRunEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'> : never) : never
+
+export type RunPhase = 'running' | 'paused' | 'stopping' | 'succeeded' | 'failed' | 'cancelled'
