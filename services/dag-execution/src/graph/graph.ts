@@ -72,6 +72,8 @@ export interface Graph {
   readonly timeoutMs?: number
   /** How many nodes of a run are at work at once; default 256. */
   readonly concurrency: number
+  /** How many runs of the graph there may be at once; the others wait. Default: as many as are started. */
+  readonly maxRuns?: number
 }
 
 export const defaultConcurrency = 256

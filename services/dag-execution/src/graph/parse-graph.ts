@@ -54,6 +54,7 @@ export function parseGraph(value: unknown, problems: Problems, path = ''): Graph
     'onFailure',
     'timeoutMs',
     'concurrency',
+    'maxRuns',
     '$schema',
   ])
   const name =
@@ -66,6 +67,7 @@ export function parseGraph(value: unknown, problems: Problems, path = ''): Graph
   }
   const description = from.optionalText(graph['description'], at(path, 'description'))
   const timeoutMs = from.optionalInteger(graph['timeoutMs'], at(path, 'timeoutMs'), 1, 365 * 86_400_000)
+  const maxRuns = from.optionalInteger(graph['maxRuns'], at(path, 'maxRuns'), 1, 100_000)
   return {
     name: name ?? '',
     ...(description === undefined ? {} : { description }),
@@ -76,6 +78,7 @@ export function parseGraph(value: unknown, problems: Problems, path = ''): Graph
     onFailure: from.oneOf(graph['onFailure'] ?? 'continue', at(path, 'onFailure'), ['continue', 'fail-fast'] as const),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     concurrency: from.optionalInteger(graph['concurrency'], at(path, 'concurrency'), 1, 10_000) ?? defaultConcurrency,
+    ...(maxRuns === undefined ? {} : { maxRuns }),
   }
 }
 

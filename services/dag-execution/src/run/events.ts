@@ -22,14 +22,15 @@ export type RunEvent = { readonly at: number } & (
       /** The run of which this one repeats a part. */
       readonly rerunOf?: string
     }
-  | { readonly type: 'run-paused' }
-  | { readonly type: 'run-resumed' }
+  | { readonly type: 'run-paused'; readonly command?: number }
+  | { readonly type: 'run-resumed'; readonly command?: number }
   /** Nothing starts any more; what runs is told to stop. */
-  | { readonly type: 'run-stopping'; readonly why: 'cancelled' | 'timeout' }
+  | { readonly type: 'run-stopping'; readonly why: 'cancelled' | 'timeout'; readonly command?: number }
   | { readonly type: 'run-completed'; readonly outputs: Outputs }
   | { readonly type: 'run-failed'; readonly error: NodeError; readonly node?: string }
   | { readonly type: 'run-cancelled' }
-  | { readonly type: 'signal-received'; readonly name: string; readonly payload: Json }
+  /** `command`: the command that asked for it, by its number in the run's commands. */
+  | { readonly type: 'signal-received'; readonly name: string; readonly payload: Json; readonly command?: number }
   /** The list of a node with forEach has so many items. */
   | { readonly type: 'node-expanded'; readonly node: string; readonly count: number }
   | {

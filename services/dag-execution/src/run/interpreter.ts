@@ -23,6 +23,7 @@ export class Interpreter {
   readonly #run: { readonly id: string }
   #root: Scope | undefined
   #phase: RunPhase = 'running'
+  #ending: { readonly outputs?: Outputs; readonly error?: NodeError; readonly node?: string } = {}
   #isPaused = false
   #stopping:
     | { readonly why: 'cancelled' | 'timeout' | 'failed'; readonly error?: NodeError; readonly node?: string }
@@ -52,6 +53,11 @@ export class Interpreter {
 
   get isStarted(): boolean {
     return this.#root !== undefined
+  }
+
+  /** How it ended. */
+  get ending(): { readonly outputs?: Outputs; readonly error?: NodeError; readonly node?: string } {
+    return this.#ending
   }
 
   get hasEnded(): boolean {
@@ -144,9 +150,11 @@ export class Interpreter {
         break
       case 'run-completed':
         this.#phase = 'succeeded'
+        this.#ending = event
         break
       case 'run-failed':
         this.#phase = 'failed'
+        this.#ending = event
         break
       case 'run-cancelled':
         this.#phase = 'cancelled'

@@ -1,0 +1,158 @@
+import { HoldfastError } from '@holdfast/errors'
+import type { Collection, TenantStore } from '@holdfast/persistence'
+import { type NodeExecutors, callKey } from '../executors/node-executor.js'
+import { contentHash } from '../graph/graph-version.js'
+import type { Json, JsonObject } from '../graph/graph.js'
+import type { NodeError, Outputs } from '../run/events.js'
+import type { Call } from '../run/interpreter.js'
+import { nodeError } from '../run/node-error.js'
+
+/** How a call ended, or what it tells meanwhile. */
+export type CallNews = { readonly node: string; readonly attempt: number } & (
+  | { readonly type: 'completed'; readonly outputs: Outputs; readonly from?: 'cache' }
+  | { readonly type: 'failed'; readonly error: NodeError }
+  | { readonly type: 'cancelled' }
+  | { readonly type: 'progress'; readonly progress: Json }
+)
+
+/** How long a call that is told to stop may take until it counts as stopped. */
+const graceMs = 2_000
+const cacheTtlMs = 30 * 86_400_000
+const allowsLargestTimerMs = 2_147_483_647
+
+/** Keeps the outputs of nodes that say `cache: true`, by the hash of their type and their input. */
+export class NodeCache {
+  readonly #entries: Collection<{ readonly outputs: Outputs }>
+
+  constructor(store: Pick<TenantStore, 'collection'>) {
+    this.#entries = store.collection('dag-cache', { ttlMs: cacheTtlMs })
+  }
+
+  static key(type: string, input: JsonObject): string {
+    return contentHash({ type, input })
+  }
+
+  async find(key: string): Promise<Outputs | undefined> {
+    return (await this.#entries.get(key))?.data.outputs
+  }
+
+  async keep(key: string, outputs: Outputs): Promise<void> {
+    await this.#entries.put(key, { outputs })
+  }
+}
+
+export interface CallsOptions {
+  readonly run: string
+  readonly executors: NodeExecutors
+  readonly cache: NodeCache
+  readonly tell: (news: CallNews) => void
+}
+
+/** The calls of one run that this process makes. */
+export class NodeCalls {
+  readonly #options: CallsOptions
+  readonly #running = new Map<string, AbortController>()
+  #isReleased = false
+
+  constructor(options: CallsOptions) {
+    this.#options = options
+  }
+
+  start({ node, attempt, unit }: Call, input: JsonObject): void {
+    const control = new AbortController()
+    this.#running.set(node, control)
+    const { source } = unit.task.node
+    void this.#make({ node, attempt }, { control, input, source }).then((news) => {
+      if (this.#running.get(node) !== control) return
+      this.#running.delete(node)
+      if (!this.#isReleased) this.#options.tell(news)
+    })
+  }
+
+  /** Tells all calls to stop; each is then told of as cancelled, after a grace if it does not listen. */
+  cancel(): void {
+    for (const control of this.#running.values()) {
+      if (!control.signal.aborted) control.abort(new HoldfastError('CANCELLED', 'The run is being stopped'))
+    }
+  }
+
+  /** Lets go of all calls without a word: another process makes them again, under the same keys. */
+  release(): void {
+    this.#isReleased = true
+    this.cancel()
+    this.#running.clear()
+  }
+
+  async #make(
+    { node, attempt }: { readonly node: string; readonly attempt: number },
+    {
+      control,
+      input,
+      source,
+    }: {
+      readonly control: AbortController
+      readonly input: JsonObject
+      readonly source: Call['unit']['task']['node']['source']
+    },
+  ): Promise<CallNews> {
+    const { run, executors, cache, tell } = this.#options
+    const { type, timeoutMs } = source
+    const { signal } = control
+    let timer: NodeJS.Timeout | undefined
+    try {
+      const executor = executors[type]
+      if (executor === undefined) {
+        throw new HoldfastError('FAILED_PRECONDITION', `Nothing here runs nodes of type ${type}: configure what does`, {
+          reason: 'NO_EXECUTOR',
+        })
+      }
+      const cacheKey = source.cache ? NodeCache.key(type, input) : undefined
+      if (cacheKey !== undefined) {
+        const outputs = await cache.find(cacheKey)
+        if (outputs !== undefined) return { type: 'completed', node, attempt, outputs, from: 'cache' }
+      }
+      if (timeoutMs !== undefined) {
+        const late = () =>
+          control.abort(
+            new HoldfastError('DEADLINE_EXCEEDED', `${node} took longer than ${timeoutMs} ms`, {
+              reason: 'NODE_TIMEOUT',
+            }),
+          )
+        timer = setTimeout(late, Math.min(timeoutMs, allowsLargestTimerMs))
+      }
+      const work = executor({
+        key: callKey(run, node, attempt),
+        run,
+        node,
+        type,
+        attempt,
+        input,
+        signal,
+        ...(timeoutMs === undefined ? {} : { deadline: new Date(Date.now() + timeoutMs) }),
+        report: (progress) => {
+          if (!this.#isReleased && this.#running.get(node) === control)
+            tell({ type: 'progress', node, attempt, progress })
+        },
+      })
+      const outputs = await Promise.race([work, stopped(signal)])
+      if (cacheKey !== undefined) await cache.keep(cacheKey, outputs)
+      return { type: 'completed', node, attempt, outputs }
+    } catch (error) {
+      const reason: unknown = signal.aborted ? signal.reason : error
+      if (reason instanceof HoldfastError && reason.code === 'CANCELLED' && signal.aborted)
+        return { type: 'cancelled', node, attempt }
+      return { type: 'failed', node, attempt, error: nodeError(reason) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Rejects some time after the signal, for work that does not listen to it. */
+function stopped(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => setTimeout(() => reject(signal.reason as Error), graceMs).unref(), {
+      once: true,
+    })
+  })
+}

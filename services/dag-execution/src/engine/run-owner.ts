@@ -1,0 +1,289 @@
+import { HoldfastError, asHoldfastError } from '@holdfast/errors'
+import type { ClaimedDocument, Collection, Log, TenantStore } from '@holdfast/persistence'
+import type { NodeExecutors } from '../executors/node-executor.js'
+import type { NewRunEvent, NodeError, RunEvent } from '../run/events.js'
+import { Interpreter } from '../run/interpreter.js'
+import { nodeError } from '../run/node-error.js'
+import type { Command } from './commands.js'
+import type { GraphVersions } from './graph-versions.js'
+import { type CallNews, type NodeCache, NodeCalls } from './node-calls.js'
+import { keptEvents } from './rerun.js'
+import { LogTaken, RunLog } from './run-log.js'
+import type { RunRecord } from './run-records.js'
+
+export interface OwnerContext {
+  readonly store: TenantStore
+  readonly records: Collection<RunRecord>
+  readonly commands: Log<Command>
+  readonly versions: GraphVersions
+  readonly executors: NodeExecutors
+  readonly cache: NodeCache
+  readonly leaseMs: number
+  readonly warn: (message: string, facts: { readonly [name: string]: unknown }) => void
+}
+
+type News = CallNews | { readonly type: 'command'; readonly seq: number; readonly command: Command }
+
+const longestTimerMs = 2_147_483_647
+/** Outputs up to this many characters of JSON stand in the run's document too, and need not be looked up in its log. */
+const inlineOutputs = 64 * 1024
+
+/** Runs one run in this process, as long as its lease holds. What happens is applied to the interpreter, then written to the log together with
+ *  what follows from it, in one append; only then do calls begin that follow. Whoever writes the log beside it ends it. */
+export class RunOwner {
+  readonly id: string
+  readonly #context: OwnerContext
+  readonly #claimed: ClaimedDocument<RunRecord>
+  readonly #log: RunLog
+  readonly #calls: NodeCalls
+  readonly #stop = new AbortController()
+  #inbox: News[] = []
+  #wake: (() => void) | undefined
+  #lastCommand = 0
+  #renewal: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  #lookAgain = false
+  #interpreter: Interpreter | undefined
+  #done: Promise<void> | undefined
+  #isLimited = false
+
+  constructor(context: OwnerContext, claimed: ClaimedDocument<RunRecord>) {
+    this.id = claimed.id
+    this.#context = context
+    this.#claimed = claimed
+    this.#log = new RunLog(context.store, claimed.id)
+    const { executors, cache } = context
+    this.#calls = new NodeCalls({ run: claimed.id, executors, cache, tell: (news) => this.#tell(news) })
+  }
+
+  /** Ends when the run has ended, when another process has taken it over, or after `release`. Never rejects. */
+  run(): Promise<void> {
+    this.#done ??= this.#run()
+    return this.#done
+  }
+
+  /** Whether other runs of its graph may wait for its end. */
+  get isLimited(): boolean {
+    return this.#isLimited
+  }
+
+  /** Something was asked of the run. */
+  nudge(): void {
+    this.#lookAgain = true
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+  }
+
+  /** Lets go of the run, so that any process goes on with it at once. */
+  async release(): Promise<void> {
+    this.#end()
+    await this.#done
+    await this.#claimed.lease.release().catch(() => undefined)
+  }
+
+  async #run(): Promise<void> {
+    const everyMs = Math.max(50, this.#context.leaseMs / 3)
+    this.#renewal = setInterval(() => void this.#renew(), everyMs).unref()
+    try {
+      await this.#go()
+    } catch (error) {
+      if (!this.#stop.signal.aborted && !(error instanceof LogTaken)) await this.#giveUp(error)
+    } finally {
+      this.#end()
+    }
+  }
+
+  #end(): void {
+    clearInterval(this.#renewal)
+    this.#stop.abort()
+    this.#calls.release()
+    this.#wake?.()
+  }
+
+  async #go(): Promise<void> {
+    const { versions } = this.#context
+    const { compiled, version } = await versions.get(this.#claimed.data.version)
+    const interpreter = new Interpreter(compiled, this.id)
+    this.#interpreter = interpreter
+    this.#isLimited = compiled.source.maxRuns !== undefined
+    const wasClaimedFirst = this.#claimed.version === 2
+    if (!wasClaimedFirst || this.#claimed.data.rerun !== undefined) await this.#recover(interpreter)
+    this.nudge()
+    let events: RunEvent[] = interpreter.isStarted ? [] : await this.#beginning(interpreter, version)
+    for (const call of interpreter.calls()) this.#calls.start(call, interpreter.inputOf(call.unit))
+    for (;;) {
+      for (const news of this.#inbox.splice(0)) {
+        for (const event of this.#eventsOf(interpreter, news)) {
+          interpreter.apply(event)
+          events.push(event)
+        }
+        if (interpreter.hasEnded) break
+      }
+      events.push(...interpreter.advance(Date.now()))
+      if (events.length > 0) await this.#write(interpreter, events)
+      events = []
+      if (interpreter.hasEnded) return this.#finish(interpreter)
+      if (interpreter.phase === 'stopping') this.#calls.cancel()
+      if (this.#inbox.length === 0) await this.#news(interpreter.nextTime)
+      if (this.#stop.signal.aborted) return
+    }
+  }
+
+  /** Writes first, then begins the calls that were written down. */
+  async #write(interpreter: Interpreter, events: readonly RunEvent[]): Promise<void> {
+    await this.#log.append(events, this.#stop.signal)
+    for (const event of events) {
+      if (event.type === 'node-started') {
+        const call = interpreter.call(event.node)
+        if (call?.attempt === event.attempt) this.#calls.start(call, interpreter.inputOf(call.unit))
+      } else if (event.type === 'run-paused' || event.type === 'run-resumed') {
+        const state = event.type === 'run-paused' ? 'paused' : 'running'
+        await this.#context.records.updateOne(this.id, { $set: { state } })
+      }
+    }
+  }
+
+  async #recover(interpreter: Interpreter): Promise<void> {
+    for await (const event of this.#log.read()) {
+      interpreter.apply(event)
+      if ('command' in event && event.command !== undefined)
+        this.#lastCommand = Math.max(this.#lastCommand, event.command)
+    }
+  }
+
+  async #beginning(interpreter: Interpreter, graph: string): Promise<RunEvent[]> {
+    const { inputs, rerun } = this.#claimed.data
+    const at = Date.now()
+    const events: RunEvent[] = [
+      { at, type: 'run-started', graph, inputs, ...(rerun === undefined ? {} : { rerunOf: rerun.run }) },
+    ]
+    if (rerun !== undefined) {
+      const earlier: RunEvent[] = []
+      for await (const event of new RunLog(this.#context.store, rerun.run).read()) earlier.push(event)
+      const { compiled } = await this.#context.versions.get(graph)
+      for (const event of keptEvents(compiled, earlier, rerun.from)) events.push({ ...event, at })
+    }
+    for (const event of events) interpreter.apply(event)
+    return events
+  }
+
+  #eventsOf(interpreter: Interpreter, news: News): RunEvent[] {
+    const at = Date.now()
+    const dated = (event: NewRunEvent): RunEvent[] => [{ at, ...event } as RunEvent]
+    if (news.type === 'command') return this.#eventsOfCommand(interpreter, news.seq, news.command, dated)
+    const { node, attempt } = news
+    if (interpreter.call(node)?.attempt !== attempt) return []
+    if (news.type === 'progress') return dated({ type: 'node-progress', node, attempt, progress: news.progress })
+    if (news.type === 'completed') {
+      const { outputs, from } = news
+      return dated({ type: 'node-completed', node, attempt, outputs, ...(from === undefined ? {} : { from }) })
+    }
+    if (news.type === 'failed') return dated(interpreter.failure(node, news.error, at, Math.random()))
+    return dated({ type: 'node-cancelled', node, attempt })
+  }
+
+  #eventsOfCommand(
+    { phase }: Interpreter,
+    seq: number,
+    command: Command,
+    dated: (event: NewRunEvent) => RunEvent[],
+  ): RunEvent[] {
+    if (seq <= this.#lastCommand) return []
+    this.#lastCommand = seq
+    if (phase === 'stopping') return []
+    if (command.type === 'signal') {
+      const { name, payload } = command
+      return dated({ type: 'signal-received', name, payload, command: seq })
+    }
+    if (command.type === 'cancel') return dated({ type: 'run-stopping', why: 'cancelled', command: seq })
+    if (command.type === 'pause') return phase === 'running' ? dated({ type: 'run-paused', command: seq }) : []
+    return phase === 'paused' ? dated({ type: 'run-resumed', command: seq }) : []
+  }
+
+  #tell(news: News): void {
+    this.#inbox.push(news)
+    this.#wake?.()
+  }
+
+  /** Waits for news, at most until a time. All that comes within one turn of the event loop comes together. */
+  async #news(until: number | undefined): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined
+        setImmediate(resolve)
+      }
+      if (this.#stop.signal.aborted) this.#wake()
+      else if (until !== undefined) {
+        timer = setTimeout(() => this.#wake?.(), Math.min(longestTimerMs, Math.max(0, until - Date.now())))
+      }
+    })
+    clearTimeout(timer)
+    this.#wake = undefined
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#claimed.lease.renew()
+      const { next } = await this.#context.commands.head(this.id)
+      if (next - 1 > this.#lastCommand) this.nudge()
+    } catch (error) {
+      if (error instanceof HoldfastError && error.reason === 'LEASE_LOST') this.#end()
+    }
+  }
+
+  async #look(): Promise<void> {
+    while (this.#lookAgain && !this.#stop.signal.aborted) {
+      this.#lookAgain = false
+      try {
+        const { commands } = this.#context
+        const { next } = await commands.head(this.id)
+        if (next - 1 <= this.#lastCommand) continue
+        for (const { seq, data } of await commands.read(this.id, { after: this.#lastCommand })) {
+          this.#tell({ type: 'command', seq, command: data })
+        }
+      } catch {
+        // The renewal of the lease looks again.
+      }
+    }
+  }
+
+  /** The log says how the run ended; its document follows. Whoever claims a run that ended without this does it then. */
+  async #finish(interpreter: Interpreter): Promise<void> {
+    const { phase } = interpreter
+    const { error, node, outputs } = interpreter.ending
+    await this.#close({
+      state: phase,
+      ...(error === undefined ? {} : { error }),
+      ...(node === undefined ? {} : { failedNode: node }),
+      ...(outputs === undefined || JSON.stringify(outputs).length > inlineOutputs ? {} : { outputs }),
+    })
+  }
+
+  /** A run that cannot go on by its own fault: its graph or its log is not what it was. */
+  async #giveUp(cause: unknown): Promise<void> {
+    const error: NodeError = nodeError(cause)
+    this.#context.warn('A run cannot go on', { run: this.id, error: asHoldfastError(cause, 'The run').message })
+    if (error.code === 'UNAVAILABLE' || error.code === 'UNKNOWN') return
+    try {
+      if (this.#interpreter?.hasEnded !== true)
+        await this.#log.append([{ at: Date.now(), type: 'run-failed', error }], this.#stop.signal)
+      await this.#close({ state: 'failed', error })
+    } catch {
+      // Another process will come to the same end.
+    }
+  }
+
+  async #close(set: { readonly [member: string]: unknown }): Promise<void> {
+    for (let pauseMs = 20; !this.#stop.signal.aborted; pauseMs = Math.min(1_000, pauseMs * 2)) {
+      try {
+        await this.#claimed.lease.release({ set: { ...set, open: false, endedAt: Date.now() } })
+        return
+      } catch (error) {
+        if (error instanceof HoldfastError && error.reason === 'LEASE_LOST') return
+        await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      }
+    }
+  }
+}
