@@ -60,8 +60,8 @@ export function keepingCases(open: OpenStage): void {
 
   it('tells what a node reports while it is at work', async () => {
     await using stage = await open({
-      custom: async ({ report }) => {
-        for (const text of ['to', 'ken']) report({ text })
+      custom: async (call) => {
+        for (const text of ['to', 'ken']) call.report({ text })
         return { output: 'token' }
       },
     })

@@ -41,7 +41,7 @@ export class RunOwner {
   #wake: (() => void) | undefined
   #lastCommand = 0
   #renewal: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  #isLooking = false
   #lookAgain = false
   #interpreter: Interpreter | undefined
   #done: Promise<void> | undefined
@@ -70,9 +70,7 @@ export class RunOwner {
   /** Something was asked of the run. */
   nudge(): void {
     this.#lookAgain = true
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
-    })
+    if (!this.#isLooking) void this.#look()
   }
 
   /** Lets go of the run, so that any process goes on with it at once. */
@@ -170,7 +168,7 @@ export class RunOwner {
 
   #eventsOf(interpreter: Interpreter, news: News): RunEvent[] {
     const at = Date.now()
-    const dated = (event: NewRunEvent): RunEvent[] => [{ at, ...event } as RunEvent]
+    const dated = (event: NewRunEvent): RunEvent[] => [{ at, ...event }]
     if (news.type === 'command') return this.#eventsOfCommand(interpreter, news.seq, news.command, dated)
     const { node, attempt } = news
     if (interpreter.call(node)?.attempt !== attempt) return []
@@ -234,6 +232,7 @@ export class RunOwner {
   }
 
   async #look(): Promise<void> {
+    this.#isLooking = true
     while (this.#lookAgain && !this.#stop.signal.aborted) {
       this.#lookAgain = false
       try {
@@ -247,6 +246,7 @@ export class RunOwner {
         // The renewal of the lease looks again.
       }
     }
+    this.#isLooking = false
   }
 
   /** The log says how the run ended; its document follows. Whoever claims a run that ended without this does it then. */
