@@ -1,6 +1,7 @@
 import { type ArtifactClient, createArtifactClient } from './artifact-client.js'
 import { type ChatClient, createChatClient } from './chat-client.js'
 import { Connection } from './connection.js'
+import { type DagClient, createDagClient } from './dag-client.js'
 import { type AddressHealth, checkHealth } from './health.js'
 import { type ImageGenerationClient, createImageGenerationClient } from './image-generation-client.js'
 import type { CallOptions, ClientsOptions } from './options.js'
@@ -15,6 +16,7 @@ export interface Clients extends AsyncDisposable {
   readonly textToSpeech: TextToSpeechClient
   readonly vision: VisionClient
   readonly imageGeneration: ImageGenerationClient
+  readonly dag: DagClient
   /** Asks grpc.health.v1 at every address; never throws. Default deadline 5,000 ms. */
   health(options?: CallOptions): Promise<readonly AddressHealth[]>
   /** Ends all calls with CANCELLED and closes the connections. Idempotent. */
@@ -32,6 +34,7 @@ export function createClients(options: ClientsOptions): Clients {
     textToSpeech: createTextToSpeechClient(connection),
     vision: createVisionClient(connection),
     imageGeneration: createImageGenerationClient(connection),
+    dag: createDagClient(connection),
     health: (call = {}) => checkHealth(connection, call),
     close: () => connection.close(),
     [Symbol.asyncDispose]: async () => connection.close(),

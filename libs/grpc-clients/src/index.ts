@@ -6,4 +6,5 @@ export type { SpeechToTextClient, StreamedAudio } from './speech-to-text-client.
 export type { TextToSpeechClient } from './text-to-speech-client.js'
 export type { VisionClient } from './vision-client.js'
 export type { ImageGenerationClient } from './image-generation-client.js'
+export type { DagClient } from './dag-client.js'
 export type { AddressHealth } from './health.js'

@@ -70,6 +70,7 @@ export {
 } from './gen/holdfast/chat/v1/chat.js'
 // Each of these packages has a `GetRequest` of its own.
 export * as artifacts from './gen/holdfast/artifacts/v1/artifacts.js'
+export * as dag from './gen/holdfast/dag/v1/dag.js'
 export * as imageGeneration from './gen/holdfast/image_generation/v1/image_generation.js'
 export * as jobs from './gen/holdfast/jobs/v1/jobs.js'
 export * as speechToText from './gen/holdfast/speech_to_text/v1/speech_to_text.js'

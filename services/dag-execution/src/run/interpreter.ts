@@ -4,6 +4,7 @@ import type { CompiledGraph } from '../graph/compile.js'
 import { type Json, type JsonObject, isObject } from '../graph/graph.js'
 import { checkInputs } from '../graph/inputs.js'
 import { defaultRetry } from '../graph/parse-graph.js'
+import { portValues } from '../graph/port-values.js'
 import type { NewRunEvent, NodeError, Outputs, RunEvent, RunPhase } from './events.js'
 import { nodeError, isWorthRetrying } from './node-error.js'
 import { type Outcome, Scope, type Task, Unit } from './scope.js'
@@ -90,11 +91,12 @@ export class Interpreter {
     if (unit.input === undefined) {
       const { task, index } = unit
       const { scope, node } = task
-      unit.input = scope.evaluate(
+      const input = scope.evaluate(
         node.input,
         task,
         index === undefined ? undefined : { item: itemsOf(task)[index] ?? null, index },
       )
+      unit.input = portValues(unit.path, node.source.type, input as JsonObject)
     }
     return unit.input as JsonObject
   }
