@@ -4,6 +4,7 @@ import type { CommandContext } from './command-context.js'
 import { chatCommand } from './commands/chat.js'
 import { configCommand } from './commands/config.js'
 import { conversationsCommand } from './commands/conversations.js'
+import { dagCommand } from './dag/dag.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
 import { indexesCommand } from './commands/indexes.js'
@@ -24,6 +25,7 @@ export function createProgram(context: CommandContext): Command {
     upCommand,
     chatCommand,
     conversationsCommand,
+    dagCommand,
     dataCommand,
     migrateCommand,
     doctorCommand,

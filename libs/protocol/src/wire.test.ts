@@ -8,6 +8,7 @@ import {
   Role,
   SendMessageRequest,
   artifacts,
+  dag,
   fileDescriptors,
   imageGeneration,
   jobs,
@@ -141,6 +142,13 @@ describe('the services', () => {
     assert.deepEqual(streamsOf(tts), ['watch: out', 'streamSpeak: out'])
     assert.deepEqual(streamsOf(see), ['watch: out'])
     assert.deepEqual(streamsOf(imagine), ['watch: out'])
+  })
+
+  it('of graphs streams what happens, and asks one thing of services of its users', () => {
+    const { DagServiceService: service, NodeServiceService: node } = dag
+    assert.equal(Object.keys(service).length, 17)
+    assert.deepEqual(streamsOf(service), ['streamExecution: out'])
+    assert.deepEqual(Object.keys(node), ['runNode'])
   })
 
   it('of artifacts takes and gives bytes as streams', () => {

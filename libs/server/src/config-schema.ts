@@ -64,6 +64,12 @@ export interface Config {
     /** How long ended jobs, their events and cached results are kept; default 30 days. What they made stays. */
     readonly retainDays: number
   }
+  readonly dag: {
+    /** Hosts that `http` nodes of graphs may ask: `api.example.org`, `*.example.org`, `localhost:8080`; default: none. */
+    readonly httpHosts: readonly string[]
+    /** Addresses of the services that `custom` nodes call, by the names that graphs know; default: none. */
+    readonly services: { readonly [name: string]: string }
+  }
   readonly limits: {
     /** The largest message on the wire, both ways; default 20 MiB. */
     readonly maxMessageBytes: number
@@ -139,6 +145,20 @@ const redisUrl = text.regex(/^rediss?:\/\/[^/\s]/, 'must be redis://… or redis
 const redisUrls = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((url) => url.trim()) : value),
   z.array(redisUrl).min(1),
+)
+const listOfTexts = z.preprocess(
+  (value) =>
+    typeof value === 'string' ? value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])) : value,
+  z.array(text),
+)
+const namedAddresses = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? Object.fromEntries(
+          value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim().split('=', 2) as [string, string]])),
+        )
+      : value,
+  z.record(text, address),
 )
 const httpUrl = text.regex(/^https?:\/\/[^/\s]/, 'must be an http:// or https:// URL')
 const longestMs = 2 ** 31 - 1
@@ -277,6 +297,17 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       maxQueued: setting(wholeNumber(1, 10_000_000).default(10_000), { description: 'jobs that may wait' }),
       retainDays: setting(wholeNumber(1, 36_500).default(30), {
         description: 'how long ended jobs and cached results are kept, in days; what they made stays',
+      }),
+    })
+    .prefault({}),
+  dag: z
+    .strictObject({
+      httpHosts: setting(listOfTexts.default([]), {
+        description:
+          'hosts that http nodes of graphs may ask, with commas between them; private ones with their port (default: none)',
+      }),
+      services: setting(namedAddresses.default({}), {
+        description: 'what custom nodes of graphs call, as NAME=HOST:PORT with commas between them (default: none)',
       }),
     })
     .prefault({}),

@@ -32,14 +32,7 @@ export class Graphs {
 
   /** What is wrong with a graph; nothing: it is valid. */
   async problems(text: string): Promise<readonly GraphProblem[]> {
-    try {
-      compileGraph(await this.read(text))
-      return []
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'INVALID_ARGUMENT') throw error
-      if (error.fields.length === 0) return [{ path: '', message: error.message }]
-      return error.fields.map(({ field, description }) => ({ path: field, message: description }))
-    }
+    return problemsOf(async () => compileGraph(await this.read(text)))
   }
 
   /** A graph with those within in the place of their names. @throws INVALID_ARGUMENT (GRAPH_NOT_READABLE, GRAPH_INVALID) */
@@ -95,6 +88,22 @@ export class Graphs {
   /** Takes the name away. Its versions stay, for the runs that have them. */
   async delete(name: string): Promise<void> {
     await this.#names.deleteOne(name)
+  }
+}
+
+/** What is wrong with a graph that is not kept anywhere, and has no graphs within but its own. */
+export async function graphProblems(text: string): Promise<readonly GraphProblem[]> {
+  return problemsOf(() => compileGraph(readGraphText(text)))
+}
+
+async function problemsOf(check: () => unknown): Promise<readonly GraphProblem[]> {
+  try {
+    await check()
+    return []
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'INVALID_ARGUMENT') throw error
+    if (error.fields.length === 0) return [{ path: '', message: error.message }]
+    return error.fields.map(({ field, description }) => ({ path: field, message: description }))
   }
 }
 

@@ -11,6 +11,7 @@ import {
   startGrpcServer,
 } from '@holdfast/server'
 import { cacheOf, type Settings } from '../settings.js'
+import { openDag } from './open-dag.js'
 
 /** All of Holdfast in this process. */
 export interface RunningServer {
@@ -53,9 +54,10 @@ export async function serve(
   const metrics = createMetrics()
   await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
   const chat = createChatService({ conversations, model, logger, metrics })
+  await using graphs = await openDag(store, config, logger)
   const failed = new AbortController()
   await using server = await startGrpcServer({
-    services: [chat.service],
+    services: [chat.service, graphs.dag.service],
     listen: config.listen,
     logger,
     metrics,
@@ -63,7 +65,10 @@ export async function serve(
     drainMs,
     health: () => checkHealth(chat, failed),
   })
+  graphs.connect(server.address)
   await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
+  // Runs go on with the next start; their calls must not be told that the server stops.
+  await graphs.dag.close()
   // Replies that nobody reads are calls to no server: they are drained on their own, early enough for readers to get their end.
   await Promise.all([server.stop(), chat.drain(drainMs * 0.8)])
 }

@@ -141,7 +141,7 @@ function follow(text: string, { root, path }: Chain, values: Values): Json {
   let walked: string = root
   for (const member of path) {
     const next: unknown =
-      typeof value === 'object' && value !== null && Object.hasOwn(value, member)
+      typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, member)
         ? (value as Record<string, unknown>)[member]
         : undefined
     if (next === undefined) throw failed(text, `${walked} has no ${member}`)

@@ -22,8 +22,8 @@ const maxNodes = 20_000
 const reserved = new Set(['true', 'false', 'null', 'in'])
 const identifier = /^[A-Za-z_]\w{0,63}$/
 
-/** @throws INVALID_ARGUMENT (GRAPH_NOT_READABLE) with the line, if it is neither JSON nor YAML */
-export function readGraphText(text: string): unknown {
+/** What a text says, not looked at yet. @throws INVALID_ARGUMENT (GRAPH_NOT_READABLE) with the line, if it is neither JSON nor YAML */
+export function readGraphText(text: string): Json {
   if (Buffer.byteLength(text) > maxTextBytes) throw invalidField('graph', `must be at most ${maxTextBytes} bytes`)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, merge: false })
@@ -37,7 +37,7 @@ export function readGraphText(text: string): unknown {
     })
   }
   // Aliases that grow a small text into a large value are refused by the library beyond 100.
-  return document.toJS({ maxAliasCount: 100 }) as unknown
+  return document.toJS({ maxAliasCount: 100 }) as Json
 }
 
 /** The graph that a value says, defaults applied. Looks at shapes only: what they mean is the compiler's.

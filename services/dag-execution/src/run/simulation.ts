@@ -21,7 +21,7 @@ export interface SimulationOptions {
   readonly choose?: (count: number) => number
   /** Whether everything but the log is lost now; asked between any two events. Default: never. */
   readonly dies?: () => boolean
-  /** Signals, each given as soon as nothing else can happen. */
+  /** Signals, each given as soon as no call is under way. */
   readonly signals?: readonly { readonly name: string; readonly payload: Json }[]
 }
 
@@ -70,9 +70,9 @@ export function simulate(graph: CompiledGraph, options: SimulationOptions): Simu
       continue
     }
     const next = interpreter.nextTime
-    const signal = next === undefined ? signals.shift() : undefined
-    if (next !== undefined) now = Math.max(now, next)
-    else if (signal !== undefined) happen({ at: now, type: 'signal-received', ...signal })
+    const signal = signals.shift()
+    if (signal !== undefined) happen({ at: now, type: 'signal-received', ...signal })
+    else if (next !== undefined) now = Math.max(now, next)
     else throw new HoldfastError('INTERNAL', 'The run is stuck: it waits for nothing that could happen')
   }
   const last = events.at(-1)

@@ -1,0 +1,17 @@
+import type { CommandContext } from '../command-context.js'
+import { readGraphFile } from './graph-file.js'
+import { type DagAccessFlags, withDag } from './open-dag-access.js'
+
+export async function keepGraph(
+  file: string,
+  flags: DagAccessFlags & { readonly json?: true },
+  context: CommandContext,
+): Promise<void> {
+  const text = await readGraphFile(file, context)
+  await withDag(flags, context, async (clients) => {
+    const { graph } = await clients.dag.createGraph({ graph: text })
+    const { name = '', version = '' } = graph ?? {}
+    if (flags.json === true) await context.out.json({ name, version })
+    else await context.out.line(`${name} is kept, version ${version.slice(0, 12)}`)
+  })
+}

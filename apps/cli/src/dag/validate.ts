@@ -1,0 +1,37 @@
+import { createClients } from '@holdfast/grpc-clients'
+import { HoldfastError } from '@holdfast/errors'
+import type { CommandContext } from '../command-context.js'
+import { printable } from '../printable.js'
+import { readGraphFile } from './graph-file.js'
+
+interface ValidateFlags {
+  readonly server?: string
+  readonly json?: true
+}
+
+export async function validate(file: string, flags: ValidateFlags, context: CommandContext): Promise<void> {
+  const { out } = context
+  const text = await readGraphFile(file, context)
+  const problems = await problemsOf(text, flags.server)
+  if (flags.json === true) await out.json({ valid: problems.length === 0, problems })
+  else if (problems.length === 0) await out.line(`${file} is valid`)
+  else for (const { path, message } of problems) await out.line(printable(`${path} ${message}`.trim()))
+  if (problems.length > 0)
+    throw new HoldfastError(
+      'INVALID_ARGUMENT',
+      `${file} has ${problems.length} problem${problems.length === 1 ? '' : 's'}`,
+      { reason: 'GRAPH_INVALID' },
+    )
+}
+
+async function problemsOf(
+  graph: string,
+  server: string | undefined,
+): Promise<readonly { readonly path: string; readonly message: string }[]> {
+  if (server !== undefined) {
+    await using clients = createClients({ address: server })
+    return (await clients.dag.validateGraph({ graph })).problems
+  }
+  const { graphProblems } = await import('@holdfast/dag-execution')
+  return graphProblems(graph)
+}
