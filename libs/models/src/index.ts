@@ -80,3 +80,4 @@ export {
   type LocalEmbeddingOptions,
   localEmbeddingModel,
 } from './local/embeddings/local-embedding-model.js'
+export { type LocalVisionModel, type LocalVisionOptions, localVisionModel } from './local/vision/local-vision-model.js'

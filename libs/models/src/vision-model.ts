@@ -34,7 +34,7 @@ export interface DescribeOptions extends ModelCallOptions {
 }
 
 export interface DetectOptions extends ModelCallOptions {
-  /** 0 to 1; default 0.4. */
+  /** 0 to 1; default as the model thinks best (CenterNet 0.35). */
   readonly minScore?: number
   /** Default 100. */
   readonly limit?: number
