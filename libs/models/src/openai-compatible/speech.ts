@@ -76,7 +76,7 @@ class OpenAiSpeechModel extends OpenAiServiceModel implements SpeechModel {
         const response = await client.audio.speech.create(speed === 1 ? asked : { ...asked, speed }, { signal: until })
         contentType = response.headers.get('content-type') ?? ''
         if (/json|html|text/.test(contentType) || response.body === null) throw notCompatible(contentType, redact)
-        return response.body as unknown as AsyncIterable<Uint8Array>
+        return response.body
       },
       ({ reason, message }) => {
         if (reason !== 'MODEL_REQUEST_REJECTED' || this.#format === 'wav' || !/response_format|pcm/i.test(message)) {

@@ -102,6 +102,9 @@ export interface GetLineageResponse {
 }
 
 export interface LineageNode {
+  /** Of the artifact, the message (`conversation/seq`) or the job. */
+  id: string;
+  /** Absent: nothing is known of it any more. */
   subject:
     | { $case: "artifact"; value: Artifact }
     | //
@@ -841,11 +844,14 @@ export const GetLineageResponse: MessageFns<GetLineageResponse> = {
 };
 
 function createBaseLineageNode(): LineageNode {
-  return { subject: undefined, nodes: [], isCut: false };
+  return { id: "", subject: undefined, nodes: [], isCut: false };
 }
 
 export const LineageNode: MessageFns<LineageNode> = {
   encode(message: LineageNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(50).string(message.id);
+    }
     switch (message.subject?.$case) {
       case "artifact":
         Artifact.encode(message.subject.value, writer.uint32(10).fork()).join();
@@ -879,6 +885,14 @@ export const LineageNode: MessageFns<LineageNode> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
           case 1: {
             if (tag !== 10) {
               break;
@@ -936,6 +950,7 @@ export const LineageNode: MessageFns<LineageNode> = {
   },
   fromPartial(object: DeepPartial<LineageNode>): LineageNode {
     const message = createBaseLineageNode();
+    message.id = object.id ?? "";
     switch (object.subject?.$case) {
       case "artifact": {
         if (object.subject?.value !== undefined && object.subject?.value !== null) {

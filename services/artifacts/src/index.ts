@@ -1,0 +1,1 @@
+export { type ArtifactService, type ArtifactServiceOptions, createArtifactService } from './server.js'
