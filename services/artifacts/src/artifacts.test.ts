@@ -154,7 +154,10 @@ describe('lineage', () => {
     assert.equal(made.model?.name, 'counter')
     assert.equal(made.parametersJson, '{"unit":"word"}')
     const root = await client.getLineage({ id })
-    assert.deepEqual(root.madeInto.map(shape).sort((a, b) => String(a).localeCompare(String(b))), ['count', ['loud', 'message']])
+    assert.deepEqual(
+      root.madeInto.map(shape).sort((a, b) => String(a).localeCompare(String(b))),
+      ['count', ['loud', 'message']],
+    )
     const ofJob = await client.getLineage({ id: job.id })
     assert.equal(ofJob.node?.subject?.$case, 'job')
     const ofMessage = await client.getLineage({ id: 'talk/1' })
