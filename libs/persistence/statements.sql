@@ -113,7 +113,7 @@ explain (format json) …;
 delete from … t using unnest($1::text[], $2::text[]) as u(tenant, id) where t.tenant = u.tenant and t.id = u.id and t.removed_at;
 delete from … t using …;
 select c.name from (values …) c(name, has) where c.has;
-select c.table_name, k.column_name from information_schema.columns c join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name left join information_schema.table_constraints p on p.table_schema = c.table_schema and p.table_name = c.table_name and p.constraint_type = 'PRIMARY KEY' left join information_schema.key_column_usage k on k.constraint_schema = p.constraint_schema and k.constraint_name = p.constraint_name and k.table_name = p.table_name where c.table_schema = 'holdfast' and c.column_name = 'tenant' and t.table_type = 'BASE TABLE' order by c.table_name, k.ordinal_position;
+select c.relname, a.attname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = 'holdfast' join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attname = 'tenant' and not t.attisdropped left join pg_catalog.pg_constraint p on p.conrelid = c.oid and p.contype = 'p' left join lateral unnest(p.conkey) with ordinality k (number, place) on true left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number where c.relkind in ('r', 'p') order by c.relname, k.place;
 select count(*) from holdfast.… where tenant = $1;
 select count(*) from … where tenant = $1 and stream = $2;
 select name from holdfast.relations where kind = 'collection' order by name collate "C";
