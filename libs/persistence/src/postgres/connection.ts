@@ -28,6 +28,12 @@ export class ConnectionLost extends Error {
   }
 }
 
+interface Deadline {
+  /** Of `performance.now()`. */
+  readonly at: number
+  readonly passed: () => void
+}
+
 /** One connection to a server, for one statement at a time. */
 export class PostgresConnection {
   idleSince = 0
@@ -38,6 +44,11 @@ export class PostgresConnection {
   /** Names under which the server may or may not hold a statement that is of use no more. */
   readonly #doubtful = new Set<string>()
   #usable = true
+  /** Of the statements that are under way. */
+  readonly #deadlines = new Set<Deadline>()
+  #timer: NodeJS.Timeout | undefined
+  /** When the timer goes off, of `performance.now()`. */
+  #looksAt = Infinity
 
   private constructor(client: Client, settings: ConnectionSettings) {
     this.#client = client
@@ -136,7 +147,7 @@ export class PostgresConnection {
       const run = start((error, rows) => {
         if (settled) return
         settled = true
-        clearTimeout(timer)
+        this.#deadlines.delete(deadline)
         if (error === undefined) {
           resolve(rows)
         } else if (error instanceof DatabaseError) {
@@ -150,13 +161,45 @@ export class PostgresConnection {
           reject(new ConnectionLost(run.sent, false, error))
         }
       })
-      const timer = setTimeout(() => {
-        settled = true
-        this.destroy()
-        reject(new ConnectionLost(run.sent, true, undefined))
-      }, clientTimeoutMs(timeoutMs))
+      const deadline: Deadline = {
+        at: performance.now() + clientTimeoutMs(timeoutMs),
+        passed: () => {
+          settled = true
+          this.destroy()
+          reject(new ConnectionLost(run.sent, true, undefined))
+        },
+      }
+      this.#expect(deadline)
       this.#client.query(run)
     })
+  }
+
+  /** One timer goes on from statement to statement: to set and clear one for each cost as much as putting its message together. */
+  #expect(deadline: Deadline): void {
+    this.#deadlines.add(deadline)
+    if (deadline.at < this.#looksAt) this.#lookAgainAt(deadline.at)
+  }
+
+  #lookAgainAt(at: number): void {
+    clearTimeout(this.#timer)
+    this.#looksAt = at
+    // Whoever waits for an answer is kept alive by the socket.
+    this.#timer = setTimeout(() => this.#lookAtDeadlines(), at - performance.now()).unref()
+  }
+
+  #lookAtDeadlines(): void {
+    this.#looksAt = Infinity
+    const now = performance.now()
+    let next = Infinity
+    for (const deadline of this.#deadlines) {
+      if (deadline.at > now) {
+        next = Math.min(next, deadline.at)
+      } else {
+        this.#deadlines.delete(deadline)
+        deadline.passed()
+      }
+    }
+    if (next < Infinity) this.#lookAgainAt(next)
   }
 
   /** Lets the process end while the connection is not in use. */
@@ -169,11 +212,13 @@ export class PostgresConnection {
 
   destroy(): void {
     this.#usable = false
+    if (this.#deadlines.size === 0) clearTimeout(this.#timer)
     this.#client.connection.stream.destroy()
   }
 
   async end(): Promise<void> {
     this.#usable = false
+    clearTimeout(this.#timer)
     // Whoever waits for the end must not see the process end first.
     this.setBusy(true)
     await this.#client.end()

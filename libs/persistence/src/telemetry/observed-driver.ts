@@ -113,6 +113,8 @@ class Watch {
   readonly #onSlowCall: ((call: SlowCall) => void) | undefined
   readonly #tracer: Tracer
   readonly #duration: Histogram
+  /** Those of a call that succeeded, which nearly all do. */
+  readonly #attributes = new WeakMap<StatementShape, Attributes>()
 
   constructor(statistics: Statistics, { slowCallMs = 1_000, onSlowCall, server }: ObserveOptions) {
     this.#statistics = statistics
@@ -183,13 +185,21 @@ class Watch {
   ): void {
     const { ms, calls, rows, failure, span } = done
     this.#statistics.add(shape, ms, calls, rows, failure !== undefined)
-    const failed = failure === undefined ? {} : { 'error.type': failure.code }
-    this.#duration.record(ms / 1000, { ...this.common, ...attributesOf(shape, 1), ...failed })
+    const attributes = this.#attributesOf(shape)
+    this.#duration.record(ms / 1000, failure === undefined ? attributes : { ...attributes, 'error.type': failure.code })
     if (failure !== undefined) endWithError(span, failure)
     span.end()
     if (ms < this.#slowCallMs || this.#onSlowCall === undefined) return
     const error = failure === undefined ? {} : { error: failure.code }
     this.#onSlowCall({ ...shape, durationMs: Math.round(ms), calls, rows, text, ...error })
+  }
+
+  #attributesOf(shape: StatementShape): Attributes {
+    const known = this.#attributes.get(shape)
+    if (known !== undefined) return known
+    const attributes = { ...this.common, ...attributesOf(shape, 1) }
+    this.#attributes.set(shape, attributes)
+    return attributes
   }
 }
 
