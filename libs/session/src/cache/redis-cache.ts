@@ -21,13 +21,14 @@ export interface RedisCacheOptions extends RedisConnectionOptions {
 /** An entry is a string: `VERSION|UNTIL|EXPIRES|JSON`, without the JSON (and its bar) for a key that has no value; a lease is `L|TOKEN`. So a hit
  *  is a plain GET. On one server a call with several keys is one script; in a cluster each key has its own, as slots demand. */
 const change = `
--- Enough for a version or a lease.
-local function headOf(key) return redis.call('GETRANGE', key, 0, 31) end
+local call = redis.call
+-- Enough for a version or a lease. As text, since Lua's numbers would be printed and read again.
+local function headOf(key) return call('GETRANGE', key, '0', '31') end
 local function change(key, current, version, payload, age)
-  if current == '' then return 0 end
-  if string.sub(current, 1, 2) == 'L|' then redis.call('DEL', key) return 0 end
-  if tonumber(string.match(current, '^%d+')) <= version then redis.call('SET', key, payload, 'PX', age) return 1 end
-  return 0
+  if current == '' then return end
+  local known = string.match(current, '^%d+')
+  if not known then call('DEL', key)
+  elseif tonumber(known) <= version then call('SET', key, payload, 'PX', age) end
 end
 `
 const scripts = {
@@ -171,15 +172,13 @@ class RedisCache implements SessionCache {
     items: readonly T[],
     run: (names: readonly string[], items: readonly T[]) => Promise<unknown>,
   ): Promise<unknown[]> {
-    const batches = this.kind === 'redis' ? [items] : items.map((item) => [item])
-    const answers = await Promise.all(
-      batches.map((some) =>
-        run(
-          some.map(({ key }) => this.#nameOf(epoch, key)),
-          some,
-        ),
-      ),
-    )
+    const ask = (some: readonly T[]): Promise<unknown> =>
+      run(
+        some.map(({ key }) => this.#nameOf(epoch, key)),
+        some,
+      )
+    if (this.kind === 'redis') return (await ask(items)) as unknown[]
+    const answers = await Promise.all(items.map((item) => ask([item])))
     return answers.flatMap((answer) => answer as unknown[])
   }
 }

@@ -24,12 +24,15 @@ const scripts = {
     if kind == 'L|' .. ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
     if kind ~= '${deletedEntry}' then redis.call('DEL', KEYS[1]) end
     return 0`),
-  /** MAX-MESSAGES MAX-BYTES, then for each key: FIRST LAST, both padded; LINES. Only what follows on the last message that is held can be
-   *  appended; after a gap the entry goes. Its age goes on. */
+  /** MAX-MESSAGES MAX-BYTES, then for each key: BEFORE LAST OLDEST, all padded; LINES. Only what follows on the last message that is held (BEFORE)
+   *  can be appended; after a gap the entry goes. One that begins before OLDEST is shortened. Its age goes on. Numbers of one width compare as
+   *  text, and commands get text: Lua's numbers would be printed and read again for each of them. */
   extend: redisScript(`
-    local most, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
-    local function shorten(key, count, newLast, length)
-      local text = redis.call('GET', key)
+    local call, sub = redis.call, string.sub
+    local function shorten(key, newLast, length)
+      local most, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
+      local text = call('GET', key)
+      local count = tonumber(newLast) - tonumber(sub(text, ${firstAt + 1}, ${firstAt + digits})) + 1
       local start = string.find(text, '\\n', 1, true)
       local cut = start
       while cut and (count > most or length - (cut - start) > mostBytes / 2) do
@@ -37,23 +40,29 @@ const scripts = {
         count = count - 1
       end
       local first = string.format('%0${digits}d', tonumber(newLast) - count + 1)
-      local metadata = string.sub(text, ${firstAt + digits + 1}, start - 1)
-      redis.call('SET', key, 'H|P|' .. first .. metadata .. (cut and string.sub(text, cut) or ''), 'KEEPTTL')
+      local metadata = sub(text, ${firstAt + digits + 1}, start - 1)
+      call('SET', key, 'H|P|' .. first .. metadata .. (cut and sub(text, cut) or ''), 'KEEPTTL')
     end
-    local function extend(key, newFirst, newLast, lines)
-      local head = redis.call('GETRANGE', key, 0, ${lastAt + digits - 1})
-      local kind = string.sub(head, 1, 1)
-      if kind == 'L' then redis.call('DEL', key) end
-      if kind ~= 'H' then return end
-      local last = tonumber(string.sub(head, ${lastAt + 1}, ${lastAt + digits}))
-      if last >= tonumber(newLast) then return end
-      if last ~= tonumber(newFirst) - 1 then redis.call('DEL', key) return end
-      redis.call('SETRANGE', key, ${lastAt}, newLast)
-      local length = redis.call('APPEND', key, lines)
-      local count = tonumber(newLast) - tonumber(string.sub(head, ${firstAt + 1}, ${firstAt + digits})) + 1
-      if count > 2 * most or length > mostBytes then shorten(key, count, newLast, length) end
+    local function extend(key, before, newLast, oldest, lines)
+      local head = call('GETRANGE', key, '0', '${lastAt + digits - 1}')
+      local kind = sub(head, 1, 1)
+      if kind ~= 'H' then
+        if kind == 'L' then call('DEL', key) end
+        return
+      end
+      local last = sub(head, ${lastAt + 1}, ${lastAt + digits})
+      if last ~= before then
+        if last < newLast then call('DEL', key) end
+        return
+      end
+      call('SETRANGE', key, '${lastAt}', newLast)
+      local length = call('APPEND', key, lines)
+      if sub(head, ${firstAt + 1}, ${firstAt + digits}) < oldest or length > tonumber(ARGV[2]) then shorten(key, newLast, length) end
     end
-    for i, key in ipairs(KEYS) do extend(key, ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]) end
+    for i, key in ipairs(KEYS) do
+      local at = 4 * i - 1
+      extend(key, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+    end
     return 1`),
 } as const
 
@@ -102,7 +111,8 @@ export class HistoryCache {
   async extend(epoch: number, id: string, messages: readonly [StoredMessage, ...StoredMessage[]]): Promise<void> {
     const [first] = messages
     const last = messages.at(-1) ?? first
-    const words = [padded(first.seq), padded(last.seq), messages.map(messageLine).join('')]
+    const oldest = Math.max(0, last.seq - 2 * this.maxMessages + 1)
+    const words = [padded(first.seq - 1), padded(last.seq), padded(oldest), messages.map(messageLine).join('')]
     await this.#extensions.ask({ name: this.#name(epoch, id), words })
   }
 

@@ -302,10 +302,9 @@ const unusable = new Error('No epoch can be trusted')
 async function byEpoch<Q extends { readonly epoch: number }, A>(
   batch: readonly Q[],
   run: (epoch: number, batch: readonly Q[]) => Promise<readonly A[]>,
-): Promise<A[]> {
+): Promise<readonly A[]> {
   const [first] = batch
-  if (first !== undefined && batch.every(({ epoch }) => epoch === first.epoch))
-    return [...(await run(first.epoch, batch))]
+  if (first !== undefined && batch.every(({ epoch }) => epoch === first.epoch)) return run(first.epoch, batch)
   const epochs = [...new Set(batch.map(({ epoch }) => epoch))]
   const answers = await Promise.all(
     epochs.map((epoch) =>
