@@ -166,7 +166,17 @@ async function attemptSingles(
       textArray(entries.map(({ json }) => escapeForJsonb(json))),
     ],
   })
-  return appended(works, rows)
+  // Rows have always been seen in the order that was sent, which costs nothing to check and is not relied on.
+  let next = 0
+  for (const [tenant, stream, before, at] of rows) {
+    const isOf = ({ group }: GroupWork) => group.stream === stream && group.tenant === tenant
+    let place = next
+    for (let work = works[place]; work !== undefined && !isOf(work); work = works[place]) place += 1
+    if (place === works.length) place = works.findIndex(isOf)
+    works[place]?.wasAppended(Number(before), Number(at))
+    next = place + 1
+  }
+  return rows.length > 0 ? 'written' : 'nothing written'
 }
 
 async function attemptMany(

@@ -17,7 +17,7 @@ export interface LogStatements {
    *  form of the same at 272 µs. */
   readonly append: AppendStatements
   readonly appendToAny: AppendStatements
-  /** tenants, streams, keys, datas, in the order of their streams → place in the input from 1, last number before it, at; no row: see
+  /** tenants, streams, keys, datas, in the order of their streams → tenant, stream, last number before it, at; no row: see
    *  `standing`. One entry for each stream, of which none is a branch and none has an expected number. Embedded, for 11 entries:
    *  0.74 ms of CPU against 0.93 ms by `append.many`. */
   readonly appendSingles: PreparedText
@@ -51,7 +51,11 @@ export function logStatements(log: string): LogStatements {
     appendSingles: prepared('append-singles', singlesText(streams, entries, '')),
     appendSinglesToExisting: prepared(
       'append-singles-existing',
-      singlesText(streams, entries, `join ${streams} x on x.tenant = u.tenant and x.stream = u.stream`),
+      singlesText(
+        streams,
+        entries,
+        `where (select true from ${streams} x where x.tenant = u.tenant and x.stream = u.stream)`,
+      ),
     ),
     appendToAny: appendStatements(
       log,
@@ -168,23 +172,21 @@ function appendStatements(log: string, name: string, condition: (keyIsShared: st
   }
 }
 
-/** @param join keeps what may be appended of the input `u` */
-function singlesText(streams: string, entries: string, join: string): string {
-  return `with u as materialized (
-      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        with ordinality as u(tenant, stream, key, data, number)),
-    h as (
+/** Streams are locked in the order of the input, since nothing but a filter stands between it and them. With a sort, the input materialized and
+ *  the place in it instead of names in the answer it takes 1.1 times as much CPU embedded.
+ *  @param where keeps what may be appended of the input `u`. As a condition of each row and not as a join: the plan of a join, made while the
+ *  table was small and kept from then on, read all streams for each batch (1,500 streams: 0.64 of 0.87 ms). */
+function singlesText(streams: string, entries: string, where: string): string {
+  return `with h as (
       insert into ${streams} as s (tenant, stream, head, at)
-      select u.tenant, u.stream, 1, clock_timestamp() from u ${join} order by u.number
+      select u.tenant, u.stream, 1, clock_timestamp() from unnest($1::text[], $2::text[]) as u(tenant, stream) ${where}
       on conflict (tenant, stream) do update set ${raised} where s.removed_at is null and s.parent is null
-      returning tenant, stream, head, at),
-    n as materialized (
-      select u.number, u.tenant, u.stream, u.key, u.data, h.head, h.at
-      from h join u on u.tenant = h.tenant and u.stream = h.stream),
-    e as (
-      insert into ${entries} (tenant, stream, seq, key, at, data)
-      select n.tenant, n.stream, n.head, n.key, n.at, n.data::jsonb from n)
-    select number, head - 1, at from n`
+      returning tenant, stream, head, at)
+    insert into ${entries} (tenant, stream, seq, key, at, data)
+    select h.tenant, h.stream, h.head, u.key, h.at, u.data::jsonb
+    from h join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as u(tenant, stream, key, data)
+      on u.tenant = h.tenant and u.stream = h.stream
+    returning tenant, stream, seq - 1, at`
 }
 
 /** Finds a key among the entries that the branch `s` shares. */
