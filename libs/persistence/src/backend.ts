@@ -1,5 +1,5 @@
 import type { DocumentOperations } from './document-operations.js'
-import type { Key, StoredDocument } from './document-rows.js'
+import type { InsertRow, Key, StoredDocument, Written } from './document-rows.js'
 import type { ErasureOperations } from './erase/erasure-operations.js'
 import type { UpkeepOperations } from './expiry/upkeep-operations.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
@@ -37,6 +37,15 @@ export interface Backend extends Operations {
   /** A replica that lacks nothing older than that, if there is one. `distrust` it when it fails. */
   replica?(maxStalenessMs: number): Promise<ReplicaReads | undefined>
   readonly transfer: TransferOperations
+  /** Makes streams of a log, each with documents: for each creation all of it, or nothing if its stream is there already (which `undefined` says).
+   *  At most one for a stream. `undefined` in place of all: it cannot be one statement here. Absent where a transaction costs no more.
+   *  @param collections of the rows of each creation, in their order; none of them has a lifetime
+   *  @throws ALREADY_EXISTS with reason UNIQUE_VIOLATION if one of the ids or unique values is taken; nothing was written then */
+  createTogether?(
+    log: string,
+    collections: readonly string[],
+    creations: readonly Creation[],
+  ): Promise<readonly (readonly Written[] | undefined)[] | undefined>
   /** Answers all of them in one round trip, as of one moment. */
   readTogether(reads: TogetherReads): Promise<TogetherAnswers>
   health(): Promise<BackendHealth>
@@ -76,6 +85,12 @@ export interface IndexOperations {
 export interface ReplicaReads {
   readonly operations: Pick<Operations, 'documents'>
   distrust(): void
+}
+
+/** A stream, and documents that are made with it. */
+export interface Creation {
+  readonly stream: StreamKey
+  readonly rows: readonly InsertRow[]
 }
 
 /** What is read together, by kind. */

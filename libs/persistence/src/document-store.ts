@@ -4,7 +4,8 @@ import type { StoreEncryption } from './encryption/store-encryption.js'
 import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 import type { SweepReport } from './expiry/sweeper.js'
 import type { Indexes } from './index-report.js'
-import type { ReadScope, Scope } from './contract/scope.js'
+import type { Document } from './contract/document.js'
+import type { CreateScope, ReadScope, Scope } from './contract/scope.js'
 import type { Chunks } from './transfer/split-lines.js'
 import type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
 
@@ -26,6 +27,16 @@ export interface TenantStore extends Scope, AsyncDisposable {
   transaction<R>(work: (tx: Scope) => Promise<R>, options?: TransactionOptions): Promise<R>
   /** The names of the collections in which this tenant has documents, in order. One statement for each hundred of all collections. */
   collections(): Promise<string[]>
+  /** Makes a stream and, with it, documents: all of it in one commit or nothing. Calls of the same kind (log and collections) gather as other writes
+   *  do, so that it takes one round trip where a transaction takes one for each part.
+   *  `createTogether({ log: 'messages', stream: 'c-1' }, (scope) => [scope.collection('talks').insertOne({ title: '' }, { id: 'c-1' })])`
+   *  @param make begins the inserts, at least one, and answers all of them
+   *  @returns the documents; `undefined`: the stream is there already or was removed, and nothing was written
+   *  @throws ALREADY_EXISTS if one of the ids is taken */
+  createTogether<Data extends readonly [unknown, ...unknown[]]>(
+    stream: { readonly log: string; readonly stream: string },
+    make: (scope: CreateScope) => { readonly [Place in keyof Data]: Promise<Document<Data[Place]>> },
+  ): Promise<{ readonly [Place in keyof Data]: Document<Data[Place]> } | undefined>
   /** Reads in one round trip and as of one moment: all that `read` begins before it awaits the first of them, at most about a hundred.
    *  `readTogether((scope) => Promise.all([scope.collection('users').get('ada'), scope.log('messages').read('c-1')]))` */
   readTogether<R>(read: (scope: ReadScope) => Promise<R>): Promise<R>

@@ -9,13 +9,15 @@ import { dropCollection } from './erase/drop-collection.js'
 import { eraseSubject } from './erase/erase-subject.js'
 import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 import { eraseTenant } from './erase/erase-tenant.js'
+import { CreationLanes, GatheredInserts } from './create-together.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
 import { CoalescedDocuments } from './document-access.js'
 import type { DocumentStore, StoreHealth, StoreStatistics, TenantStore, TransactionOptions } from './document-store.js'
 import type { Blobs } from './contract/blobs.js'
 import type { Log, LogOptions } from './contract/log.js'
-import type { Collection, CollectionOptions, ReadScope, Scope } from './contract/scope.js'
+import type { Document } from './contract/document.js'
+import type { Collection, CollectionOptions, CreateScope, ReadScope, Scope } from './contract/scope.js'
 import { encryptedBlobOperations, encryptedContents } from './encryption/encrypted-blobs.js'
 import { KeyRing } from './encryption/key-ring.js'
 import type { MasterKeys } from './encryption/master-keys.js'
@@ -57,6 +59,7 @@ class Engine {
   readonly storedContents: BlobContents
   readonly encryptsBlobs: boolean
   readonly openTransactions: OpenTransactions | undefined
+  readonly creations: CreationLanes
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
   readonly #claims = new Map<string, ClaimLanes>()
@@ -80,6 +83,7 @@ class Engine {
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
     this.hub = new LogHub(backend, { hints: backend.hints && { of: backend.hints, topics: 'log:' } })
+    this.creations = new CreationLanes(backend)
     this.sweeper = new Sweeper(backend, sweepIntervalMs ?? defaultSweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
@@ -132,9 +136,8 @@ class Engine {
       const trimmed = this.feeds.close()
       // Calls of this moment are still on their way to their lanes.
       await new Promise((resolve) => setImmediate(resolve))
-      await Promise.all(
-        [...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values()].map((lanes) => lanes.drain()),
-      )
+      const all = [...this.#documents.values(), ...this.#logs.values(), ...this.#claims.values(), this.creations]
+      await Promise.all(all.map((lanes) => lanes.drain()))
       await this.sweeper.close()
       await trimmed
       await this.backend.close()
@@ -218,6 +221,34 @@ class StoreScope implements TenantStore {
       log: (name: string) => this.log<unknown>(name),
     }
     return eraseSubject(home, subject)
+  }
+
+  async createTogether<Data extends readonly [unknown, ...unknown[]]>(
+    { log, stream }: { readonly log: string; readonly stream: string },
+    make: (scope: CreateScope) => { readonly [Place in keyof Data]: Promise<Document<Data[Place]>> },
+  ): Promise<{ readonly [Place in keyof Data]: Document<Data[Place]> } | undefined> {
+    this.engine.assertOpen()
+    if (typeof make !== 'function') throw invalidField('make', 'must be a function')
+    const { backend, creations, declarations, relations } = this.engine
+    const tenant = this.tenantId
+    const key = { tenant, stream: checkId(stream, 'stream') }
+    const ready = this.engine.outside(relations.log(checkName(log, 'log')))
+    await ready()
+    const gathered = new GatheredInserts()
+    const inserts = make({
+      collection: <Data>(name: string, options?: CollectionOptions<Data>) => {
+        const { access, operations } = gathered.documents(checkName(name, 'collection'), backend.documents)
+        const isThere = this.engine.outside(relations.collection(name, options))
+        const life = relations.life(name)
+        const atomically = <Done>(work: (inner: DocumentOperations) => Promise<Done>) => work(operations)
+        const target = { name, tenant, access, operations, ready: isThere, life, atomically }
+        return declarations.collection<Data>(target, options)
+      },
+    })
+    const documents = await gathered.send<Document<unknown>>(inserts, (collections, rows) =>
+      creations.create(log, collections, { stream: key, rows }),
+    )
+    return documents as { readonly [Place in keyof Data]: Document<Data[Place]> } | undefined
   }
 
   async readTogether<R>(read: (scope: ReadScope) => Promise<R>): Promise<R> {

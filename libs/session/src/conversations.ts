@@ -21,6 +21,7 @@ import {
   isDeleting,
   type Shapes,
   type SharedPast,
+  type StateRecord,
   type TurnRecord,
 } from './shapes.js'
 import { refuseErased } from './erased-users.js'
@@ -49,11 +50,14 @@ export class Conversations {
     const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey), ...others])
     const [now] = await Promise.all([this.#context.now(), refuseErased(this.#context.shapes, userId)])
     const record = { userId, title, metadata, ...more, revision: 1, origin, lastActivityAt: now, activity: now }
-    return this.#make(id, record, async (tx) => {
-      if (!(await tx.messages.create(id))) return false
-      await tx.states.insertOne({ revision: 0, json: '{}' }, { id })
-      await tx.turns.insertOne({ status: 'idle', token: 0 }, { id })
-      return true
+    const { conversations, messages, states, turns } = this.#context.shapes
+    return this.#make(id, record, async () => {
+      const made = await this.#context.store.createTogether({ log: messages.name, stream: id }, (scope) => [
+        scope.collection<ConversationRecord>(conversations.name).insertOne(record, { id }),
+        scope.collection<StateRecord>(states.name).insertOne({ revision: 0, json: '{}' }, { id }),
+        scope.collection<TurnRecord>(turns.name).insertOne({ status: 'idle', token: 0 }, { id }),
+      ])
+      return made?.[0]
     })
   }
 
@@ -163,7 +167,8 @@ export class Conversations {
       activity: now,
     }
     const owners = lineage.map((past) => past.conversationId)
-    return this.#make(id, { ...record, parent, lineage, owners }, async (tx) => {
+    const forked = { ...record, parent, lineage, owners }
+    const prepare = async (tx: Shapes): Promise<boolean> => {
       const state = await tx.states.get(from)
       if (state === undefined) throw conversationDeleted(from)
       if (at === 0) {
@@ -177,24 +182,23 @@ export class Conversations {
       await tx.states.insertOne(state.data, { id })
       await tx.turns.insertOne({ status: 'idle', token: 0 }, { id })
       return true
-    })
+    }
+    return this.#make(id, forked, () =>
+      commit(this.#context, async (tx) =>
+        (await prepare(tx)) ? tx.conversations.insertOne(forked, { id }) : undefined,
+      ),
+    )
   }
 
-  /** Commits a new conversation. `prepare` makes what belongs to it; false: the id is taken. */
+  /** @param commits a new conversation with what belongs to it; `undefined`: the id is taken */
   async #make(
     id: string,
     record: ConversationRecord,
-    prepare: (tx: Shapes) => Promise<boolean>,
+    commits: () => Promise<Document<ConversationRecord> | undefined>,
   ): Promise<Conversation> {
-    const made = await resolveUnknown(() =>
-      commit(this.#context, async (tx) => {
-        if (!(await prepare(tx))) return undefined
-        const document = await tx.conversations.insertOne(record, { id })
-        return conversationOf(document, undefined, undefined)
-      }),
-    )
+    const made = await resolveUnknown(commits)
     if (made !== undefined) await this.#refuseIfErased(id, record.userId)
-    if (made !== undefined) return { ...made, lastSeq: record.parent?.seq ?? 0 }
+    if (made !== undefined) return { ...conversationOf(made, undefined, undefined), lastSeq: record.parent?.seq ?? 0 }
     const known = await this.#known(id, record.origin)
     if (known === undefined) throw conversationDeleted(id)
     return known

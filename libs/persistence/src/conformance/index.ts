@@ -7,6 +7,7 @@ import { testClaims } from './claims.js'
 import { testEncryptionAtRest, testEncryption } from './encryption.js'
 import type { OpenOptions } from '../open.js'
 import { testSchemas } from './schemas.js'
+import { testCreations } from './creations.js'
 import { testDocuments } from './documents.js'
 import { testColumns } from './columns.js'
 import { testDrops } from './drops.js'
@@ -73,6 +74,7 @@ export function describeDocumentStore(
     testQueryLanguage(suite)
     testLogs(suite)
     testForks(suite)
+    testCreations(suite)
     testReadsTogether(suite)
     testTails(suite)
     testFeed(suite)

@@ -132,6 +132,11 @@ export interface Scope {
   readonly blobs: Blobs
 }
 
+/** What `createTogether` makes documents in. */
+export interface CreateScope {
+  collection<T>(name: string, options?: CollectionOptions<T>): Pick<Collection<T>, 'name' | 'insertOne'>
+}
+
 /** What `readTogether` reads from. */
 export interface ReadScope {
   collection<T>(name: string, options?: CollectionOptions<T>): Pick<Collection<T>, 'name' | 'get'>

@@ -2,17 +2,20 @@ import type {
   Backend,
   BackendHealth,
   BackendStatistics,
+  Creation,
   MigrationReport,
   Operations,
   ReplicaReads,
   TogetherAnswers,
   TogetherReads,
+  Written,
 } from '../backend.js'
 import { SqlKeys } from '../encryption/sql-keys.js'
 import type { ReplicaSet } from '../replicas/replica-set.js'
 import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
 import type { Statistics } from '../telemetry/statistics.js'
 import { SqlBlobs } from './blobs.js'
+import { createTogether } from './create-together.js'
 import { SqlDocuments } from './documents.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
 import { SqlFeeds } from './feed.js'
@@ -104,6 +107,16 @@ class SqlBackend implements Backend {
     })
     this.feeds.recorded(recorded)
     return result
+  }
+
+  async createTogether(
+    log: string,
+    collections: readonly string[],
+    creations: readonly Creation[],
+  ): Promise<(Written[] | undefined)[] | undefined> {
+    // A change feed records single statements; it may be on because another program declared it.
+    const isPlain = (collection: string) => this.#schema.definition('feed', collection) === undefined
+    return collections.every(isPlain) ? createTogether(this.#driver, log, collections, creations) : undefined
   }
 
   readTogether(reads: TogetherReads): Promise<TogetherAnswers> {
