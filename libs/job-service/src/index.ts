@@ -2,3 +2,4 @@ export { type JobMethods, type JobMethodsOptions, jobMethods } from './job-metho
 export { submitOptions } from './submit-options.js'
 export { type TakenMedia, type TakeMediaOptions, takeMedia } from './media.js'
 export { artifactToWire, jobEventToWire, jobToWire, modelToWire } from './wire-messages.js'
+export { type PictureSource, pictureFromMedia, pictureOfInput, type TakePictureMediaOptions } from './picture-media.js'

@@ -72,7 +72,7 @@ export type {
   ImageRequest,
 } from './image-model.js'
 export type { EmbeddingModel, Embeddings } from './embedding-model.js'
-export { type TakePictureOptions, takePicture } from './pictures/take-picture.js'
+export { type TakenPicture, type TakePictureOptions, takePicture } from './pictures/take-picture.js'
 export { defaultPictureLimits, type PictureLimits } from './pictures/picture-limits.js'
 export { type EncodeOptions, encodePicture, thumbnailOf } from './pictures/picture-forms.js'
 export { proceduralImageModel } from './local/procedural/procedural-model.js'

@@ -1,11 +1,12 @@
 /** What pictures may come in as. Of an animation the first frame is taken. */
-export type PictureFormat = 'png' | 'jpeg' | 'webp' | 'gif'
+export type PictureFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
 
 export const contentTypes: Readonly<Record<PictureFormat, string>> = {
   png: 'image/png',
   jpeg: 'image/jpeg',
   webp: 'image/webp',
   gif: 'image/gif',
+  avif: 'image/avif',
 }
 
 /** What bytes are, by what they begin with, whatever their name or their content type says. */
@@ -36,12 +37,12 @@ const pictures: Readonly<Record<PictureFormat, Matches>> = {
   jpeg: at(0, '\xff\xd8\xff'),
   webp: both(at(0, 'RIFF'), at(8, 'WEBP')),
   gif: at(0, 'GIF87a', 'GIF89a'),
+  avif: both(at(4, 'ftyp'), at(8, 'avif', 'avis')),
 }
 
 // So that the error says what was sent. The order matters where one beginning is part of another.
 const others: readonly (readonly [Matches, string])[] = [
   [at(0, '%PDF-'), 'a PDF document'],
-  [both(at(4, 'ftyp'), at(8, 'avif', 'avis')), 'an AVIF picture'],
   [both(at(4, 'ftyp'), at(8, 'heic', 'heix', 'hevc', 'mif1', 'msf1')), 'a HEIC picture'],
   [both(at(4, 'ftyp'), at(8, 'M4A')), 'audio (M4A)'],
   [at(4, 'ftyp', 'moov', 'mdat'), 'a video (MP4 or QuickTime)'],

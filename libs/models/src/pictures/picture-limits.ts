@@ -4,7 +4,7 @@ import { HoldfastError, invalidField } from '@holdfast/errors'
 export interface PictureLimits {
   /** Of the encoded picture; default 20 MiB. */
   readonly bytes: number
-  /** Width times height; default 40,000,000. Decoded, a picture takes four bytes for each. */
+  /** Width times height; default 50,000,000. Decoded, a picture takes four bytes for each. */
   readonly pixels: number
   /** Width and height; default 16,384. */
   readonly side: number
@@ -14,7 +14,7 @@ export interface PictureLimits {
 
 export const defaultPictureLimits: PictureLimits = {
   bytes: 20 * 1024 * 1024,
-  pixels: 40_000_000,
+  pixels: 50_000_000,
   side: 16_384,
   frames: 1_000,
 }

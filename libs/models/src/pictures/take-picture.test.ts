@@ -42,6 +42,13 @@ describe('a picture from outside', () => {
     assert.ok(dominant.r > 200 && dominant.b < 50)
   })
 
+  it('is a JPEG when it is an AVIF, a PNG when that is transparent', async () => {
+    const cat = sharp(await testPicture('cat.jpg')).resize(60)
+    assert.equal((await takePicture(await cat.clone().avif({ effort: 0 }).toBuffer())).contentType, 'image/jpeg')
+    const clear = await cat.clone().ensureAlpha(0.5).avif({ effort: 0 }).toBuffer()
+    assert.equal((await takePicture(clear)).contentType, 'image/png')
+  })
+
   it('stands upright as its EXIF says, for all eight orientations', async () => {
     // Red at the left, blue at the right, 20 × 10.
     const left = await sharp({ create: { width: 10, height: 10, channels: 3, background: 'red' } })
@@ -71,6 +78,7 @@ describe('a picture from outside', () => {
         .withMetadata({ orientation: Number(orientation) })
       const picture = await takePicture(await jpeg.jpeg({ quality: 100 }).toBuffer())
       assert.deepEqual([picture.width, picture.height], [20, 10], `orientation ${orientation}`)
+      assert.equal(picture.wasRotated, orientation !== '1')
       const { data, info } = await sharp(picture.bytes).raw().toBuffer({ resolveWithObject: true })
       const red = 5 * info.channels + 5 * info.width * info.channels
       const blue = red + 10 * info.channels
@@ -132,7 +140,7 @@ describe('what is no picture', () => {
     ['a video', video, /is a video \(MP4/],
     ['a WebM', Buffer.from('1a45dfa3a3428681', 'hex'), /is a video \(Matroska/],
     ['audio', Buffer.from('RIFF\x24\0\0\0WAVEfmt ', 'latin1'), /is audio \(WAV\)/],
-    ['an AVIF', Buffer.from('\0\0\0\x1cftypavif\0\0\0\0', 'latin1'), /is an AVIF picture/],
+    ['a HEIC', Buffer.from('\0\0\0\x1cftypheic\0\0\0\0', 'latin1'), /is a HEIC picture/],
     ['a ZIP', Buffer.from('PK\x03\x04abcd'), /is a ZIP archive/],
     ['text', Buffer.from('not a picture at all'), /is text/],
     ['random bytes', Buffer.from('8f3a11c0ffee00', 'hex'), /is no picture that is known/],

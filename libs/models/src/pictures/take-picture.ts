@@ -16,22 +16,27 @@ export interface TakePictureOptions {
   readonly signal?: AbortSignal
 }
 
+export interface TakenPicture extends Picture {
+  /** It was stored lying or mirrored, and its EXIF said so. */
+  readonly wasRotated: boolean
+}
+
 /** Decoding takes about 25 ms a megapixel; what takes longer than this, in seconds, is made to take long. */
 const decodingSeconds = 30
 
 /** Takes in a picture from outside: found out by its content, within the limits before it is decoded, decoded whole, turned
  *  upright as its EXIF says, brought to 8-bit sRGB, and encoded anew without metadata. PNG, JPEG and WebP stay what they are, a GIF
- *  becomes a PNG of its first frame. At most two pictures are decoded at a time.
+ *  becomes a PNG of its first frame, an AVIF a JPEG, or a PNG where it is transparent. At most two pictures are decoded at a time.
  *  @throws INVALID_ARGUMENT with the reason PICTURE_UNREADABLE for what is empty, no picture, cut off or damaged; RESOURCE_EXHAUSTED with
  *  the reason PICTURE_TOO_LARGE for what is beyond a limit, and PICTURES_BUSY when too many wait; CANCELLED; FAILED_PRECONDITION with the
  *  reason MODEL_NOT_INSTALLED without the package `sharp` */
-export async function takePicture(bytes: Uint8Array, options: TakePictureOptions = {}): Promise<Picture> {
+export async function takePicture(bytes: Uint8Array, options: TakePictureOptions = {}): Promise<TakenPicture> {
   const { field = 'picture', contentType = '', signal } = options
   const limits = pictureLimits(options.limits)
-  if (bytes.byteLength === 0) throw unreadable(field, 'is empty: send the bytes of a PNG, JPEG, WebP or GIF')
+  if (bytes.byteLength === 0) throw unreadable(field, 'is empty: send the bytes of a PNG, JPEG, WebP, GIF or AVIF')
   checkBytes(bytes, limits, field)
   const sniffed = sniffPicture(bytes)
-  if ('other' in sniffed) throw unreadable(field, `is ${sniffed.other}: send a PNG, JPEG, WebP or GIF`)
+  if ('other' in sniffed) throw unreadable(field, `is ${sniffed.other}: send a PNG, JPEG, WebP, GIF or AVIF`)
   checkContentType(contentType, sniffed.format, field)
   const sharp = await loadSharp()
   return decodingTurns.run(() => decode(sharp, bytes, sniffed.format, limits, field), signal)
@@ -50,10 +55,11 @@ async function decode(
   format: PictureFormat,
   limits: PictureLimits,
   field: string,
-): Promise<Picture> {
+): Promise<TakenPicture> {
   const metadata = await header(sharp, bytes, field)
   // What libvips takes it for is what is decoded.
-  if (metadata.format !== format) throw unreadable(field, `is no whole ${format.toUpperCase()}`)
+  if (metadata.format !== (format === 'avif' ? 'heif' : format))
+    throw unreadable(field, `is no whole ${format.toUpperCase()}`)
   checkSize(metadata.width, metadata.height, limits, field)
   checkFrames(metadata.pages ?? 1, limits, field)
   try {
@@ -62,13 +68,13 @@ async function decode(
       .toColourspace('srgb')
       .timeout({ seconds: decodingSeconds })
     const encoded =
-      format === 'jpeg'
+      format === 'jpeg' || (format === 'avif' && !metadata.hasAlpha)
         ? image.jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
         : format === 'webp'
           ? image.webp(isLosslessWebp(bytes) ? { lossless: true, effort: 1 } : { quality: 95, effort: 1 })
           : image.png({ compressionLevel: 6 })
     const { data, info } = await encoded.toBuffer({ resolveWithObject: true })
-    return pictureOf(data, info)
+    return { ...pictureOf(data, info), wasRotated: (metadata.orientation ?? 1) !== 1 }
   } catch (error) {
     throw decodingFailed(error, field)
   }

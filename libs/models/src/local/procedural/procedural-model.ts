@@ -29,7 +29,7 @@ const version = '1+sharp-0.35.5'
  *  changes light, colours and style, and lays figures over the picture; it recognises nothing in it. */
 export function proceduralImageModel(): ImageModel {
   return {
-    name: 'procedural-scene',
+    name: 'procedural',
     version,
     provider: 'local',
     kind: 'procedural',

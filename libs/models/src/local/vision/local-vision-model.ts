@@ -62,7 +62,7 @@ export function localVisionModel(options: LocalVisionOptions = {}): LocalVisionM
     ocr.call({ bytes, width, height }, { signal })
 
   return {
-    name: 'centernet+pp-ocr',
+    name: 'local-vision',
     version,
     provider: 'local',
     canStop: true,

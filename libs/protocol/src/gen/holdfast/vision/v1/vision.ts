@@ -69,7 +69,10 @@ export interface PictureInfo {
   contentType: string;
   /** It was turned as its EXIF says. */
   wasRotated: boolean;
-  /** The picture as it came. */
+  /**
+   * What the job was made from: the artifact that the request named; of bytes, what is kept of them, upright and without
+   * metadata.
+   */
   artifactId: string;
 }
 
@@ -132,7 +135,7 @@ export interface DescribeOptions {
 }
 
 export interface DetectOptions {
-  /** 0 to 1; absent: 0.4. */
+  /** 0 to 1; absent: as the model thinks best. */
   minScore?:
     | number
     | undefined;
