@@ -251,6 +251,11 @@ create table holdfast.listeners ( id text collate "C" primary key, until timesta
 -- sql/migrations/0008-query-shapes.ts
 create table holdfast.query_shapes ( collection text collate "C" not null, shape text collate "C" not null, count bigint not null, total_ms float8 not null, seen_at timestamptz(3) not null, primary key (collection, shape) );
 
+-- sql/nearest.ts
+alter table … add column …;
+select n.id, t.version, t.created_at, t.updated_at, … as data, t.expires_at, 1 - n.distance from (select * from (…) m order by m.distance, m.id limit …) n join … t on t.tenant = … and t.id = n.id order by n.distance, n.id;
+select t.id, … from … t where … and …;
+
 -- sql/read-together.ts
 select e.seq as n1, … as n2, e.key, e.at as t1, … as t2, … as t3, … as b, e.data from (…) e;
 select s.head as n1, s.first as n2, … as key, s.at as t1, … as t2, … as t3, s.removed_at is not null as b, null::jsonb as data from … s where s.tenant = $1 and s.stream = $2;
@@ -266,6 +271,7 @@ insert into holdfast.migrations (version, name) values ($1, $2);
 insert into holdfast.relations (kind, name, definition) values ($1, $2, $3) on conflict (kind, name) do update set definition = excluded.definition;
 select 1 from holdfast.migrations where version = $1;
 select definition from holdfast.relations where kind = $1 and name = $2;
+select exists(select 1 from pg_type where typname = 'halfvec' and pg_type_is_visible(oid)), exists( select 1 from pg_available_extension_versions where name = 'vector' and version ~ '^(0[.]([7-9]|[0-9][0-9])|[1-9])');
 select kind, name, definition from holdfast.relations;
 select to_regclass('holdfast.locks') is not null and to_regclass('holdfast.migrations') is not null;
 select version from holdfast.migrations order by version;

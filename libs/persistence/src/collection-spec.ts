@@ -6,6 +6,8 @@ export interface CollectionSpec {
   readonly indexes: readonly IndexDefinition[]
   /** Fields at the top of the data that have a column of their own. */
   readonly columns?: readonly string[]
+  /** Fields at the top of the data that have a vector as text. */
+  readonly vectors?: readonly string[]
   /** How long documents live from their last write on, unless the write says otherwise; absent: until they are deleted. */
   readonly ttlMs?: number
   /** Documents may have a lifetime. */

@@ -15,7 +15,7 @@ import type {
   Update,
   WriteOptions,
 } from './contract/document.js'
-import type { Collection, ConsumerHandler } from './contract/scope.js'
+import type { Collection, ConsumerHandler, NearestDocument } from './contract/scope.js'
 import { CollectionFind } from './find.js'
 import type { Consumer, ConsumerOptions, FeedEvent, WatchOptions } from './feed/change-feed.js'
 import type { ConsumerHome } from './feed/consumer-lease.js'
@@ -42,6 +42,7 @@ import { loadDocuments, type LoadItem, type LoadOptions, type LoadReport } from 
 import { resolveWrite } from './unknown-write.js'
 import type { CollectionTarget } from './collection-target.js'
 import { decode, withData } from './document-of.js'
+import { checkVector } from './vectors-option.js'
 import { checkNextVersion, checkVersion, staleVersion, stillMatches } from './write-conditions.js'
 
 const manyBatch = 500
@@ -147,6 +148,23 @@ export class StoredCollection<T> implements Collection<T> {
     checkOptions(options, ['sort', 'maxStalenessMs'])
     for await (const document of this.find(filter, { ...options, limit: 1 })) return document
     return undefined
+  }
+
+  async nearest(
+    field: string,
+    to: string,
+    options: { readonly filter: Filter; readonly limit: number },
+  ): Promise<NearestDocument<T>[] | undefined> {
+    checkOptions(options, ['filter', 'limit'])
+    const { filter, limit } = options
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 10_000) {
+      throw invalidField('limit', 'must be an integer from 1 to 10,000')
+    }
+    const { tenant, operations, ready } = this.#target
+    const query = { tenant, field, to: checkVector(to, 'to'), where: parseFilter(filter), limit }
+    await ready()
+    const near = await operations.nearest?.(this.name, query)
+    return near?.map(({ document, similarity }) => ({ document: decode<T>(document), similarity }))
   }
 
   async count(filter: Filter = {}, options: ReadFrom = {}): Promise<number> {

@@ -35,6 +35,8 @@ export interface DocumentOperations {
   /** Whether tombstones stand there. */
   removed(collection: string, keys: readonly Key[]): Promise<boolean[]>
   query(collection: string, query: DocumentQuery): Promise<StoredDocument[]>
+  /** The documents nearest to a vector, the nearest first. Absent, or `undefined`: the server does not compare vectors. */
+  nearest?(collection: string, query: NearestQuery): Promise<NearDocument[] | undefined>
   count(collection: string, tenant: string, where: Predicate): Promise<number>
   /** The values at a path of the data, arrays as their elements; in any order, and perhaps one several times. */
   distinct(collection: string, tenant: string, segments: readonly string[], where: Predicate): Promise<JsonValue[]>
@@ -56,6 +58,22 @@ export interface DocumentQuery {
   readonly limit?: number
   /** Which members of data that is an object the caller needs; a backend may answer with more. */
   readonly members?: NeededMembers
+}
+
+export interface NearestQuery {
+  readonly tenant: string
+  readonly field: string
+  /** As text. */
+  readonly to: string
+  readonly where: Predicate
+  readonly limit: number
+}
+
+export interface NearDocument {
+  /** Without the vector. */
+  readonly document: StoredDocument
+  /** Cosine of the angle. */
+  readonly similarity: number
 }
 
 export type NeededMembers = { readonly only: readonly string[] } | { readonly without: readonly string[] }

@@ -50,6 +50,16 @@ export interface CollectionOptions<T = unknown> {
    *  server keeps each in a column of its own (`k_state` for `state`), so that large documents are not read for them. At most 32. Declared of a
    *  collection that has documents, its table is rewritten once, which everybody waits for. Not together with `encrypt`; docs/guides/indexes.md. */
   readonly columns?: readonly string[]
+  /** Fields at the top of the data that hold vectors as text (`[1,-2.5,3]`), for `nearest`: a server with pgvector 0.7 or later keeps each in a
+   *  column of its own, a `halfvec`, and refuses text that is no vector. At most 4. Declared of a collection that has documents, or met with pgvector for the
+   *  first time, its table is rewritten once. Not together with `encrypt`; docs/guides/recall.md. */
+  readonly vectors?: readonly string[]
+}
+
+export interface NearestDocument<T> {
+  readonly document: Document<T>
+  /** From -1 to 1: the same direction. */
+  readonly similarity: number
 }
 
 /** Documents of one kind, in a table of their own. Ids are 1 to 512 characters. */
@@ -67,6 +77,14 @@ export interface Collection<T> {
   getMany(ids: readonly string[], options?: ReadFrom): Promise<(Document<T> | undefined)[]>
   find(filter?: Filter, options?: FindOptions): Find<T>
   findOne(filter: Filter, options?: Pick<FindOptions, 'sort' | 'maxStalenessMs'>): Promise<Document<T> | undefined>
+  /** The documents whose vectors point most in the direction of `to`, the nearest first, of all that match: exact, by the cosine of the angle. Vectors
+   *  of those that match must have as many numbers as `to`. `undefined`: the server has no pgvector, so that the caller has to compare by itself.
+   *  @param field one of the collection's `vectors`; it is not in the answer */
+  nearest(
+    field: string,
+    to: string,
+    options: { readonly filter: Filter; readonly limit: number },
+  ): Promise<readonly NearestDocument<T>[] | undefined>
   count(filter?: Filter, options?: ReadFrom): Promise<number>
   /** Every value that the path leads to in the documents that match, once, in the order of sorting; an array stands for its elements. */
   distinct(path: string, filter?: Filter, options?: ReadFrom): Promise<unknown[]>

@@ -2,23 +2,27 @@ import { mergeColumns } from '../columns-option.js'
 import type { CollectionSpec, IndexDefinition } from '../backend.js'
 import { commentSql, createIndexSql } from './indexes/index-sql.js'
 import { collectionTable, dataColumn, quoteLiteral } from './names.js'
+import { vectorsDdl } from './nearest.js'
 import type { Schema } from './schema.js'
 
 /** Table, columns and indexes of a collection. Those that are no longer declared stay: dropping is the operator's decision.
- *  @returns the columns that are declared and there */
+ *  @returns the columns and vectors that are declared and there */
 export async function ensureCollection(
   schema: Schema,
   collection: string,
-  { indexes, columns = [] }: CollectionSpec,
-): Promise<readonly string[]> {
+  { indexes, columns = [], vectors = [] }: CollectionSpec,
+): Promise<Required<Pick<CollectionSpec, 'columns' | 'vectors'>>> {
   const known = schema.definition('collection', collection)
   const own = columns.length === 0 || !(await schema.hasGeneratedColumns()) ? [] : columns
-  if (indexes.length === 0 && own.length === 0 && isOfThisLayout(known)) return own
+  const compared = vectors.length === 0 || !(await schema.hasVectors()) ? [] : vectors
+  const made = { columns: own, vectors: compared }
+  if (indexes.length === 0 && own.length === 0 && compared.length === 0 && isOfThisLayout(known)) return made
   // A table that is new is empty: its indexes are made with it.
   const statements = (before: string | undefined) => [
     tableDdl(collection),
     ...(before === undefined || isOfThisLayout(before) ? [] : layoutDdl(collection)),
     ...(own.length === 0 ? [] : [columnsDdl(collection, own)]),
+    ...(compared.length === 0 ? [] : [vectorsDdl(collection, compared)]),
     ...(before === undefined ? indexes : []).flatMap((index) => [
       createIndexSql(collection, index),
       commentSql(collection, index),
@@ -26,23 +30,25 @@ export async function ensureCollection(
   ]
   // Whoever declares none leaves those of others declared.
   const before = known === undefined ? { indexes: [] } : declarationIn(known)
+  const allVectors = mergeColumns(before.vectors, compared)
   const declared = {
     layout,
     indexes: indexes.length > 0 ? indexes : before.indexes,
     columns: mergeColumns(before.columns, own),
+    ...(allVectors === undefined ? {} : { vectors: allVectors }),
   }
   await schema.ensure('collection', collection, JSON.stringify(declared), statements)
   await schema.indexes.ensure(collection, indexes)
-  return own
+  return made
 }
 
 /** The declaration that a definition in `holdfast.relations` holds. */
-export function declarationIn(definition: string): Pick<CollectionSpec, 'indexes' | 'columns'> {
+export function declarationIn(definition: string): Pick<CollectionSpec, 'indexes' | 'columns' | 'vectors'> {
   const parsed: unknown = JSON.parse(definition)
   // Of the first layout, which had nothing but the indexes.
   if (Array.isArray(parsed)) return { indexes: parsed as IndexDefinition[] }
-  const { indexes, columns } = parsed as Pick<CollectionSpec, 'indexes' | 'columns'>
-  return { indexes, ...(columns === undefined ? {} : { columns }) }
+  const { indexes, columns, vectors } = parsed as Pick<CollectionSpec, 'indexes' | 'columns' | 'vectors'>
+  return { indexes, ...(columns === undefined ? {} : { columns }), ...(vectors === undefined ? {} : { vectors }) }
 }
 
 /** The server computes them, so that programs that do not declare them keep them in step too. It rewrites a table with documents, which

@@ -150,7 +150,7 @@ export function named(text: string, parameters: Parameters): Statement {
   return name === undefined ? statement : { ...statement, name }
 }
 
-function pathTextFor({ indexes, columns = [] }: Declared, parameters: Parameters): PathText {
+export function pathTextFor({ indexes, columns = [] }: Declared, parameters: Parameters): PathText {
   const paths = indexes.flatMap(({ on }) => on)
   // What comes before in a path is part of an index's expressions too: whether an array is on the way.
   const indexed = new Set(paths.flatMap((path) => path.map((_, place) => JSON.stringify(path.slice(0, place + 1)))))

@@ -8,6 +8,8 @@ import type {
   InsertRow,
   Key,
   LeasedDocument,
+  NearDocument,
+  NearestQuery,
   QueryPlan,
   ReplaceRow,
   SettledLease,
@@ -28,6 +30,7 @@ import { withoutValues } from './explain.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
 import { findStatement } from './query-templates.js'
+import { nearestStatement } from './nearest.js'
 import type { Schema } from './schema.js'
 import { ensureUpkeep, freeExpired } from './upkeep.js'
 
@@ -62,9 +65,9 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async ensure(collection: string, spec: CollectionSpec): Promise<void> {
-    const columns = await ensureCollection(this.#schema, collection, spec)
+    const made = await ensureCollection(this.#schema, collection, spec)
     await ensureUpkeep(this.#schema, collection, spec)
-    this.#specs.set(collection, { ...spec, columns })
+    this.#specs.set(collection, { ...spec, ...made })
   }
 
   /** An expired document holds its unique values in the index until it is swept: that is made up for when somebody asks for one
@@ -225,6 +228,13 @@ export class SqlDocuments implements DocumentOperations {
       const document = storedDocument(String(id), rest)
       return hasScore ? { ...document, textScore: Number(rest[5]) } : document
     })
+  }
+
+  async nearest(collection: string, query: NearestQuery): Promise<NearDocument[] | undefined> {
+    const declared = this.#specs.get(collection)
+    if (declared?.vectors?.includes(query.field) !== true) return undefined
+    const rows = await this.#connection.query(nearestStatement(collection, declared, query))
+    return rows.map(([id, ...rest]) => ({ document: storedDocument(String(id), rest), similarity: Number(rest[5]) }))
   }
 
   async count(collection: string, tenant: string, where: Predicate): Promise<number> {

@@ -49,6 +49,11 @@ export function dataColumn(field: string): string {
   return quoteIdentifier(`k_${field}`)
 }
 
+/** The quoted name of the column that has a vector of the data. */
+export function vectorColumn(field: string): string {
+  return quoteIdentifier(`v_${field}`)
+}
+
 /** The qualified, quoted names of the tables that hold a log: a row for each entry, and a row for each stream. */
 export function logTables(name: string): { readonly entries: string; readonly streams: string } {
   checkName(name, 'log')

@@ -37,6 +37,7 @@ export class Schema {
   readonly #known = new Map<string, string>()
   readonly #underWay = new Map<string, Promise<void>>()
   #server: string | undefined
+  #vectors: Promise<boolean> | undefined
 
   constructor(driver: SqlDriver) {
     this.#driver = driver
@@ -148,6 +149,34 @@ export class Schema {
   async hasGeneratedColumns(): Promise<boolean> {
     this.#server ??= (await this.#driver.health()).server
     return !this.#server.includes('-YB-')
+  }
+
+  /** Whether the server compares vectors: it has pgvector, or lets us turn it on. */
+  hasVectors(): Promise<boolean> {
+    this.#vectors ??= this.#turnVectorsOn().catch((error: unknown) => {
+      this.#vectors = undefined
+      throw error
+    })
+    return this.#vectors
+  }
+
+  async #turnVectorsOn(): Promise<boolean> {
+    try {
+      // halfvec came with 0.7.
+      const [row] = await this.#driver.query({
+        text: `select exists(select 1 from pg_type where typname = 'halfvec' and pg_type_is_visible(oid)), exists(
+          select 1 from pg_available_extension_versions where name = 'vector' and version ~ '^(0[.]([7-9]|[0-9][0-9])|[1-9])')`,
+        values: [],
+        readOnly: true,
+      })
+      if (row?.[0] === true || row?.[1] !== true) return row?.[0] === true
+      await this.#driver.script('create extension if not exists vector')
+      return true
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'UNAVAILABLE') throw error
+      // The user may not, or a server that only speaks like PostgreSQL has no list of extensions: vectors are compared elsewhere.
+      return false
+    }
   }
 
   /** `undefined`: this database has never seen Holdfast. */
