@@ -11,7 +11,7 @@ import { type Candidate, type Fused, fuse, leastSimilarity } from './semantic/fu
 import type { EmbeddedQuery, Meaning } from './semantic/meaning.js'
 import type { IndexedMark } from './semantic/records.js'
 import { behind, boundsOf } from './semantic/round.js'
-import type { UserVectors } from './semantic/user-vectors.js'
+import type { Keep, NearMessages } from './semantic/near-messages.js'
 import { messageOf, readEntry } from './stored-messages.js'
 import { checkLimit, checkRole } from './validation.js'
 
@@ -30,7 +30,7 @@ interface UserIndex {
   readonly index: MessageIndex
   /** What was read of each conversation: the messages after `from` up to `seq`, the changes up to `change`. */
   readonly read: Map<string, { readonly from: number; readonly seq: number; readonly change: number }>
-  readonly vectors: UserVectors | undefined
+  readonly vectors: NearMessages | undefined
 }
 
 interface Found extends Fused {
@@ -67,13 +67,12 @@ export class Search {
     const text = query.slice(0, maxQueryLength)
     const embedding = this.#meaning?.embed(meaning.slice(0, maxQueryLength))
     return this.#queue.run(userId, async () => {
-      const user = this.#indexOf(userId)
+      const user = await this.#indexOf(userId)
       const unindexed = await this.#refresh(userId, user)
       const embedded = await embedding
-      const keep = (found: Pick<Indexed, 'conversationId' | 'seq' | 'role'>): boolean =>
-        roles.has(found.role) && !excluded.has(`${found.conversationId}/${found.seq}`)
+      const keep: Keep = (found) => roles.has(found.role) && !excluded.has(`${found.conversationId}/${found.seq}`)
       for (let round = 1; ; round += 1) {
-        const found = await find(user, text, embedded, limit, keep)
+        const found = await find(user, text, embedded, limit, keep, wanted)
         const hits = await Promise.all(found.map((one) => this.#readAgain(user, one)))
         const standing = hits.filter((hit) => hit !== undefined)
         // Something had changed since it was indexed; by now the index knows.
@@ -85,12 +84,12 @@ export class Search {
   }
 
   /** The least recently used user goes when there are too many. */
-  #indexOf(userId: string): UserIndex {
+  async #indexOf(userId: string): Promise<UserIndex> {
     const known = this.#users.get(userId)
     const user = known ?? {
       index: new MessageIndex(this.#limits.messagesPerUser),
       read: new Map(),
-      vectors: this.#meaning?.vectors(this.#limits.messagesPerUser),
+      vectors: await this.#meaning?.vectorsOf(userId, this.#limits.messagesPerUser),
     }
     this.#users.delete(userId)
     this.#users.set(userId, user)
@@ -194,8 +193,6 @@ export class Search {
   }
 }
 
-type Keep = (found: Pick<Indexed, 'conversationId' | 'seq' | 'role'>) => boolean
-
 /** The best finds: by their words alone, scored as ever, where there is nothing to compare their meaning with. */
 async function find(
   { index, vectors }: UserIndex,
@@ -203,6 +200,7 @@ async function find(
   embedded: EmbeddedQuery | undefined,
   limit: number,
   keep: Keep,
+  wanted: readonly Role[],
 ): Promise<Found[]> {
   if (vectors === undefined || embedded?.kind !== 'vector' || vectors.isEmpty) {
     const words = index.search(text, limit, keep)
@@ -213,7 +211,7 @@ async function find(
     const { conversationId, seq } = indexed
     found.set(`${conversationId}/${seq}`, { conversationId, seq, words: score, share })
   }
-  for (const near of await vectors.nearest(embedded.vector, Math.max(candidates, limit), keep)) {
+  for (const near of await vectors.nearest(embedded.vector, Math.max(candidates, limit), keep, wanted)) {
     const key = `${near.conversationId}/${near.seq}`
     const known = found.get(key)
     if (known !== undefined || near.similarity > leastSimilarity) found.set(key, { ...near, ...known })

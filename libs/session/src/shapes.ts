@@ -162,7 +162,9 @@ export function shapesOf(scope: Scope): Shapes {
       indexes: [{ on: ['conversationId', 'call'] }, { on: 'startedAt' }],
     }),
     vectors: scope.collection<VectorRecord>('message-vectors', {
-      indexes: [{ on: ['conversationId', 'model', 'seq'] }],
+      indexes: [{ on: ['conversationId', 'model', 'seq'] }, { on: ['userId', 'model'] }],
+      columns: ['role'],
+      vectors: ['vector'],
     }),
     indexers: scope.collection<IndexerRecord>('message-indexers'),
     messages: scope.log<MessageRecord>('messages'),

@@ -1,6 +1,8 @@
 import { asHoldfastError, type HoldfastError } from '@holdfast/errors'
 import type { StoreContext } from '../context.js'
 import { type Embedder, modelKeyOf } from './embedder.js'
+import type { NearMessages } from './near-messages.js'
+import { ServerVectors } from './server-vectors.js'
 import { UserVectors } from './user-vectors.js'
 
 export type EmbeddedQuery =
@@ -15,6 +17,7 @@ export class Meaning {
   readonly #context: StoreContext
   readonly #embedder: Embedder
   readonly #waitMs: number
+  #onServer: Promise<boolean> | undefined
 
   /** @param waitMs how long a search waits for the model; until then it may be loading, or embedding what was said */
   constructor(context: StoreContext, embedder: Embedder, waitMs: number) {
@@ -24,8 +27,22 @@ export class Meaning {
     this.#waitMs = waitMs
   }
 
-  vectors(capacity: number): UserVectors {
-    return new UserVectors(this.#context, this.model, this.#embedder.dimensions, capacity)
+  /** @param capacity how many are held at most, where the database does not compare them */
+  async vectorsOf(userId: string, capacity: number): Promise<NearMessages> {
+    return (await this.#comparesOnServer())
+      ? new ServerVectors(this.#context, userId, this.model)
+      : new UserVectors(this.#context, this.model, this.#embedder.dimensions, capacity)
+  }
+
+  #comparesOnServer(): Promise<boolean> {
+    this.#onServer ??= this.#context.shapes.vectors
+      .nearest('vector', '[1]', { filter: { userId: '', model: '' }, limit: 1 })
+      .then((near) => near !== undefined)
+      .catch((error: unknown) => {
+        this.#onServer = undefined
+        throw error
+      })
+    return this.#onServer
   }
 
   /** Never throws: words are searched for all the same. */

@@ -1,15 +1,9 @@
 import type { Projection } from '@holdfast/persistence'
 import type { StoreContext } from '../context.js'
 import type { Role } from '../message.js'
+import type { Keep, NearMessage, NearMessages } from './near-messages.js'
 import type { IndexedMark } from './records.js'
 import { type PackedVector, packedVector, similarity } from './stored-vector.js'
-
-export interface NearMessage {
-  readonly conversationId: string
-  readonly seq: number
-  /** Cosine, of the message's nearest passage. */
-  readonly similarity: number
-}
 
 interface HeldVector extends PackedVector {
   readonly seq: number
@@ -21,12 +15,12 @@ interface Held {
   readonly vectors: readonly HeldVector[]
 }
 
-const conversationsAtOnce = 100
+const conversationsAtOnce = 16
 const comparedAtOnce = 4000
 
 /** The vectors of one user's messages, held in memory and compared one by one, so that what is nearest is found for certain. At most so many,
  *  those of the conversations that were active last. */
-export class UserVectors {
+export class UserVectors implements NearMessages {
   readonly #context: StoreContext
   readonly #model: string
   readonly #dimensions: number
@@ -40,29 +34,27 @@ export class UserVectors {
     this.#capacity = capacity
   }
 
-  /** Reads what was indexed since, and forgets what is not there any more.
-   *  @param marks of the user's conversations, those first that were active last */
+  /** Reads what was indexed since, and forgets what is not there any more. */
   async refresh(marks: ReadonlyMap<string, IndexedMark>): Promise<void> {
     for (const id of this.#held.keys()) if (!marks.has(id)) this.#held.delete(id)
     let budget = this.#capacity
-    const anew: string[] = []
+    let missing: string[] = []
     for (const [id, mark] of marks) {
       const held = this.#held.get(id)
       if (budget <= 0) {
         this.#held.delete(id)
       } else if (held?.mark.round === mark.round) {
         budget -= held.vectors.length
-      } else if (held !== undefined && onlyGrew(held.mark, mark)) {
-        budget -= await this.#readNewer(id, held, mark)
       } else {
-        anew.push(id)
+        missing.push(id)
+        if (missing.length < conversationsAtOnce) continue
+        budget -= await this.#readAll(missing, marks)
+        missing = []
       }
-      if (anew.length === conversationsAtOnce) budget -= await this.#read(anew.splice(0), marks)
     }
-    if (anew.length > 0 && budget > 0) await this.#read(anew, marks)
+    if (missing.length > 0 && budget > 0) await this.#readAll(missing, marks)
   }
 
-  /** The message changed: its vector belongs to what it said before. */
   discard(conversationId: string, seq: number): void {
     const held = this.#held.get(conversationId)
     if (held === undefined) return
@@ -73,12 +65,7 @@ export class UserVectors {
     return this.#held.size === 0
   }
 
-  /** Those nearest to the query, the nearest first. */
-  async nearest(
-    query: Float32Array,
-    limit: number,
-    keep: (message: { readonly conversationId: string; readonly seq: number; readonly role: Role }) => boolean,
-  ): Promise<NearMessage[]> {
+  async nearest(query: Float32Array, limit: number, keep: Keep): Promise<NearMessage[]> {
     const near: NearMessage[] = []
     let compared = 0
     for (const [conversationId, { vectors }] of this.#held) {
@@ -102,30 +89,25 @@ export class UserVectors {
     return near.sort((a, b) => b.similarity - a.similarity).slice(0, limit)
   }
 
-  async #read(ids: readonly string[], marks: ReadonlyMap<string, IndexedMark>): Promise<number> {
-    const read = new Map<string, HeldVector[]>(ids.map((id) => [id, []]))
-    const filter = { conversationId: { $in: ids }, model: this.#model }
-    for (const { data } of await this.#context.shapes.vectors.find(filter, { project }).toArray()) {
-      const vector = this.#unpacked(data)
-      if (vector !== undefined) read.get(data.conversationId)?.push(vector)
-    }
-    let count = 0
-    for (const [id, vectors] of read) {
+  /** One by one, since the database answers that from the index, however few statistics it has. @returns how many vectors there are */
+  async #readAll(ids: readonly string[], marks: ReadonlyMap<string, IndexedMark>): Promise<number> {
+    const known = ids.flatMap((id) => {
       const mark = marks.get(id)
-      if (mark === undefined) continue
-      this.#held.set(id, { mark, vectors: vectors.sort((a, b) => a.seq - b.seq) })
-      count += vectors.length
-    }
-    return count
+      return mark === undefined ? [] : [this.#read(id, mark)]
+    })
+    const counts = await Promise.all(known)
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  async #readNewer(id: string, held: Held, mark: IndexedMark): Promise<number> {
+  async #read(id: string, mark: IndexedMark): Promise<number> {
+    const before = this.#held.get(id)
+    const held = before !== undefined && onlyGrew(before.mark, mark) ? before.vectors : []
     // The vectors may have been read after a later round than the mark tells of.
-    const last = Math.max(held.mark.seq, held.vectors.at(-1)?.seq ?? 0)
-    const filter = { conversationId: id, model: this.#model, seq: { $gt: last } }
+    const last = held.length === 0 ? 0 : Math.max(before?.mark.seq ?? 0, held.at(-1)?.seq ?? 0)
+    const filter = { conversationId: id, model: this.#model, ...(last === 0 ? {} : { seq: { $gt: last } }) }
     const found = await this.#context.shapes.vectors.find(filter, { project }).toArray()
-    const newer = found.map(({ data }) => this.#unpacked(data)).filter((vector) => vector !== undefined)
-    const vectors = [...held.vectors, ...newer.sort((a, b) => a.seq - b.seq)]
+    const read = found.map(({ data }) => this.#unpacked(data)).filter((vector) => vector !== undefined)
+    const vectors = [...held, ...read.sort((a, b) => a.seq - b.seq)]
     this.#held.set(id, { mark, vectors })
     return vectors.length
   }
@@ -136,7 +118,7 @@ export class UserVectors {
   }
 }
 
-const project: Projection = { conversationId: 1, seq: 1, role: 1, vector: 1 }
+const project: Projection = { seq: 1, role: 1, vector: 1 }
 
 /** Whether nothing happened but that messages were added at the end. */
 function onlyGrew(before: IndexedMark, after: IndexedMark): boolean {
