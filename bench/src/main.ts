@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   coding: () => import('./coding.js'),
   columns: () => import('./columns.js'),
   growth: () => import('./growth.js'),
+  media: () => import('./media/index.js'),
   persistence: () => import('./persistence/index.js'),
   session: () => import('./session/index.js'),
 }

@@ -113,7 +113,13 @@ export class Attempt {
   }
 
   cancel(): void {
+    this.#record = { ...this.#record, cancelRequested: true }
     this.#work.abort(jobCancelled(this.id))
+  }
+
+  /** It is recorded that this attempt is to end. */
+  cancelled(attempt: number): void {
+    if (attempt === this.#record.attempt) this.cancel()
   }
 
   /** Gives the job back for others. */
@@ -149,10 +155,7 @@ export class Attempt {
     }
     if (document.version < this.#version) return true
     this.#version = document.version
-    if (data.cancelRequested === true) {
-      this.#record = { ...this.#record, cancelRequested: true }
-      this.cancel()
-    }
+    if (data.cancelRequested === true) this.cancel()
     return true
   }
 

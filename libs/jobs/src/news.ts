@@ -7,7 +7,8 @@ import type { DocumentStore, Log } from '@holdfast/persistence'
 export interface JobNews {
   /** Tenants with jobs that wait for a worker. */
   readonly queued?: readonly string[]
-  readonly cancelled?: readonly JobName[]
+  /** With the attempt that was under way when it was recorded. */
+  readonly cancelled?: readonly (readonly [...JobName, attempt: number])[]
   readonly ended?: readonly JobName[]
 }
 
@@ -31,7 +32,7 @@ export class Newsroom {
   readonly #log: Log<NewsEntry> | undefined
   readonly #listeners = new Set<(news: JobNews) => void>()
   #queued = new Set<string>()
-  #cancelled: JobName[] = []
+  #cancelled: NonNullable<JobNews['cancelled']>[number][] = []
   #ended: JobName[] = []
   #publishing: Promise<void> | undefined
   #urgent: (() => void) | undefined

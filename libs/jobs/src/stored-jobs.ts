@@ -158,7 +158,7 @@ export class StoredJobs implements Jobs {
     }
     const attempt = this.#worker.attempt(tables.tenant, id)
     if (attempt?.record.holder === document.data.holder) attempt?.see(document)
-    else this.#news.tell({ cancelled: [[tables.tenant, id]] }, this.#hear)
+    else this.#news.tell({ cancelled: [[tables.tenant, id, document.data.attempt]] }, this.#hear)
     if (ended === undefined) return this.#whole(tables, document)
     try {
       return await this.#whole(tables, (await ended).document)

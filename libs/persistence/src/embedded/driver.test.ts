@@ -136,6 +136,23 @@ describe('the embedded driver', () => {
     assert.deepEqual(await driver.query({ text, values: [] }), [[1000, true, 0]])
   })
 
+  test('analyzes a table that has doubled without waiting for the next vacuum', async () => {
+    const upkeep = new Upkeep((statement) => driver.query(statement), 3_600_000)
+    await upkeep.stop()
+    await upkeep.look()
+    await driver.script('create table growing (id int primary key)')
+    const known = async (count: number): Promise<unknown> => {
+      await driver.script(`insert into growing select g from generate_series(${count} - 999, ${count}) g`)
+      await driver.query({ text: 'select pg_stat_force_next_flush()::text', values: [] })
+      await upkeep.look()
+      const text = `select reltuples::int8 from pg_class where relname = 'growing'`
+      return (await driver.query({ text, values: [] }))[0]?.[0]
+    }
+    const seen: unknown[] = []
+    for (const count of [1_000, 2_000, 3_000]) seen.push(await known(count))
+    assert.deepEqual(seen, [1_000, 1_000, 3_000])
+  })
+
   test('tells what it is', async () => {
     const { server, latencyMs } = await driver.health()
     assert.match(server, /^PGlite \d+\.\d+\.\d+ \(PostgreSQL \d+\.\d+\)$/)

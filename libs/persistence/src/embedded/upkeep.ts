@@ -43,7 +43,11 @@ export class Upkeep {
     this.#written = false
     const [log] = await this.#query({ name: 'holdfast_wal', text: walText, values: [], readOnly: true })
     if (Number(log?.[0]) > walBytes) await this.#query({ text: 'checkpoint', values: [] })
-    if (performance.now() - this.#lastVacuumAt < this.#vacuumIntervalMs) return
+    if (performance.now() - this.#lastVacuumAt < this.#vacuumIntervalMs) {
+      const grown = await this.#query({ name: 'holdfast_grown', text: grownText, values: [], readOnly: true })
+      for (const [table] of grown) await this.#query({ text: `analyze ${String(table)}`, values: [] })
+      return
+    }
     this.#lastVacuumAt = performance.now()
     const due = { name: 'holdfast_vacuum', text: vacuumText, values: [], readOnly: true }
     for (const [table, vacuum] of await this.#query(due)) {
@@ -67,3 +71,9 @@ where c.relkind in ('r', 't') and s.schemaname <> 'pg_toast' and (
   s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0)
   or s.n_mod_since_analyze > 50 + 0.1 * greatest(c.reltuples, 0)
   or age(c.relfrozenxid) > 200000000)`
+
+/** Tables that are more than twice what they were when they were last looked at. Plans that were made for a small table, and are kept, read
+ *  all of it: with 24,000 documents a put by version took 22 ms in place of 0.7. */
+const grownText = `select format('%I.%I', s.schemaname, s.relname)
+from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+where c.relkind = 'r' and s.n_mod_since_analyze > 500 + greatest(c.reltuples, 0)`
