@@ -26,7 +26,7 @@ export class Output {
   }
 
   /** @throws OutputClosed */
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     if (this.#closed) throw new OutputClosed()
     await new Promise<void>((resolve, reject) => {
       this.#stream.write(text, (error) => {

@@ -8,6 +8,14 @@ import { dagCommand } from './dag/dag.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
 import { indexesCommand } from './commands/indexes.js'
+import {
+  imagineCommand,
+  jobsCommand,
+  lineageCommand,
+  seeCommand,
+  speakCommand,
+  transcribeCommand,
+} from './commands/media.js'
 import { migrateCommand } from './migrate/migrate.js'
 import { upCommand } from './commands/up.js'
 
@@ -24,6 +32,12 @@ export function createProgram(context: CommandContext): Command {
   for (const command of [
     upCommand,
     chatCommand,
+    transcribeCommand,
+    speakCommand,
+    seeCommand,
+    imagineCommand,
+    jobsCommand,
+    lineageCommand,
     conversationsCommand,
     dagCommand,
     dataCommand,

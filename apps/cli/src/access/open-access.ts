@@ -70,7 +70,8 @@ async function openStore({ storeUrl, config }: Settings): Promise<OpenedAccess> 
   }
 }
 
-function withServerHint(error: unknown): unknown {
+/** A folder that a server has is reached through that server. */
+export function withServerHint(error: unknown): unknown {
   if (!(error instanceof HoldfastError) || error.reason !== 'FOLDER_IN_USE') return error
   const { code, message, reason, metadata } = error
   return new HoldfastError(code, `${message}; or, if it is a server, go through it with --server HOST:PORT`, {

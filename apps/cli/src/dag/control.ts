@@ -1,14 +1,14 @@
 import { invalidField } from '@holdfast/errors'
 import type { CommandContext } from '../command-context.js'
-import { type DagAccessFlags, withDag } from './open-dag-access.js'
+import { type ServiceFlags, withServices } from '../access/with-services.js'
 
 export async function control(
   what: 'cancel' | 'pause' | 'resume',
   run: string,
-  flags: DagAccessFlags,
+  flags: ServiceFlags,
   context: CommandContext,
 ): Promise<void> {
-  await withDag(flags, context, async ({ dag }) => {
+  await withServices(flags, context, async ({ dag }) => {
     const request = { executionId: run }
     if (what === 'cancel') await dag.cancelExecution(request)
     else if (what === 'pause') await dag.pauseExecution(request)
@@ -19,7 +19,7 @@ export async function control(
 export async function signal(
   run: string,
   { name, payload }: { readonly name: string; readonly payload: string },
-  flags: DagAccessFlags & { readonly key?: string },
+  flags: ServiceFlags & { readonly key?: string },
   context: CommandContext,
 ): Promise<void> {
   try {
@@ -27,7 +27,7 @@ export async function signal(
   } catch (cause) {
     throw invalidField('payload', `must be JSON: ${(cause as Error).message}`, { cause })
   }
-  await withDag(flags, context, async ({ dag }) => {
+  await withServices(flags, context, async ({ dag }) => {
     await dag.signalExecution({
       executionId: run,
       name,

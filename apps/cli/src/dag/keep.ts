@@ -1,14 +1,14 @@
 import type { CommandContext } from '../command-context.js'
 import { readGraphFile } from './graph-file.js'
-import { type DagAccessFlags, withDag } from './open-dag-access.js'
+import { type ServiceFlags, withServices } from '../access/with-services.js'
 
 export async function keepGraph(
   file: string,
-  flags: DagAccessFlags & { readonly json?: true },
+  flags: ServiceFlags & { readonly json?: true },
   context: CommandContext,
 ): Promise<void> {
   const text = await readGraphFile(file, context)
-  await withDag(flags, context, async (clients) => {
+  await withServices(flags, context, async (clients) => {
     const { graph } = await clients.dag.createGraph({ graph: text })
     const { name = '', version = '' } = graph ?? {}
     if (flags.json === true) await context.out.json({ name, version })

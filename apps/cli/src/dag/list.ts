@@ -2,10 +2,10 @@ import { invalidField } from '@holdfast/errors'
 import { dag } from '@holdfast/protocol'
 import type { CommandContext } from '../command-context.js'
 import { table } from '../printable.js'
-import { type DagAccessFlags, withDag } from './open-dag-access.js'
+import { type ServiceFlags, withServices } from '../access/with-services.js'
 import { executionJson, stateName } from './show.js'
 
-interface ListFlags extends DagAccessFlags {
+interface ListFlags extends ServiceFlags {
   readonly graph?: string
   readonly state?: string
   readonly limit?: number
@@ -16,7 +16,7 @@ interface ListFlags extends DagAccessFlags {
 export async function listRuns(flags: ListFlags, context: CommandContext): Promise<void> {
   const { out } = context
   const pageSize = Math.min(500, flags.limit ?? 50)
-  await withDag(flags, context, async (clients) => {
+  await withServices(flags, context, async (clients) => {
     if (flags.graphs === true) {
       const { graphs } = await clients.dag.listGraphs({ pageSize })
       if (flags.json === true)

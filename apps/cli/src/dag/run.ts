@@ -4,11 +4,11 @@ import type { Clients } from '@holdfast/grpc-clients'
 import { dag } from '@holdfast/protocol'
 import type { CommandContext } from '../command-context.js'
 import { readGraphFile, readInputs } from './graph-file.js'
-import { type DagAccessFlags, withDag } from './open-dag-access.js'
+import { type ServiceFlags, withServices } from '../access/with-services.js'
 import { type EventView, eventView } from './event-view.js'
 import { executionJson } from './show.js'
 
-interface RunFlags extends DagAccessFlags {
+interface RunFlags extends ServiceFlags {
   readonly input: readonly string[]
   readonly save: readonly string[]
   readonly kept?: true
@@ -20,7 +20,7 @@ interface RunFlags extends DagAccessFlags {
 
 export async function runGraph(file: string, flags: RunFlags, context: CommandContext): Promise<void> {
   const text = flags.kept === true ? file : await readGraphFile(file, context)
-  await withDag(flags, context, async (clients) => {
+  await withServices(flags, context, async (clients) => {
     const inputs = await readInputs(flags.input, clients)
     const { execution } = await clients.dag.executeGraph({
       graph: flags.kept === true ? { $case: 'name', value: text } : { $case: 'text', value: text },
@@ -34,10 +34,10 @@ export async function runGraph(file: string, flags: RunFlags, context: CommandCo
 
 export async function retryRun(
   run: string,
-  flags: DagAccessFlags & { readonly from?: string; readonly detach?: true; readonly json?: true },
+  flags: ServiceFlags & { readonly from?: string; readonly detach?: true; readonly json?: true },
   context: CommandContext,
 ): Promise<void> {
-  await withDag(flags, context, async (clients) => {
+  await withServices(flags, context, async (clients) => {
     const { execution } = await clients.dag.retryFrom({
       executionId: run,
       ...(flags.from === undefined ? {} : { node: flags.from }),
@@ -48,10 +48,10 @@ export async function retryRun(
 
 export async function watchRun(
   run: string,
-  flags: DagAccessFlags & { readonly after?: number; readonly json?: true },
+  flags: ServiceFlags & { readonly after?: number; readonly json?: true },
   context: CommandContext,
 ): Promise<void> {
-  await withDag(flags, context, (clients) => follow(run, { ...flags, save: [] }, clients, context))
+  await withServices(flags, context, (clients) => follow(run, { ...flags, save: [] }, clients, context))
 }
 
 interface FollowFlags {

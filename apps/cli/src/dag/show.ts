@@ -2,17 +2,17 @@ import { HoldfastError } from '@holdfast/errors'
 import { dag } from '@holdfast/protocol'
 import type { CommandContext } from '../command-context.js'
 import { printable, table } from '../printable.js'
-import { type DagAccessFlags, withDag } from './open-dag-access.js'
+import { type ServiceFlags, withServices } from '../access/with-services.js'
 
 const { ExecutionState } = dag
 
 export async function showRun(
   id: string,
-  flags: DagAccessFlags & { readonly json?: true },
+  flags: ServiceFlags & { readonly json?: true },
   context: CommandContext,
 ): Promise<void> {
   const { out } = context
-  await withDag(flags, context, async (clients) => {
+  await withServices(flags, context, async (clients) => {
     const { execution, nodes } = await clients.dag.getExecution({ executionId: id, withNodes: true })
     if (execution === undefined) throw new HoldfastError('INTERNAL', `Run ${id} was not answered`)
     if (flags.json === true) {

@@ -2,17 +2,18 @@ import { type Clients, createClients } from '@holdfast/grpc-clients'
 import { createLogger } from '@holdfast/server'
 import type { CommandContext } from '../command-context.js'
 import type { StoreFlags } from '../commands/store-options.js'
+import { withServerHint } from './open-access.js'
 import { settingsOf } from '../settings.js'
 import { serve } from '../up/serve.js'
 
-export interface DagAccessFlags extends StoreFlags {
+export interface ServiceFlags extends StoreFlags {
   /** HOST:PORT of a running server, instead of opening the store here. */
   readonly server?: string
 }
 
 /** Calls `work` with clients of a running server, or of all of Holdfast in this process on a free port. */
-export async function withDag<R>(
-  flags: DagAccessFlags,
+export async function withServices<R>(
+  flags: ServiceFlags,
   context: CommandContext,
   work: (clients: Clients) => Promise<R>,
 ): Promise<R> {
@@ -26,6 +27,8 @@ export async function withDag<R>(
   await serve(settings, logger, async ({ grpc }) => {
     await using clients = createClients({ address: grpc })
     result = await work(clients)
+  }).catch((error: unknown) => {
+    throw withServerHint(error)
   })
   return result as R
 }
