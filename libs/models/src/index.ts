@@ -1,4 +1,13 @@
 export { type ChatModelConfig, chatModelFromConfig } from './chat-model-from-config.js'
+export {
+  type ServiceModelConfig,
+  embeddingModelFromConfig,
+  imageModelFromConfig,
+  localModelNames,
+  speechModelFromConfig,
+  transcriptionModelFromConfig,
+  visionModelFromConfig,
+} from './service-models-from-config.js'
 export { type RecallOptions, recallModel } from './recall/recall-model.js'
 export type { Quote, Retrieve, RetrieveQuery } from './recall/quote.js'
 export { openAiCompatibleModel } from './openai-compatible/openai-compatible-model.js'

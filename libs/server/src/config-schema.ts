@@ -268,20 +268,20 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     .prefault({}),
   models: z
     .strictObject({
-      transcription: z.strictObject(serviceModel('hears', 'moonshine-base')).prefault({}),
+      transcription: z.strictObject(serviceModel('hears', 'moonshine-base, moonshine-tiny')).prefault({}),
       speech: z.strictObject(serviceModel('speaks', 'flite, kokoro')).prefault({}),
       vision: z
         .strictObject({
-          ...serviceModel('sees', 'local-vision'),
+          ...serviceModel('sees', 'centernet+pp-ocr'),
           canDetect: setting(yesOrNo.default(false), {
             description: 'whether a model of an endpoint is asked where things are',
           }),
         })
         .prefault({}),
-      image: z.strictObject(serviceModel('paints', 'procedural')).prefault({}),
+      image: z.strictObject(serviceModel('paints', 'procedural-scene')).prefault({}),
       embedding: z
         .strictObject({
-          ...serviceModel('embeds texts', 'energetic-ai'),
+          ...serviceModel('embeds texts', 'energetic-ai-embeddings-en'),
           dimensions: setting(wholeNumber(1, 65_536).optional(), {
             description: 'numbers in each vector of a model of an endpoint (default: what is known of OpenAI’s own)',
           }),

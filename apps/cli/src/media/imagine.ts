@@ -60,10 +60,10 @@ async function tell(
   { out, err }: CommandContext,
 ): Promise<void> {
   if (isJson) {
-    const shown = images.map(({ image, thumbnail, content: _, ...facts }, place) => ({
+    const shown = images.map(({ image, thumbnail, width, height, seed, revisedPrompt, kind }, place) => ({
       file: files[place],
-      ...facts,
-      seed: facts.seed ?? null,
+      ...{ width, height, revisedPrompt, kind },
+      seed: seed ?? null,
       image: image === undefined ? null : artifactJson(image),
       thumbnailId: thumbnail?.id ?? null,
     }))

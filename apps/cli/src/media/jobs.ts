@@ -43,7 +43,14 @@ export async function listJobs(flags: ListFlags, context: CommandContext): Promi
     }
     const asked = [...kinds].filter(([kind]) => flags.kind === undefined || kind === flags.kind)
     const filter = { states, label: flags.label ?? '' }
-    const lists = await Promise.all(asked.map(([, client]) => newest(client, filter, flags.limit)))
+    const lists = await Promise.all(
+      asked.map(([, client]) =>
+        newest(client, filter, flags.limit).catch((error: unknown) => {
+          if (flags.kind === undefined && isAbsent(error)) return []
+          throw error
+        }),
+      ),
+    )
     const all = lists.flat().sort((a, b) => (b.createTime?.getTime() ?? 0) - (a.createTime?.getTime() ?? 0))
     await show(all.slice(0, flags.limit), all.length > flags.limit, flags.json === true, context)
   })
@@ -100,6 +107,11 @@ function summaryOf({ inputJson, outputs }: jobs.Job): string {
   return outputs.map(({ role, sizeBytes }) => `${role} ${bytesShown(sizeBytes)}`).join(', ')
 }
 
+/** The job is another service's, or the server does not have this service. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'NOT_FOUND' || error.code === 'UNIMPLEMENTED')
+}
+
 /** Calls the service that has the job. @throws NOT_FOUND */
 async function onJob<R>(
   clients: Clients,
@@ -110,7 +122,7 @@ async function onJob<R>(
     try {
       await client.get({ jobId })
     } catch (error) {
-      if (error instanceof HoldfastError && error.code === 'NOT_FOUND') continue
+      if (isAbsent(error)) continue
       throw error
     }
     return work(client)

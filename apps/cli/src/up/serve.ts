@@ -38,9 +38,10 @@ export async function serve(
     import('@holdfast/session'),
     import('../model.js'),
     import('../embedder.js').then(({ openEmbedder }) => openEmbedder(logger)),
+    import('./open-media.js'),
   ])
   await using store = await opening
-  const [{ createChatService }, { openConversationStore }, { openModel }, found] = await loading
+  const [{ createChatService }, { openConversationStore }, { openModel }, found, { openMedia }] = await loading
   await using embedder = found
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {
@@ -54,10 +55,11 @@ export async function serve(
   const metrics = createMetrics()
   await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
   const chat = createChatService({ conversations, model, logger, metrics })
+  await using media = await openMedia(store, config)
   await using graphs = await openDag(store, config, logger)
   const failed = new AbortController()
   await using server = await startGrpcServer({
-    services: [chat.service, graphs.dag.service],
+    services: [chat.service, ...media.services, graphs.dag.service],
     listen: config.listen,
     logger,
     metrics,
