@@ -62,7 +62,10 @@ async function tell(
   if (isJson) {
     const shown = images.map(({ image, thumbnail, width, height, seed, revisedPrompt, kind }, place) => ({
       file: files[place],
-      ...{ width, height, revisedPrompt, kind },
+      width,
+      height,
+      revisedPrompt,
+      kind,
       seed: seed ?? null,
       image: image === undefined ? null : artifactJson(image),
       thumbnailId: thumbnail?.id ?? null,
