@@ -1,9 +1,13 @@
-import { type LocalEmbeddingModel, localEmbeddingModel } from '@holdfast/models'
-import type { Logger } from '@holdfast/server'
+import { type EmbeddingModel, embeddingModelFromConfig } from '@holdfast/models'
+import type { Config, Logger } from '@holdfast/server'
+import { modelConfigOf } from './service-models.js'
 
-/** What messages are found by meaning with: the local model, if its packages are installed. It loads with the first message or search. */
-export async function openEmbedder(logger: Pick<Logger, 'info'>): Promise<LocalEmbeddingModel | undefined> {
-  const model = localEmbeddingModel()
+/** What messages are found by meaning with: the model that is configured, or the local one, if its packages are installed. It loads with the
+ *  first message or search. @throws INVALID_ARGUMENT if it is configured by half, or wrong */
+export async function openEmbedder(config: Config, logger: Pick<Logger, 'info'>): Promise<EmbeddingModel | undefined> {
+  const model = embeddingModelFromConfig(modelConfigOf(config, 'embedding'))
+  // An endpoint may be away now and there later.
+  if (model.provider !== 'local') return model
   const { ok, detail } = await model.check()
   if (ok) return model
   await model[Symbol.asyncDispose]()

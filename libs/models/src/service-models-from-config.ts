@@ -37,7 +37,7 @@ const localTranscription: Local<TranscriptionModel> = {
   'moonshine-tiny': () => moonshineModel({ size: 'tiny' }),
 }
 const localSpeech: Local<SpeechModel> = { flite: () => fliteModel() }
-const localVision: Local<VisionModel> = { 'centernet+pp-ocr': () => localVisionModel() }
+const localVision: Local<VisionModel> = { 'local-vision': () => localVisionModel() }
 const localImage: Local<ImageModel> = { 'procedural-scene': () => proceduralImageModel() }
 const localEmbedding: Local<EmbeddingModel> = { [embeddingModelName]: () => localEmbeddingModel() }
 

@@ -272,7 +272,7 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       speech: z.strictObject(serviceModel('speaks', 'flite, kokoro')).prefault({}),
       vision: z
         .strictObject({
-          ...serviceModel('sees', 'centernet+pp-ocr'),
+          ...serviceModel('sees', 'local-vision'),
           canDetect: setting(yesOrNo.default(false), {
             description: 'whether a model of an endpoint is asked where things are',
           }),

@@ -149,7 +149,7 @@ async function showOne(message: JobMessage | undefined, flags: Flags, { out }: C
     error: job.error === undefined ? '' : `${job.error.code}: ${job.error.message}`,
     stopped: job.stopped === undefined ? '' : job.stopped ? 'the model stopped' : 'the model went on to its end',
     attempt: `${job.attempt} of ${job.maxAttempts}`,
-    model: modelShown(job.model),
+    model: job.model === undefined ? '' : `${job.model.name}, version ${job.model.version}`,
     created: job.createTime?.toISOString() ?? '',
     took: timeOf(job),
     progress: job.progress?.fraction === undefined ? '' : `${Math.round(job.progress.fraction * 100)} %`,

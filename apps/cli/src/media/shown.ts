@@ -27,8 +27,7 @@ export function secondsShown(ms: number): string {
 }
 
 export function modelShown(model: jobs.ModelUsed | undefined): string {
-  if (model === undefined) return 'no model'
-  return model.version === '' || model.version === 'unversioned' ? model.name : `${model.name} ${model.version}`
+  return model?.name ?? 'no model'
 }
 
 const stateNames: Readonly<Record<number, string>> = {

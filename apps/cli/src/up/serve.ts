@@ -37,7 +37,7 @@ export async function serve(
     import('@holdfast/chat-with-sessions'),
     import('@holdfast/session'),
     import('../model.js'),
-    import('../embedder.js').then(({ openEmbedder }) => openEmbedder(logger)),
+    import('../embedder.js').then(({ openEmbedder }) => openEmbedder(config, logger)),
     import('./open-media.js'),
   ])
   await using store = await opening
@@ -55,7 +55,7 @@ export async function serve(
   const metrics = createMetrics()
   await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
   const chat = createChatService({ conversations, model, logger, metrics })
-  await using media = await openMedia(store, config)
+  await using media = await openMedia(store, config, metrics)
   await using graphs = await openDag(store, config, logger)
   const failed = new AbortController()
   await using server = await startGrpcServer({
@@ -72,7 +72,7 @@ export async function serve(
   // Runs go on with the next start; their calls must not be told that the server stops.
   await graphs.dag.close()
   // Replies that nobody reads are calls to no server: they are drained on their own, early enough for readers to get their end.
-  await Promise.all([server.stop(), chat.drain(drainMs * 0.8)])
+  await Promise.all([server.stop(), chat.drain(drainMs * 0.8), media.drain(drainMs * 0.8)])
 }
 
 /** A second server on one machine is ready as well: only a metrics port that somebody asked for must be free. */
