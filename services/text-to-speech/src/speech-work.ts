@@ -1,0 +1,164 @@
+import { type Artifact, type JobContext, type JobKind, jobKind } from '@holdfast/jobs'
+import {
+  contentTypeOf,
+  encodeAudio,
+  type FfmpegOptions,
+  fileExtensionOf,
+  sentencesOf,
+  type SpeechModel,
+  spokenText,
+} from '@holdfast/models'
+import { type LiveSpeech, LiveSpeeches } from './live-speech.js'
+import type { Speech, SpeechInput, SpokenSentence } from './speech.js'
+import { type Passage, parseSsml } from './ssml.js'
+
+export interface SpeechWorkOptions {
+  readonly model: SpeechModel
+  readonly ffmpeg?: Omit<FfmpegOptions, 'signal'>
+  /** Attempts at once over all processes; default: as many as there are workers. */
+  readonly perModel?: number
+  readonly perTenant?: number
+}
+
+/** What a process needs to speak: the kind of job for `openJobs`, and what `createTextToSpeechService` serves. */
+export interface SpeechWork {
+  readonly kind: JobKind<SpeechInput, Speech>
+  readonly model: SpeechModel
+  readonly live: LiveSpeeches
+}
+
+/** A WAV whose samples fit in here gets its length in its header; the header of a longer one leaves it open, as in a stream. */
+const knownLengthBytes = 64 * 1024 * 1024
+const slowest = 0.5
+const fastest = 2
+
+export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWorkOptions): SpeechWork {
+  const { name, version, provider, canStop } = model
+  const live = new LiveSpeeches()
+  const kind = jobKind<SpeechInput, Speech>({
+    name: 'text-to-speech',
+    model: () => ({ name, version, provider, canStop }),
+    cache: (input) => input,
+    parameters: ({ voice, speed, format }) => ({ voice, speed, format }),
+    concurrency: {
+      ...(perModel === undefined ? {} : { perModel }),
+      ...(perTenant === undefined ? {} : { perTenant }),
+    },
+    async run(input, context) {
+      using speech = live.begin(context.id)
+      return await speak(model, ffmpeg, input, context, speech)
+    },
+  })
+  return { kind, model, live }
+}
+
+/** What of it can be said, and pauses. @throws INVALID_ARGUMENT */
+export function passagesOf({ text = '', ssml }: Pick<SpeechInput, 'text' | 'ssml'>): Passage[] {
+  const passages: Passage[] = ssml === undefined ? [{ type: 'text', text, rate: 1 }] : parseSsml(ssml)
+  return passages.filter((passage) => passage.type === 'pause' || isSpeakable(passage.text))
+}
+
+function isSpeakable(text: string): boolean {
+  return sentencesOf(text).some((sentence) => spokenText(sentence) !== '')
+}
+
+async function speak(
+  model: SpeechModel,
+  ffmpeg: Omit<FfmpegOptions, 'signal'>,
+  input: SpeechInput,
+  context: JobContext,
+  live: LiveSpeech,
+): Promise<Speech> {
+  const { format, voice, speed } = input
+  const { sampleRate } = model
+  const { signal } = context
+  const sentences: SpokenSentence[] = []
+  let samplesCount = 0
+  let told = -1
+  const chunk = (bytes: Uint8Array) => {
+    const sentence = Math.max(0, sentences.length - 1)
+    const text = told < sentence ? sentences[sentence]?.text : undefined
+    if (text !== undefined) told = sentence
+    live.add({ bytes, sentence, ...(text === undefined ? {} : { text }) })
+  }
+
+  async function* samples(): AsyncGenerator<Float32Array, void, undefined> {
+    for await (const spoken of say(model, input, context)) {
+      const startMs = Math.round((samplesCount / sampleRate) * 1000)
+      samplesCount += spoken.samples.length
+      if (spoken.text !== undefined) {
+        const sentence = { startMs, endMs: Math.round((samplesCount / sampleRate) * 1000), text: spoken.text }
+        sentences.push(sentence)
+        context.put(sentence)
+      }
+      yield spoken.samples
+    }
+  }
+
+  const encoded = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const bytes of encodeAudio(samples(), sampleRate, format, { ...ffmpeg, signal })) {
+      chunk(bytes)
+      yield bytes
+    }
+  }
+  const options = {
+    role: 'audio',
+    contentType: contentTypeOf(format, sampleRate),
+    name: `speech.${fileExtensionOf(format)}`,
+  }
+  const stored: Artifact = await context.addOutput(format === 'wav' ? wholeWav(encoded()) : encoded(), options)
+  const durationMs = Math.round((samplesCount / sampleRate) * 1000)
+  return { audio: stored.id, sampleRate, channels: 1, durationMs, voice, speed, sentences }
+}
+
+/** The sound of sentences, with their text, and of pauses. */
+async function* say(
+  model: SpeechModel,
+  input: SpeechInput,
+  { signal, usage, report }: JobContext,
+): AsyncGenerator<{ readonly samples: Float32Array; readonly text?: string }, void, undefined> {
+  const passages = passagesOf(input)
+  for (const [place, passage] of passages.entries()) {
+    report({ stage: 'speaking', fraction: place / passages.length })
+    if (passage.type === 'pause') {
+      yield { samples: new Float32Array(Math.round((passage.ms / 1000) * model.sampleRate)) }
+      continue
+    }
+    const speed = Math.min(fastest, Math.max(slowest, input.speed * passage.rate))
+    let last = -1
+    for await (const event of model.speak(passage.text, { voice: input.voice, speed, signal })) {
+      if (event.type === 'finish') {
+        usage(event.usage)
+        continue
+      }
+      const isNew = event.sentence !== last
+      last = event.sentence
+      yield isNew ? { samples: event.samples, text: event.text } : { samples: event.samples }
+    }
+  }
+}
+
+/** Puts the length into the header of a WAV that came as a stream, if it fits into memory. */
+async function* wholeWav(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let held: Uint8Array[] | undefined = []
+  let bytes = 0
+  for await (const chunk of stream) {
+    bytes += chunk.length
+    if (held === undefined) {
+      yield chunk
+      continue
+    }
+    held.push(chunk)
+    if (bytes > knownLengthBytes) {
+      yield* held
+      held = undefined
+    }
+  }
+  const [header, ...samples] = held ?? []
+  if (header === undefined) return
+  const whole = Buffer.from(header)
+  whole.writeUInt32LE(bytes - 8, 4)
+  whole.writeUInt32LE(bytes - header.length, 40)
+  yield whole
+  yield* samples
+}
