@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   chat: () => import('./chat.js'),
   coding: () => import('./coding.js'),
   columns: () => import('./columns.js'),
+  dag: () => import('./dag/index.js'),
   growth: () => import('./growth.js'),
   media: () => import('./media/index.js'),
   persistence: () => import('./persistence/index.js'),

@@ -22,6 +22,7 @@ export interface CampaignReport {
 const campaigns: Readonly<Record<string, () => Promise<{ run(options: CampaignOptions): Promise<CampaignReport> }>>> = {
   cache: () => import('./cache.js'),
   conversations: () => import('./conversations.js'),
+  dag: () => import('./dag.js'),
   jobs: () => import('./jobs.js'),
   migration: () => import('./migration.js'),
   persistence: () => import('./persistence.js'),
@@ -53,7 +54,7 @@ if (load === undefined || chosen === undefined || !sane) {
     `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--redis] [--seed N] [--quick|--long] [--json]
 NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).
 --redis is for conversations and streams: the servers cache in a Redis that is killed and emptied as well.
---quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), jobs (2,000 jobs, 100 kills; 500 and 25; 20,000 and 1,000), migration (1, 3 or 12 kills at each step), persistence.\n`,
+--quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), dag (200 kills; 40; 1,000), jobs (2,000 jobs, 100 kills; 500 and 25; 20,000 and 1,000), migration (1, 3 or 12 kills at each step), persistence.\n`,
   )
   process.exitCode = 2
 } else {

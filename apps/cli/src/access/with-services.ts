@@ -19,7 +19,7 @@ export async function withServices<R>(
 ): Promise<R> {
   if (flags.server !== undefined) {
     await using clients = createClients({ address: flags.server })
-    return work(clients)
+    return await work(clients)
   }
   const settings = settingsOf({ ...flags, listen: '127.0.0.1:0', metrics: 'off' }, context.environment)
   const logger = createLogger({ level: 'error', secrets: settings.loaded.secrets })

@@ -97,6 +97,14 @@ export function dagCommand(context: CommandContext): Command {
       .option('--json', 'events as JSON lines, the run last')
       .action(async (run, flags) => (await import('./run.js')).retryRun(run, flags, context)),
   )
+  dag.addCommand(
+    withAccess(new Command('graph'))
+      .description('Draw a graph as SVG, or a run with the states of its nodes.')
+      .argument('[file]', 'JSON or YAML; `-`: standard input')
+      .option('--run <run>', 'a run, instead of a file')
+      .option('--output <file>', 'instead of standard output')
+      .action(async (file, flags) => (await import('./graph.js')).showGraph(file, flags, context)),
+  )
   return dag
 }
 

@@ -11,7 +11,6 @@ import {
   startGrpcServer,
 } from '@holdfast/server'
 import { cacheOf, type Settings } from '../settings.js'
-import { openDag } from './open-dag.js'
 
 /** All of Holdfast in this process. */
 export interface RunningServer {
@@ -39,9 +38,11 @@ export async function serve(
     import('../model.js'),
     import('../embedder.js').then(({ openEmbedder }) => openEmbedder(config, logger)),
     import('./open-media.js'),
+    import('./open-dag.js'),
   ])
   await using store = await opening
-  const [{ createChatService }, { openConversationStore }, { openModel }, found, { openMedia }] = await loading
+  const [{ createChatService }, { openConversationStore }, { openModel }, found, { openMedia }, { openDag }] =
+    await loading
   await using embedder = found
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {

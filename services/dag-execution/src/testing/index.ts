@@ -6,7 +6,8 @@ import { readGraphText } from '../graph/parse-graph.js'
 import type { NodeError, Outputs, RunEvent } from '../run/events.js'
 import { type SimulatedCall, simulate } from '../run/simulation.js'
 
-export type { SimulatedCall } from '../run/simulation.js'
+export { type RandomGraphOptions, randomGraph, randomNumbers } from '../run/random-graph.js'
+export { type SimulatedCall, type SimulatedRun, type SimulationOptions, simulate } from '../run/simulation.js'
 
 /** What a node gives in a test: outputs, or a function of what it is asked, which may throw. */
 export type NodeResult = Outputs | ((call: SimulatedCall) => Outputs)

@@ -1,0 +1,35 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { openLocalEngine } from '@holdfast/dag-execution'
+import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
+import { type ExecutorMessage, work } from './work.js'
+
+/** A process that runs graphs until it is killed. */
+const url = process.argv[2] ?? ''
+process.once('disconnect', () => process.exit(1))
+
+const store = await open()
+await openLocalEngine(store, {
+  executors: {
+    async custom({ run, node, attempt, input, signal }) {
+      tell({ kind: 'call', run, node, attempt, at: Date.now() })
+      await delay(Math.random() * 30, undefined, { signal })
+      return work({ node, attempt, input })
+    },
+  },
+})
+tell({ kind: 'ready' })
+
+/** The database may be down at this moment. */
+async function open(): Promise<DocumentStore> {
+  for (;;) {
+    try {
+      return await openDocumentStore(url)
+    } catch {
+      await delay(100)
+    }
+  }
+}
+
+function tell(message: ExecutorMessage): void {
+  process.send?.(message)
+}
