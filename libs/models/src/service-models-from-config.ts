@@ -38,7 +38,7 @@ const localTranscription: Local<TranscriptionModel> = {
 }
 const localSpeech: Local<SpeechModel> = { flite: () => fliteModel() }
 const localVision: Local<VisionModel> = { 'local-vision': () => localVisionModel() }
-const localImage: Local<ImageModel> = { 'procedural-scene': () => proceduralImageModel() }
+const localImage: Local<ImageModel> = { procedural: () => proceduralImageModel() }
 const localEmbedding: Local<EmbeddingModel> = { [embeddingModelName]: () => localEmbeddingModel() }
 
 /** Names of the local models of each service, the default one first. */

@@ -278,7 +278,7 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
           }),
         })
         .prefault({}),
-      image: z.strictObject(serviceModel('paints', 'procedural-scene')).prefault({}),
+      image: z.strictObject(serviceModel('paints', 'procedural')).prefault({}),
       embedding: z
         .strictObject({
           ...serviceModel('embeds texts', 'energetic-ai-embeddings-en'),

@@ -2,7 +2,7 @@ import { invalidField } from '@holdfast/errors'
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.js'
 import { collect, number, withJobOptions, withServerOption } from '../media/media-options.js'
-import { wholeNumber } from './store-options.js'
+import { wholeNumber, withStoreOptions } from './store-options.js'
 
 export function transcribeCommand(context: CommandContext): Command {
   return withJobOptions(new Command('transcribe'))
@@ -119,4 +119,23 @@ export function lineageCommand(context: CommandContext): Command {
     .option('--depth <n>', 'how many steps to go, each way (default: 10)', wholeNumber('--depth', 1))
     .option('--json', 'one JSON object')
     .action(async (id, flags) => (await import('../media/lineage.js')).lineage(id, flags, context))
+}
+
+export function modelsCommand(context: CommandContext): Command {
+  const models = new Command('models').description('What hears, speaks, sees, paints and embeds.')
+  models.addCommand(
+    withStoreOptions(new Command('list'))
+      .description(
+        'Local models, and those of endpoints that are configured; which of them are used, and which are ready.',
+      )
+      .option('--json', 'one JSON object')
+      .action(async (flags) => (await import('../media/models.js')).listModels(flags, context)),
+  )
+  models.addCommand(
+    withStoreOptions(new Command('install'))
+      .description('Say whether a local model is installed, or else the command that installs it.')
+      .argument('<name>')
+      .action(async (name, flags) => (await import('../media/models.js')).installModel(name, flags, context)),
+  )
+  return models
 }

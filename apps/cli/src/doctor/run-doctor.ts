@@ -5,6 +5,7 @@ import { type Settings, settingsOf } from '../settings.js'
 import { type Check, failed } from './check.js'
 import { checkModel } from './check-model.js'
 import { checkNode } from './check-node.js'
+import { checkServiceModels } from './check-service-models.js'
 import { checkServer } from './check-server.js'
 import { checkStore } from './check-store.js'
 
@@ -29,12 +30,13 @@ async function checkAll(flags: DoctorFlags, environment: Readonly<NodeJS.Process
   const configuration: Check[] = loaded.warnings.map((detail) => ({ name: 'configuration', status: 'warn', detail }))
   if (configuration.length === 0)
     configuration.push({ name: 'configuration', status: 'ok', detail: sourcesOf(settings) })
-  const [store, server, model] = await Promise.all([
+  const [store, server, model, models] = await Promise.all([
     checkStore(settings),
     checkServer(flags.server ?? config.listen, flags.server !== undefined),
     checkModel(config),
+    checkServiceModels(config),
   ])
-  return [...configuration, ...store, server, model]
+  return [...configuration, ...store, server, model, ...models]
 }
 
 function sourcesOf({ loaded }: Settings): string {
