@@ -80,6 +80,24 @@ describe('Coalescer', () => {
     await Promise.all(answers)
   })
 
+  it('sends halves of fewer calls where that is worth it', async () => {
+    const { trips, run } = manual()
+    const coalescer = new Coalescer({ run, nameOf: String, worthATrip: 8 })
+    const answers = Array.from({ length: 16 }, (_, call) => coalescer.submit(call))
+    await settled()
+    assert.deepEqual(
+      trips.map(({ calls }) => calls.length),
+      [8, 8],
+    )
+    for (const { finish } of trips) finish()
+    await Promise.all(answers)
+    const fewer = Array.from({ length: 15 }, (_, call) => coalescer.submit(call))
+    await settled()
+    assert.equal(trips.length, 3)
+    trips[2]?.finish()
+    assert.equal((await Promise.all(fewer)).length, 15)
+  })
+
   it('sends half of many calls, and the others beside them', async () => {
     const { trips, run } = manual()
     const coalescer = new Coalescer({ run, nameOf: String })

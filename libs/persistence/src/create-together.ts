@@ -18,10 +18,12 @@ type Created = readonly (Written | undefined)[] | undefined
 /** The lanes in which creations of one kind (the same log, the same collections) become one round trip. */
 export class CreationLanes {
   readonly #backend: Backend
+  readonly #worthATrip: number | undefined
   readonly #lanes = new Map<string, Coalescer<Creation, Created>>()
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, worthATrip?: number) {
     this.#backend = backend
+    this.#worthATrip = worthATrip
   }
 
   async create(log: string, collections: readonly string[], creation: Creation): Promise<Created> {
@@ -54,6 +56,7 @@ export class CreationLanes {
       },
       gatekeeper: oncePerStream,
       nameOf: ({ stream }) => nameOf(stream),
+      worthATrip: this.#worthATrip,
       weigh: ({ rows }) => rows.reduce((bytes, { json }) => bytes + json.length, 0),
     })
     this.#lanes.set(name, lane)

@@ -46,25 +46,29 @@ export class CoalescedDocuments implements DocumentAccess {
   readonly #remove: Coalescer<DeleteRow, number | undefined>
   readonly #modify: Coalescer<ModifyCall, Modified | 'raced'>
 
-  constructor(collection: string, operations: DocumentOperations) {
+  /** @param worthATrip waiting writes that are worth a second round trip, see the coalescer */
+  constructor(collection: string, operations: DocumentOperations, worthATrip?: number) {
     const gatekeeper = oncePerKey
     this.#fetch = new Coalescer({ run: (keys) => fetchDistinct(collection, operations, keys) })
     this.#upsert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => upsertFolded(collection, operations, rows),
       weigh,
       nameOf,
+      worthATrip,
     })
     this.#insert = new Coalescer<InsertRow, Written | undefined>({
       run: (rows) => operations.insert(collection, rows),
       gatekeeper,
       weigh,
       nameOf,
+      worthATrip,
     })
     this.#replace = new Coalescer<ReplaceRow, Written | undefined>({
       run: (rows) => operations.replace(collection, rows),
       gatekeeper,
       weigh,
       nameOf,
+      worthATrip,
     })
     this.#remove = new Coalescer<DeleteRow, number | undefined>({
       run: (rows) => operations.remove(collection, rows),

@@ -10,12 +10,14 @@ export class LogLanes {
   readonly #append: Coalescer<AppendGroup, AppendOutcome>
   readonly #heads: Coalescer<StreamKey, StreamHead>
 
-  constructor(log: string, operations: LogOperations, hub: LogHub) {
+  /** @param worthATrip waiting appends that are worth a second round trip, see the coalescer */
+  constructor(log: string, operations: LogOperations, hub: LogHub, worthATrip?: number) {
     this.hub = hub
     this.#append = new Coalescer<AppendGroup, AppendOutcome>({
       run: (calls) => appendTogether(log, operations, calls),
       gatekeeper: inOrderOfStreams,
       nameOf,
+      worthATrip,
       weigh: ({ entries }) => entries.reduce((bytes, { json }) => bytes + json.length, 0),
     })
     this.#heads = new Coalescer<StreamKey, StreamHead>({ run: (keys) => operations.heads(log, keys) })
@@ -37,8 +39,9 @@ export class LogLanes {
 interface StreamInBatch {
   /** Nothing more may join: a call on the stream was refused, or the batch has one that must stand alone. */
   closed: boolean
-  readonly ifExists: boolean
-  readonly keys: Set<string>
+  readonly first: AppendGroup
+  /** Made when a second call comes, which is rare. */
+  keys: Set<string> | undefined
 }
 
 /** Calls on one stream join a batch in their order as long as they can be one group: without an expected number, with the same
@@ -47,18 +50,23 @@ function inOrderOfStreams(): (call: AppendGroup) => boolean {
   const streams = new Map<string, StreamInBatch>()
   return (call) => {
     const name = nameOf(call)
-    const { ifExists = false, ifNext, entries } = call
-    const keys = entries.flatMap(({ key }) => (key === undefined ? [] : [key]))
     const known = streams.get(name)
     if (known === undefined) {
-      streams.set(name, { closed: ifNext !== undefined, ifExists, keys: new Set(keys) })
+      streams.set(name, { closed: call.ifNext !== undefined, first: call, keys: undefined })
       return true
     }
-    known.closed ||= ifNext !== undefined || ifExists !== known.ifExists || keys.some((key) => known.keys.has(key))
+    known.keys ??= new Set(keysOf(known.first))
+    const { keys } = known
+    const fits = call.ifNext === undefined && (call.ifExists ?? false) === (known.first.ifExists ?? false)
+    known.closed ||= !fits || keysOf(call).some((key) => keys.has(key))
     if (known.closed) return false
-    for (const key of keys) known.keys.add(key)
+    for (const key of keysOf(call)) keys.add(key)
     return true
   }
+}
+
+function keysOf({ entries }: AppendGroup): string[] {
+  return entries.flatMap(({ key }) => (key === undefined ? [] : [key]))
 }
 
 type Members = [AppendGroup, ...AppendGroup[]]

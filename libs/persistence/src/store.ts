@@ -9,6 +9,7 @@ import { dropCollection } from './erase/drop-collection.js'
 import { eraseSubject } from './erase/erase-subject.js'
 import type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 import { eraseTenant } from './erase/erase-tenant.js'
+import { worthATripToServer } from './coalescer.js'
 import { CreationLanes, GatheredInserts } from './create-together.js'
 import { defaultMaxAttempts, defaultTimeoutMs, retryConflicts } from './conflict-retry.js'
 import { ClaimLanes } from './claim/claim-lanes.js'
@@ -60,6 +61,7 @@ class Engine {
   readonly encryptsBlobs: boolean
   readonly openTransactions: OpenTransactions | undefined
   readonly creations: CreationLanes
+  readonly #worthATrip: number | undefined
   readonly #documents = new Map<string, CoalescedDocuments>()
   readonly #logs = new Map<string, LogLanes>()
   readonly #claims = new Map<string, ClaimLanes>()
@@ -83,7 +85,8 @@ class Engine {
     this.feeds = new ChangeFeeds(backend)
     this.relations = new Relations(backend, (name, { feed }) => this.feeds.retain(name, feed?.retainMs))
     this.hub = new LogHub(backend, { hints: backend.hints && { of: backend.hints, topics: 'log:' } })
-    this.creations = new CreationLanes(backend)
+    this.#worthATrip = backend.kind === 'postgres' ? worthATripToServer : undefined
+    this.creations = new CreationLanes(backend, this.#worthATrip)
     this.sweeper = new Sweeper(backend, sweepIntervalMs ?? defaultSweepIntervalMs)
     this.openTransactions = backend.kind === 'postgres' ? undefined : new OpenTransactions()
   }
@@ -91,7 +94,7 @@ class Engine {
   documents(collection: string): CoalescedDocuments {
     const known = this.#documents.get(collection)
     if (known !== undefined) return known
-    const lanes = new CoalescedDocuments(collection, this.backend.documents)
+    const lanes = new CoalescedDocuments(collection, this.backend.documents, this.#worthATrip)
     this.#documents.set(collection, lanes)
     return lanes
   }
@@ -107,7 +110,7 @@ class Engine {
   logs(log: string): LogLanes {
     const known = this.#logs.get(log)
     if (known !== undefined) return known
-    const lanes = new LogLanes(log, this.backend.logs, this.hub)
+    const lanes = new LogLanes(log, this.backend.logs, this.hub, this.#worthATrip)
     this.#logs.set(log, lanes)
     return lanes
   }

@@ -9,15 +9,15 @@ export function messageOf(entry: Entry<MessageRecord>): Message {
 }
 
 export function messageFrom({ seq, key, at, data }: StoredMessage): Message {
+  const { role, parts, editedAt, redacted, reply } = data
+  const message = { seq, id: key ?? String(seq), role, parts, at: new Date(at) }
+  // As nearly all are.
+  if (editedAt === undefined && redacted === undefined && reply === undefined) return message
   return {
-    seq,
-    id: key ?? String(seq),
-    role: data.role,
-    parts: data.parts,
-    at: new Date(at),
-    ...(data.editedAt === undefined ? {} : { editedAt: new Date(data.editedAt) }),
-    ...(data.redacted === undefined ? {} : { redacted: data.redacted }),
-    ...(data.reply === undefined ? {} : { reply: data.reply }),
+    ...message,
+    ...(editedAt === undefined ? {} : { editedAt: new Date(editedAt) }),
+    ...(redacted === undefined ? {} : { redacted }),
+    ...(reply === undefined ? {} : { reply }),
   }
 }
 

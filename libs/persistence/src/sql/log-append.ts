@@ -61,7 +61,8 @@ export async function appendGroups(
 class GroupWork {
   outcome: AppendOutcome | undefined
   readonly group: AppendGroup
-  readonly #stored = new Map<NewEntry, AppendedEntry>()
+  /** Rarely there is any. */
+  #stored: Map<NewEntry, AppendedEntry> | undefined
   #conflict: (AppendOutcome & { readonly kind: 'conflict' }) | undefined
 
   constructor(group: AppendGroup) {
@@ -71,7 +72,8 @@ class GroupWork {
   /** Entries that are not known to be stored. */
   get fresh(): readonly NewEntry[] {
     const { entries } = this.group
-    return this.#stored.size === 0 ? entries : entries.filter((entry) => !this.#stored.has(entry))
+    const stored = this.#stored
+    return stored === undefined ? entries : entries.filter((entry) => !stored.has(entry))
   }
 
   get mustExist(): boolean {
@@ -84,6 +86,7 @@ class GroupWork {
   }
 
   isStored(entry: NewEntry, as: AppendedEntry, sameData: boolean): void {
+    this.#stored ??= new Map()
     this.#stored.set(entry, as)
     const index = this.group.entries.indexOf(entry)
     if (!sameData && index < (this.#conflict?.index ?? Infinity))
@@ -93,7 +96,7 @@ class GroupWork {
   /** Answers the group if what is known of its keys decides it. @param next the next number, if it is not the expected one */
   decide(next?: number): void {
     if (this.outcome !== undefined) return
-    const isRepeated = this.#stored.size > 0 && this.#stored.size === this.group.entries.length
+    const isRepeated = this.#stored !== undefined && this.#stored.size === this.group.entries.length
     if (next !== undefined && !isRepeated) this.outcome = { kind: 'stale', next }
     else if (this.#conflict !== undefined) this.outcome = this.#conflict
     else if (isRepeated) this.wasAppended(0, 0)
@@ -103,7 +106,7 @@ class GroupWork {
   wasAppended(before: number, at: number): void {
     let seq = before
     const entries = this.group.entries.map((entry): AppendedEntry => {
-      const stored = this.#stored.get(entry)
+      const stored = this.#stored?.get(entry)
       if (stored !== undefined) return stored
       seq += 1
       return { seq, at }

@@ -24,7 +24,7 @@ const scripts = {
     if kind == 'L|' .. ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
     if kind ~= '${deletedEntry}' then redis.call('DEL', KEYS[1]) end
     return 0`),
-  /** MAX-MESSAGES MAX-BYTES, then for each key: BEFORE LAST OLDEST, all padded; LINES. Only what follows on the last message that is held (BEFORE)
+  /** MAX-MESSAGES MAX-BYTES, then for each key a word of BEFORE LAST OLDEST, all padded, and LINES. Only what follows on the last message that is held (BEFORE)
    *  can be appended; after a gap the entry goes. One that begins before OLDEST is shortened. Its age goes on. Numbers of one width compare as
    *  text, and commands get text: Lua's numbers would be printed and read again for each of them. */
   extend: redisScript(`
@@ -43,7 +43,7 @@ const scripts = {
       local metadata = sub(text, ${firstAt + digits + 1}, start - 1)
       call('SET', key, 'H|P|' .. first .. metadata .. (cut and sub(text, cut) or ''), 'KEEPTTL')
     end
-    local function extend(key, before, newLast, oldest, lines)
+    local function extend(key, word)
       local head = call('GETRANGE', key, '0', '${lastAt + digits - 1}')
       local kind = sub(head, 1, 1)
       if kind ~= 'H' then
@@ -51,24 +51,22 @@ const scripts = {
         return
       end
       local last = sub(head, ${lastAt + 1}, ${lastAt + digits})
+      local before, newLast = sub(word, 1, ${digits}), sub(word, ${digits + 1}, ${2 * digits})
       if last ~= before then
         if last < newLast then call('DEL', key) end
         return
       end
       call('SETRANGE', key, '${lastAt}', newLast)
-      local length = call('APPEND', key, lines)
-      if sub(head, ${firstAt + 1}, ${firstAt + digits}) < oldest or length > tonumber(ARGV[2]) then shorten(key, newLast, length) end
+      local length = call('APPEND', key, sub(word, ${3 * digits + 1}))
+      if sub(head, ${firstAt + 1}, ${firstAt + digits}) < sub(word, ${2 * digits + 1}, ${3 * digits}) or length > tonumber(ARGV[2]) then shorten(key, newLast, length) end
     end
-    for i, key in ipairs(KEYS) do
-      local at = 4 * i - 1
-      extend(key, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
-    end
+    for i, key in ipairs(KEYS) do extend(key, ARGV[i + 2]) end
     return 1`),
 } as const
 
 interface Extension {
   readonly name: string
-  readonly words: readonly string[]
+  readonly word: string
 }
 
 /** The cached histories of one tenant, below epochs: each operation names the epoch that it belongs to. A rejected promise means that nobody
@@ -112,8 +110,9 @@ export class HistoryCache {
     const [first] = messages
     const last = messages.at(-1) ?? first
     const oldest = Math.max(0, last.seq - 2 * this.maxMessages + 1)
-    const words = [padded(first.seq - 1), padded(last.seq), padded(oldest), messages.map(messageLine).join('')]
-    await this.#extensions.ask({ name: this.#name(epoch, id), words })
+    const lines = messages.length === 1 ? messageLine(first) : messages.map(messageLine).join('')
+    const word = `${padded(first.seq - 1)}${padded(last.seq)}${padded(oldest)}${lines}`
+    await this.#extensions.ask({ name: this.#name(epoch, id), word })
   }
 
   /** On one server those of the same moment are one command; in a cluster each has its own. */
@@ -125,7 +124,7 @@ export class HistoryCache {
         this.#connection.run(
           scripts.extend,
           some.map(({ name }) => name),
-          [...limits, ...some.flatMap(({ words }) => words)],
+          [...limits, ...some.map(({ word }) => word)],
         ),
       ),
     )
