@@ -64,6 +64,12 @@ export interface Config {
     /** How long ended jobs, their events and cached results are kept; default 30 days. What they made stays. */
     readonly retainDays: number
   }
+  readonly chat: {
+    /** Where the services listen that read the pictures and recordings of conversations and speak replies; absent: the server's own. */
+    readonly mediaAddress?: string | undefined
+    /** The language model looks at pictures itself; default false: it reads what is on them. */
+    readonly showPictures: boolean
+  }
   readonly dag: {
     /** Hosts that `http` nodes of graphs may ask: `api.example.org`, `*.example.org`, `localhost:8080`; default: none. */
     readonly httpHosts: readonly string[]
@@ -297,6 +303,17 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       maxQueued: setting(wholeNumber(1, 10_000_000).default(10_000), { description: 'jobs that may wait' }),
       retainDays: setting(wholeNumber(1, 36_500).default(30), {
         description: 'how long ended jobs and cached results are kept, in days; what they made stays',
+      }),
+    })
+    .prefault({}),
+  chat: z
+    .strictObject({
+      mediaAddress: setting(address.optional(), {
+        description:
+          'where the services listen that read pictures and recordings of conversations and speak replies (default: this server)',
+      }),
+      showPictures: setting(yesOrNo.default(false), {
+        description: 'the language model looks at pictures itself; otherwise it reads what is on them',
       }),
     })
     .prefault({}),

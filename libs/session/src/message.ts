@@ -7,6 +7,8 @@ export type Role = 'user' | 'assistant' | 'system' | 'tool'
 export interface TextPart {
   readonly type: 'text'
   readonly text: string
+  /** The hash of a blob part of the same message: the text was made from its bytes, as what is on a picture or what was said in a recording. */
+  readonly madeFrom?: string
 }
 
 /** What a model wrote before it answered. */

@@ -14,6 +14,7 @@ import {
   type MessageRecord,
   type Shapes,
 } from './shapes.js'
+import { keepBlobs, namesBlob } from './kept-blobs.js'
 import { messageFrom, messageOf, readEntry } from './stored-messages.js'
 import { type CheckedMessage, checkInteger, checkLimit, checkMessages, checkParts, checkSeq } from './validation.js'
 
@@ -47,7 +48,9 @@ export class Messages {
   async prepare(id: string, messages: readonly CheckedMessage[]): Promise<EntryToAppend[]> {
     const entries: EntryToAppend[] = []
     for (const [index, { key, role, parts: given }] of messages.entries()) {
-      const parts = given.some(namesBlob) ? await this.#keepBlobs(id, given, `messages[${index}].parts`) : given
+      const parts = given.some(namesBlob)
+        ? await keepBlobs(this.#context, id, given, `messages[${index}].parts`)
+        : given
       entries.push({ key: key ?? randomUUID(), data: { role, parts } })
     }
     return entries
@@ -91,7 +94,7 @@ export class Messages {
   async edit(id: string, seq: number, input: readonly Part[]): Promise<Message> {
     checkConversationId(id, 'id')
     checkSeq(seq, 'seq')
-    const parts = await this.#keepBlobs(id, checkParts(input, 'parts', this.#context.textBytes), 'parts')
+    const parts = await keepBlobs(this.#context, id, checkParts(input, 'parts', this.#context.textBytes), 'parts')
     return this.#change(id, seq, 'edited', (record) => {
       if (record.redacted !== undefined) throw redactedAlready(id, seq)
       return { ...record, parts }
@@ -156,22 +159,6 @@ export class Messages {
   async #missing(tx: Shapes, id: string): Promise<Error> {
     return (await tx.messages.head(id)).removed ? conversationDeleted(id) : noConversation(id)
   }
-
-  /** Links the blobs before the message is there, so that none is collected in between. Sizes come from what is stored: a message can
-   *  neither name bytes that are not there nor lie about them. */
-  #keepBlobs(id: string, parts: readonly Part[], field: string): Promise<Part[]> {
-    const { blobs } = this.#context.store
-    return Promise.all(
-      parts.map(async (part, index) => {
-        if (!namesBlob(part)) return part
-        const blob = await blobs.stat(part.hash)
-        if (blob === undefined)
-          throw invalidField(`${field}[${index}].hash`, 'names no stored blob: put the bytes first')
-        await blobs.link(part.hash, blobOwner(id))
-        return { ...part, sizeBytes: blob.sizeBytes }
-      }),
-    )
-  }
 }
 
 /** Appends by keys, so that it is repeated when its outcome is unknown.
@@ -195,10 +182,6 @@ export async function appendTo(
     }
     throw error
   }
-}
-
-function namesBlob(part: Part): part is Part & { readonly hash: string } {
-  return 'hash' in part
 }
 
 async function isThere(context: StoreContext, id: string): Promise<boolean> {

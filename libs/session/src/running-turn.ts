@@ -6,6 +6,7 @@ import type { Message, Part, Reply } from './message.js'
 import { ReplyWriter, textEntries } from './reply-writer.js'
 import type { ActiveTurn, ReplyEnd } from './shapes.js'
 import { appendReply } from './stored-replies.js'
+import { keepBlobs, namesBlob } from './kept-blobs.js'
 import { releaseTurn } from './turn-release.js'
 import type { Turn, TurnEnding } from './turn.js'
 import { checkInteger, checkPart, checkText, checkTextBytes } from './validation.js'
@@ -160,7 +161,7 @@ export class RunningTurn implements Turn {
    *  and the release, is done by whoever finds the end without them, should this process die in between. */
   async #finish(ending: TurnEnding): Promise<Message> {
     const { context, held } = this.#options
-    this.#end ??= this.#endOf(ending)
+    this.#end ??= await this.#kept(this.#endOf(ending))
     const end = this.#end
     if (this.#lost !== undefined) throw this.#lost
     const { rest, next } = await this.#writer.seal()
@@ -208,6 +209,11 @@ export class RunningTurn implements Turn {
         await new Promise((resolve) => setTimeout(resolve, delay))
       }
     }
+  }
+
+  async #kept(end: ReplyEnd): Promise<ReplyEnd> {
+    if (!end.after.some(namesBlob)) return end
+    return { ...end, after: await keepBlobs(this.#options.context, this.conversationId, end.after, 'parts') }
   }
 
   #endOf(ending: TurnEnding): ReplyEnd {

@@ -52,13 +52,15 @@ export function checkPart(value: unknown, field: string, textBytes: number): Par
     checkText(part[name], `${field}.${name}`, limits)
   switch (part['type']) {
     case 'text':
-    case 'reasoning':
-      return { type: part['type'], text: checkTextBytes(part['text'], `${field}.text`, textBytes) }
+    case 'reasoning': {
+      const checked = { type: part['type'], text: checkTextBytes(part['text'], `${field}.text`, textBytes) }
+      if (part['type'] === 'reasoning' || part['madeFrom'] === undefined) return checked
+      return { ...checked, madeFrom: checkHash(part['madeFrom'], `${field}.madeFrom`) }
+    }
     case 'image':
     case 'audio':
     case 'file': {
-      const hash = text('hash', { max: 64 })
-      if (!/^[0-9a-f]{64}$/.test(hash)) throw invalidField(`${field}.hash`, 'must be a sha256 in 64 hexadecimal digits')
+      const hash = checkHash(part['hash'], `${field}.hash`)
       const contentType = text('contentType', { max: 255 })
       if (!/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(contentType)) {
         throw invalidField(`${field}.contentType`, 'must be a media type such as image/png')
@@ -79,6 +81,12 @@ export function checkPart(value: unknown, field: string, textBytes: number): Par
     default:
       throw invalidField(`${field}.type`, 'must be text, reasoning, image, audio, file, tool-call or tool-result')
   }
+}
+
+function checkHash(value: unknown, field: string): string {
+  const hash = checkText(value, field, { max: 64 })
+  if (/^[0-9a-f]{64}$/.test(hash)) return hash
+  throw invalidField(field, 'must be a sha256 in 64 hexadecimal digits')
 }
 
 export function checkTitle(value: unknown, field: string): string {

@@ -12,24 +12,29 @@ export interface Answering {
   /** Aborts when the process stops: the reply ends as `interrupted`. */
   readonly stop: AbortSignal
   readonly onToken: () => void
+  /** What the reply gets besides, once its text is complete. */
+  readonly complete?: ((text: string, signal: AbortSignal) => Promise<Part[]>) | undefined
 }
 
 /** Has the model answer into the turn and says how that ended; `undefined` if the turn was lost, so that there is nothing to end. Never
  *  throws: a failure is an ending too. */
 export async function answer(
-  { turn, model, stop, onToken }: Answering,
-  prompt: () => Promise<ChatRequest>,
+  { turn, model, stop, onToken, complete }: Answering,
+  prompt: (signal: AbortSignal) => Promise<ChatRequest>,
 ): Promise<TurnEnding | undefined> {
   const made = new Besides()
+  let text = ''
   try {
     const signal = AbortSignal.any([turn.signal, stop])
-    for await (const event of model.stream(await prompt(), { signal })) {
+    for await (const event of model.stream(await prompt(signal), { signal })) {
       if (event.type === 'text') {
         if (event.text === '') continue
         onToken()
         turn.write(event.text)
+        if (complete !== undefined) text += event.text
       } else if (event.type === 'finish') {
         const { usage, reason, endpointReason } = event
+        if (complete !== undefined) made.addParts(await complete(text, signal))
         const finishReason = finishReasonOnWire[reason] ?? endpointReason ?? 'other'
         return { status: 'complete', finishReason, ...(usage === undefined ? {} : { usage }), ...made.parts() }
       } else {
@@ -65,6 +70,11 @@ const finishReasonOnWire: Readonly<Partial<Record<string, string>>> = {
 class Besides {
   #reasoning = ''
   readonly #calls: Part[] = []
+  readonly #others: Part[] = []
+
+  addParts(parts: readonly Part[]): void {
+    this.#others.push(...parts)
+  }
 
   add(event: Exclude<ChatEvent, { readonly type: 'text' | 'finish' }>): void {
     if (event.type === 'reasoning') {
@@ -89,7 +99,7 @@ class Besides {
       ...(this.#reasoning === ''
         ? {}
         : { reasoning: this.#reasoning.slice(0, maxReasoningLength).replace(/[\ud800-\udbff]$/, '') }),
-      ...(this.#calls.length === 0 ? {} : { parts: this.#calls }),
+      ...(this.#calls.length + this.#others.length === 0 ? {} : { parts: [...this.#calls, ...this.#others] }),
     }
   }
 }

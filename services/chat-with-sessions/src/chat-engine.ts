@@ -10,6 +10,8 @@ import type {
   ReplyState,
   Turn,
 } from '@holdfast/session'
+import { type AttachmentOptions, Attachments } from './attachments/attachments.js'
+import type { SpokenReply } from './attachments/media-services.js'
 import { type EngineLogger, type ReplyHooks, silentLogger } from './hooks.js'
 import { type MessagePage, type MessagePageRequest, readPage } from './message-pages.js'
 import { type PromptSource, buildPrompt } from './prompt.js'
@@ -21,6 +23,8 @@ export interface ChatEngineOptions {
   readonly model: ChatModel
   /** Where images for the model are read from; default: it is told their names only. */
   readonly blobs?: PromptSource['blobs']
+  /** What reads pictures and recordings and speaks replies; default: nothing does. */
+  readonly attachments?: AttachmentOptions
   /** What the model reads first, unless the request brings another; default: nothing. */
   readonly systemPrompt?: string
   readonly prompt?: PromptSource['limits']
@@ -51,6 +55,8 @@ export interface AskForReply {
   readonly policy?: 'reject' | 'queue' | 'interrupt'
   readonly waitMs?: number
   readonly options?: ModelOptions
+  /** Has the reply spoken: its message then carries the sound. */
+  readonly spoken?: SpokenReply
 }
 
 export type ReplyStreamEvent =
@@ -66,6 +72,7 @@ export class ChatEngine {
   readonly model: ChatModel
   readonly #options: ChatEngineOptions
   readonly #producer: ReplyProducer
+  readonly #attachments: Attachments | undefined
   #draining = false
 
   constructor(options: ChatEngineOptions) {
@@ -74,6 +81,8 @@ export class ChatEngine {
     this.model = model
     this.#options = options
     this.#producer = new ReplyProducer({ conversations, model, logger, hooks })
+    const { attachments } = options
+    this.#attachments = attachments === undefined ? undefined : new Attachments(attachments, conversations, logger)
   }
 
   /** Replies that this process is making. */
@@ -102,6 +111,7 @@ export class ChatEngine {
       })
     }
     const options = this.#checkOptions(ask.options ?? {})
+    this.#checkSpoken(ask.spoken)
     const begun = await this.conversations.beginTurn(ask.conversationId, {
       ...this.#answered(ask),
       model: options.model ?? this.model.name,
@@ -110,7 +120,7 @@ export class ChatEngine {
       ...(signal === undefined ? {} : { signal }),
       ...(this.#options.leaseMs === undefined ? {} : { leaseMs: this.#options.leaseMs }),
     })
-    if (begun.started) this.#producer.start(begun.turn, () => this.#request(begun.turn, options))
+    if (begun.started) this.#make(begun.turn, options, ask.spoken)
     const message = begun.messages.at(-1)
     if (message === undefined) throw new HoldfastError('INTERNAL', `Reply ${begun.replyId} answers no message`)
     yield { kind: 'started', replyId: begun.replyId, message }
@@ -148,6 +158,22 @@ export class ChatEngine {
     return this.#producer.drain(waitMs)
   }
 
+  #make(turn: Turn, options: ModelOptions, spoken: SpokenReply | undefined): void {
+    const attachments = this.#attachments
+    const prompt = async (signal: AbortSignal): Promise<ChatRequest> => {
+      // Recall sees nothing, and no chat model hears.
+      const sees = this.model.kind !== 'recall' && this.#options.blobs !== undefined
+      await attachments?.read(turn, sees, signal)
+      return this.#request(turn, options)
+    }
+    const isSpoken = attachments !== undefined && spoken !== undefined
+    this.#producer.start(
+      turn,
+      prompt,
+      isSpoken ? (text, signal) => attachments.speak(text, spoken, turn, signal) : undefined,
+    )
+  }
+
   #answered({ key, parts = [], regenerateFromSeq }: AskForReply) {
     const keyed = key === undefined ? {} : { key }
     if (regenerateFromSeq === undefined) return { messages: [{ ...keyed, role: 'user', parts }] } as const
@@ -173,6 +199,19 @@ export class ChatEngine {
       throw invalidField('options.systemPrompt', `must be at most ${maxSystemPromptBytes} bytes of UTF-8`)
     }
     return options
+  }
+
+  #checkSpoken(spoken: SpokenReply | undefined): void {
+    if (spoken === undefined) return
+    if (this.#attachments === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', 'This server speaks no replies: ask without spoken', {
+        reason: 'NO_SPEECH_SERVICE',
+      })
+    }
+    const { speed } = spoken
+    if (speed !== undefined && !(speed >= 0.5 && speed <= 2)) {
+      throw invalidField('spoken.speed', 'must be a number from 0.5 to 2')
+    }
   }
 
   async #request({ conversationId, replyTo }: Turn, options: ModelOptions): Promise<ChatRequest> {

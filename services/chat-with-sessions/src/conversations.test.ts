@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createClients } from '@holdfast/grpc-clients'
-import { Role } from '@holdfast/protocol'
+import { Part, Role } from '@holdfast/protocol'
 import { startChat, textIn, textPart } from './chat-for-tests.js'
 import { rejects } from './rejects-for-tests.js'
 
@@ -101,7 +101,10 @@ test('keeps every kind of part and every character, NUL bytes too', async () => 
     { content: { $case: 'toolResult', value: { toolCallId: 't1', content: 'found \u0000' } } },
   ] as const
   const { message } = await chat.sendMessage({ conversationId: 'c', key: 'k', role: Role.ASSISTANT, parts: [...parts] })
-  assert.deepEqual(message?.parts, parts)
+  assert.deepEqual(
+    message?.parts,
+    parts.map((part) => Part.fromPartial(part)),
+  )
   assert.equal(message?.seq, 1)
   assert.equal(message?.id, 'k')
   assert.equal(message?.role, Role.ASSISTANT)

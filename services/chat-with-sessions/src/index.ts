@@ -1,3 +1,13 @@
+export type { AttachmentOptions } from './attachments/attachments.js'
+export { mediaOverGrpc } from './attachments/media-over-grpc.js'
+export type {
+  MadeText,
+  MediaCall,
+  MediaServices,
+  Medium,
+  SpokenReply,
+  SpokenText,
+} from './attachments/media-services.js'
 export { type ChatService, type ChatServiceOptions, createChatService } from './chat-service.js'
 export {
   type AskForReply,

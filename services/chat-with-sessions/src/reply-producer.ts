@@ -1,6 +1,6 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import type { ChatModel, ChatRequest } from '@holdfast/models'
-import type { ConversationStore, ReplyStatus, Turn } from '@holdfast/session'
+import type { ConversationStore, Part, ReplyStatus, Turn } from '@holdfast/session'
 import { answer, failed } from './answer.js'
 import type { EngineLogger, ReplyHooks } from './hooks.js'
 
@@ -41,9 +41,13 @@ export class ReplyProducer {
   }
 
   /** Returns at once; the reply goes on until it is finished, cancelled, lost or drained. */
-  start(turn: Turn, prompt: () => Promise<ChatRequest>): void {
+  start(
+    turn: Turn,
+    prompt: (signal: AbortSignal) => Promise<ChatRequest>,
+    complete?: (text: string, signal: AbortSignal) => Promise<Part[]>,
+  ): void {
     const { replyId } = turn
-    const over = this.#make(turn, prompt)
+    const over = this.#make(turn, prompt, complete)
       .catch((error: unknown) => {
         // The turn stays, until its lease runs out and somebody ends it with what was durable.
         this.#options.logger.error({ err: error, replyId }, 'A reply could not be ended')
@@ -64,13 +68,20 @@ export class ReplyProducer {
     return { finished: atFirst - interrupted, interrupted }
   }
 
-  async #make(turn: Turn, prompt: () => Promise<ChatRequest>): Promise<void> {
+  async #make(
+    turn: Turn,
+    prompt: (signal: AbortSignal) => Promise<ChatRequest>,
+    complete: ((text: string, signal: AbortSignal) => Promise<Part[]>) | undefined,
+  ): Promise<void> {
     const { model, hooks, logger } = this.#options
     const startedAt = performance.now()
     const watching = hooks === undefined ? undefined : this.#watch(turn.replyId, hooks, startedAt)
     let status: ReplyStatus | 'lost' = 'lost'
     try {
-      const ending = await answer({ turn, model, stop: this.#stop.signal, onToken: () => hooks?.token() }, prompt)
+      const ending = await answer(
+        { turn, model, stop: this.#stop.signal, onToken: () => hooks?.token(), complete },
+        prompt,
+      )
       if (ending === undefined) return
       if (ending.error !== undefined) {
         logger.warn({ replyId: turn.replyId, model: model.name, error: ending.error }, 'The model failed')

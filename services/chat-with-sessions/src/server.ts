@@ -8,6 +8,7 @@ import {
 } from '@holdfast/protocol'
 import { type GrpcService, type Implementation, defineService, parseJsonObject } from '@holdfast/server'
 import type { ConversationEvent, JsonObject, ReplyEvent } from '@holdfast/session'
+import type { SpokenReply } from './attachments/media-services.js'
 import type { ChatEngine, ModelOptions } from './chat-engine.js'
 import { linkedSignal } from './linked-signal.js'
 import { type WireNames, namedAsOnTheWire } from './wire-fields.js'
@@ -146,7 +147,7 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
       named(ofConversation, async () => ({ message: messageOnWire(await conversations.redact(conversationId, seq)) })),
 
     async *streamChat(request, context) {
-      const { conversationId, key, regenerateFromSeq, options, turnPolicy, waitMs } = request
+      const { conversationId, key, regenerateFromSeq, options, turnPolicy, waitMs, spoken } = request
       context.annotate({ conversationId })
       try {
         const stream = engine.streamChat(
@@ -158,6 +159,7 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
             policy: policyFromWire(turnPolicy),
             ...(waitMs === 0 ? {} : { waitMs }),
             options: modelOptions(options ?? {}),
+            ...(spoken === undefined ? {} : { spoken: spokenFromWire(spoken) }),
           },
           context.signal,
         )
@@ -263,6 +265,10 @@ function modelOptions(options: {
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(systemPrompt === undefined ? {} : { systemPrompt }),
   }
+}
+
+function spokenFromWire({ voice, speed }: { readonly voice: string; readonly speed: number }): SpokenReply {
+  return { ...(voice === '' ? {} : { voice }), ...(speed === 0 ? {} : { speed }) }
 }
 
 function replyEvent(

@@ -78,10 +78,10 @@ export function roleFromWire(role: Role): StoredRole {
 }
 
 export function partsFromWire(parts: readonly WirePart[]): Part[] {
-  return parts.map(({ content }, index) => {
+  return parts.map(({ content, madeFrom }, index) => {
     switch (content?.$case) {
       case 'text':
-        return { type: 'text', text: content.value }
+        return { type: 'text', text: content.value, ...(madeFrom === undefined ? {} : { madeFrom }) }
       case 'reasoning':
         return { type: 'reasoning', text: content.value.text }
       case 'blob': {
@@ -104,7 +104,7 @@ export function partsFromWire(parts: readonly WirePart[]): Part[] {
 function partOnWire(part: Part): WirePart {
   switch (part.type) {
     case 'text':
-      return { content: { $case: 'text', value: part.text } }
+      return { content: { $case: 'text', value: part.text }, madeFrom: part.madeFrom }
     case 'reasoning':
       return { content: { $case: 'reasoning', value: { text: part.text } } }
     case 'tool-call': {

@@ -62,7 +62,7 @@ export function stateFromWire(wire: { readonly stateJson: string; readonly versi
 export function partToWire(part: Part): WirePart {
   switch (part.type) {
     case 'text':
-      return { content: { $case: 'text', value: part.text } }
+      return { content: { $case: 'text', value: part.text }, madeFrom: part.madeFrom }
     case 'reasoning':
       return { content: { $case: 'reasoning', value: { text: part.text } } }
     case 'tool-call':
@@ -78,10 +78,10 @@ export function partToWire(part: Part): WirePart {
   }
 }
 
-function partFromWire({ content }: WirePart): Part {
+function partFromWire({ content, madeFrom }: WirePart): Part {
   switch (content?.$case) {
     case 'text':
-      return { type: 'text', text: content.value }
+      return { type: 'text', text: content.value, ...(madeFrom === undefined ? {} : { madeFrom }) }
     case 'reasoning':
       return { type: 'reasoning', text: content.value.text }
     case 'toolCall': {

@@ -38,11 +38,12 @@ export async function serve(
     import('../model.js'),
     import('../embedder.js').then(({ openEmbedder }) => openEmbedder(config, logger)),
     import('./open-media.js'),
+    import('./open-attachments.js'),
     import('./open-dag.js'),
   ])
   await using store = await opening
-  const [{ createChatService }, { openConversationStore }, { openModel }, found, { openMedia }, { openDag }] =
-    await loading
+  const [{ createChatService }, { openConversationStore }, { openModel }, found, ...openers] = await loading
+  const [{ openMedia }, { openAttachments }, { openDag }] = openers
   await using embedder = found
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {
@@ -55,7 +56,15 @@ export async function serve(
   const { model } = opened
   const metrics = createMetrics()
   await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
-  const chat = createChatService({ conversations, model, logger, metrics })
+  using attachments = openAttachments(store, config)
+  const chat = createChatService({
+    conversations,
+    model,
+    ...(config.chat.showPictures ? { blobs: store.blobs } : {}),
+    attachments: attachments.options,
+    logger,
+    metrics,
+  })
   await using media = await openMedia(store, config, metrics)
   await using graphs = await openDag(store, config, logger)
   const failed = new AbortController()
@@ -69,6 +78,7 @@ export async function serve(
     health: () => checkHealth(chat, failed),
   })
   graphs.connect(server.address)
+  attachments.connect(server.address)
   await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
   // Runs go on with the next start; their calls must not be told that the server stops.
   await graphs.dag.close()

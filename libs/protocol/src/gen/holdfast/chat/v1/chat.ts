@@ -230,6 +230,11 @@ export interface Part {
     | { $case: "toolResult"; value: ToolResult }
     | { $case: "reasoning"; value: Reasoning }
     | undefined;
+  /**
+   * Of a text that was made from the bytes of a blob of the same message, what is on a picture or what was said in a
+   * recording: the hash of that blob.
+   */
+  madeFrom?: string | undefined;
 }
 
 /** Bytes that are stored apart from the message, under their hash: an image, audio, any file. */
@@ -460,6 +465,15 @@ export interface StreamChatRequest {
   turnPolicy: TurnPolicy;
   /** How long to wait for the turn, in milliseconds; 0: 30,000, at most 600,000. Then DEADLINE_EXCEEDED. */
   waitMs: number;
+  /** Has the reply spoken: its message then carries the sound as a blob behind the text, which `finished` brings. */
+  spoken: SpokenReply | undefined;
+}
+
+export interface SpokenReply {
+  /** As TextToSpeechService lists them; empty: its default. */
+  voice: string;
+  /** 0.5 to 2; 0: 1. */
+  speed: number;
 }
 
 export interface ModelOptions {
@@ -1162,7 +1176,7 @@ export const Message: MessageFns<Message> = {
 };
 
 function createBasePart(): Part {
-  return { content: undefined };
+  return { content: undefined, madeFrom: undefined };
 }
 
 export const Part: MessageFns<Part> = {
@@ -1183,6 +1197,9 @@ export const Part: MessageFns<Part> = {
       case "reasoning":
         Reasoning.encode(message.content.value, writer.uint32(42).fork()).join();
         break;
+    }
+    if (message.madeFrom !== undefined) {
+      writer.uint32(50).string(message.madeFrom);
     }
     return writer;
   },
@@ -1240,6 +1257,14 @@ export const Part: MessageFns<Part> = {
             message.content = { $case: "reasoning", value: Reasoning.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.madeFrom = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1289,6 +1314,7 @@ export const Part: MessageFns<Part> = {
         break;
       }
     }
+    message.madeFrom = object.madeFrom ?? undefined;
     return message;
   },
 };
@@ -3415,6 +3441,7 @@ function createBaseStreamChatRequest(): StreamChatRequest {
     options: undefined,
     turnPolicy: 0,
     waitMs: 0,
+    spoken: undefined,
   };
 }
 
@@ -3440,6 +3467,9 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
     }
     if (message.waitMs !== 0) {
       writer.uint32(56).int32(message.waitMs);
+    }
+    if (message.spoken !== undefined) {
+      SpokenReply.encode(message.spoken, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -3513,6 +3543,14 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
             message.waitMs = reader.int32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.spoken = SpokenReply.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3539,6 +3577,76 @@ export const StreamChatRequest: MessageFns<StreamChatRequest> = {
       : undefined;
     message.turnPolicy = object.turnPolicy ?? 0;
     message.waitMs = object.waitMs ?? 0;
+    message.spoken = (object.spoken !== undefined && object.spoken !== null)
+      ? SpokenReply.fromPartial(object.spoken)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSpokenReply(): SpokenReply {
+  return { voice: "", speed: 0 };
+}
+
+export const SpokenReply: MessageFns<SpokenReply> = {
+  encode(message: SpokenReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.voice !== "") {
+      writer.uint32(10).string(message.voice);
+    }
+    if (message.speed !== 0) {
+      writer.uint32(17).double(message.speed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpokenReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpokenReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.voice = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.speed = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SpokenReply>): SpokenReply {
+    return SpokenReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SpokenReply>): SpokenReply {
+    const message = createBaseSpokenReply();
+    message.voice = object.voice ?? "";
+    message.speed = object.speed ?? 0;
     return message;
   },
 };
