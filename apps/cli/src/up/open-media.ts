@@ -1,10 +1,16 @@
 import { createArtifactService } from '@holdfast/artifacts'
 import { createImageGenerationService, imageWork } from '@holdfast/image-generation'
 import { type Jobs, openJobs } from '@holdfast/jobs'
-import { imageModelFromConfig, transcriptionModelFromConfig, visionModelFromConfig } from '@holdfast/models'
+import {
+  imageModelFromConfig,
+  speechModelFromConfig,
+  transcriptionModelFromConfig,
+  visionModelFromConfig,
+} from '@holdfast/models'
 import type { DocumentStore } from '@holdfast/persistence'
 import type { Config, GrpcService, Metrics } from '@holdfast/server'
 import { createSpeechToTextService, transcriptionWork } from '@holdfast/speech-to-text'
+import { createTextToSpeechService, speechWork } from '@holdfast/text-to-speech'
 import { createVisionService, visionWork } from '@holdfast/vision-ai'
 import { modelConfigOf, pricesOf } from '../service-models.js'
 
@@ -21,40 +27,43 @@ export interface OpenedMedia extends AsyncDisposable {
 /** The services of media, over the same jobs. Their models load with the first call.
  *  @throws INVALID_ARGUMENT if a model is configured by half, or wrong */
 export async function openMedia(store: DocumentStore, config: Config, metrics: Metrics): Promise<OpenedMedia> {
-  const { maxPictureBytes, maxPicturePixels, maxUploadBytes, maxAudioMinutes, drainMs } = config.limits
+  const { maxPictureBytes, maxPicturePixels, maxUploadBytes, maxAudioMinutes, maxMessageBytes, drainMs } = config.limits
   const limits = { bytes: maxPictureBytes, pixels: maxPicturePixels }
   const hearing = transcriptionWork({
     model: transcriptionModelFromConfig(modelConfigOf(config, 'transcription')),
     maxDurationMs: maxAudioMinutes * minuteMs,
     maxBytes: maxUploadBytes,
   })
+  const speaking = speechWork({ model: speechModelFromConfig(modelConfigOf(config, 'speech')) })
   const seeing = visionWork({ model: visionModelFromConfig(modelConfigOf(config, 'vision')), limits })
   const painting = imageWork({ model: imageModelFromConfig(modelConfigOf(config, 'image')), limits })
   const jobs = await openJobs(store, {
-    kinds: [hearing.kind, seeing.kind, painting.kind],
+    kinds: [hearing.kind, speaking.kind, seeing.kind, painting.kind],
     workers: config.jobs.workers,
     maxQueued: config.jobs.maxQueued,
     retainMs: config.jobs.retainDays * dayMs,
     drainMs: Math.max(1, drainMs),
     prices: pricesOf(config, [
       { service: 'transcription', name: hearing.model.name },
+      { service: 'speech', name: speaking.model.name },
       { service: 'vision', name: seeing.model.name },
       { service: 'image', name: painting.model.name },
     ]),
   })
   const transcription = createSpeechToTextService({ jobs, store, work: hearing, metrics })
+  const speech = createTextToSpeechService({ jobs, store, work: speaking, maxMessageBytes, metrics })
   const vision = createVisionService({ jobs, store, work: seeing })
   const images = createImageGenerationService({ jobs, store, work: painting })
   const artifacts = createArtifactService({ store, jobs, maxUploadBytes })
   return {
-    services: [transcription.service, vision.service, images.service, artifacts.service],
+    services: [transcription.service, speech.service, vision.service, images.service, artifacts.service],
     jobs,
     async drain(waitMs) {
-      await transcription.drain(waitMs)
+      await Promise.all([transcription.drain(waitMs), speech.drain(waitMs)])
     },
     async [Symbol.asyncDispose]() {
       await jobs.close()
-      await Promise.all([hearing, seeing, painting].map(({ model }) => model[Symbol.asyncDispose]()))
+      await Promise.all([hearing, speaking, seeing, painting].map(({ model }) => model[Symbol.asyncDispose]()))
     },
   }
 }
