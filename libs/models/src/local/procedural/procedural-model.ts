@@ -23,7 +23,7 @@ const maxSeed = 2 ** 31 - 1
 /** Another one whenever the same request may give other bytes: when what is drawn changes, or sharp, which turns the drawing into pixels. */
 const version = '1+sharp-0.35.5'
 
-/** The default where there is no model that paints: a scene that is drawn by rules from the words that it knows (some 200 nouns, places,
+/** The default where there is no model that paints: a scene that is drawn by rules from the words that it knows (some 400 nouns, places,
  *  times of day, weathers, seasons, colours, numbers), and a composition of forms where it knows none. The same prompt, negative prompt,
  *  size and seed give the same bytes. Each image says in `revisedPrompt` what was made of the words and which were not understood. An edit
  *  changes light, colours and style, and lays figures over the picture; it recognises nothing in it. */
