@@ -1,10 +1,12 @@
 import type { BenchOptions, BenchReport } from '../main.js'
 import { jobThroughput } from './job-throughput.js'
 import type { MediaReport } from './media-report.js'
+import { speech } from './speech.js'
 
 /** By name, so that one can be run alone: `HOLDFAST_BENCH_PARTS=jobs npm run bench -- media`. */
 const parts: Readonly<Record<string, (report: MediaReport) => Promise<void>>> = {
   jobs: jobThroughput,
+  speech,
 }
 
 /** The services of media: what jobs and services add to the models that do the work, and how many jobs a second there are room for. */
