@@ -10,7 +10,7 @@ import {
 } from '@holdfast/models'
 import { type LiveSpeech, LiveSpeeches } from './live-speech.js'
 import type { Speech, SpeechInput, SpokenSentence } from './speech.js'
-import { type Passage, parseSsml } from './ssml.js'
+import { type Utterance, parseSsml } from './ssml.js'
 
 export interface SpeechWorkOptions {
   readonly model: SpeechModel
@@ -53,9 +53,9 @@ export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWo
 }
 
 /** What of it can be said, and pauses. @throws INVALID_ARGUMENT */
-export function passagesOf({ text = '', ssml }: Pick<SpeechInput, 'text' | 'ssml'>): Passage[] {
-  const passages: Passage[] = ssml === undefined ? [{ type: 'text', text, rate: 1 }] : parseSsml(ssml)
-  return passages.filter((passage) => passage.type === 'pause' || isSpeakable(passage.text))
+export function utterancesOf({ text = '', ssml }: Pick<SpeechInput, 'text' | 'ssml'>): Utterance[] {
+  const utterances: Utterance[] = ssml === undefined ? [{ type: 'text', text, rate: 1 }] : parseSsml(ssml)
+  return utterances.filter((utterance) => utterance.type === 'pause' || isSpeakable(utterance.text))
 }
 
 function isSpeakable(text: string): boolean {
@@ -117,16 +117,16 @@ async function* say(
   input: SpeechInput,
   { signal, usage, report }: JobContext,
 ): AsyncGenerator<{ readonly samples: Float32Array; readonly text?: string }, void, undefined> {
-  const passages = passagesOf(input)
-  for (const [place, passage] of passages.entries()) {
-    report({ stage: 'speaking', fraction: place / passages.length })
-    if (passage.type === 'pause') {
-      yield { samples: new Float32Array(Math.round((passage.ms / 1000) * model.sampleRate)) }
+  const utterances = utterancesOf(input)
+  for (const [place, utterance] of utterances.entries()) {
+    report({ stage: 'speaking', fraction: place / utterances.length })
+    if (utterance.type === 'pause') {
+      yield { samples: new Float32Array(Math.round((utterance.ms / 1000) * model.sampleRate)) }
       continue
     }
-    const speed = Math.min(fastest, Math.max(slowest, input.speed * passage.rate))
+    const speed = Math.min(fastest, Math.max(slowest, input.speed * utterance.rate))
     let last = -1
-    for await (const event of model.speak(passage.text, { voice: input.voice, speed, signal })) {
+    for await (const event of model.speak(utterance.text, { voice: input.voice, speed, signal })) {
       if (event.type === 'finish') {
         usage(event.usage)
         continue

@@ -77,7 +77,7 @@ describe('parseSsml', () => {
     })
   }
 
-  it('answers anything with passages or INVALID_ARGUMENT, and soon', () => {
+  it('answers anything with utterances or INVALID_ARGUMENT, and soon', () => {
     const part = fc.constantFrom(
       '<speak>',
       '</speak>',

@@ -1,7 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 
 /** What is to be said, in order. */
-export type Passage =
+export type Utterance =
   | { readonly type: 'text'; readonly text: string; readonly rate: number }
   | { readonly type: 'pause'; readonly ms: number }
 
@@ -36,8 +36,8 @@ interface Open {
 
 /** Reads the part of https://www.w3.org/TR/speech-synthesis11 that is understood here.
  *  @throws INVALID_ARGUMENT that names `ssml`, what is wrong, and where */
-export function parseSsml(ssml: string): Passage[] {
-  const passages: Passage[] = []
+export function parseSsml(ssml: string): Utterance[] {
+  const utterances: Utterance[] = []
   const open: Open[] = []
   let isOver = false
 
@@ -53,14 +53,14 @@ export function parseSsml(ssml: string): Passage[] {
   }
   const addWords = (words: string) => {
     const rate = open.at(-1)?.rate ?? 1
-    const last = passages.at(-1)
+    const last = utterances.at(-1)
     if (last?.type === 'text' && last.rate === rate) {
-      passages[passages.length - 1] = { ...last, text: last.text + words }
-    } else if (words.trim() !== '') passages.push({ type: 'text', text: words, rate })
+      utterances[utterances.length - 1] = { ...last, text: last.text + words }
+    } else if (words.trim() !== '') utterances.push({ type: 'text', text: words, rate })
   }
   const addPause = (ms: number) => {
-    const last = passages.at(-1)
-    if (ms > 0 && last !== undefined) passages.push({ type: 'pause', ms })
+    const last = utterances.at(-1)
+    if (ms > 0 && last !== undefined) utterances.push({ type: 'pause', ms })
   }
 
   const markup =
@@ -97,7 +97,7 @@ export function parseSsml(ssml: string): Passage[] {
   const last = open.at(-1)
   if (last !== undefined) throw wrong(`does not close <${last.name}>`, ssml.length)
   if (!isOver) throw wrong('does not begin with <speak>', 0)
-  return passages
+  return utterances
 }
 
 function opened(

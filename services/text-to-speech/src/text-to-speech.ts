@@ -12,7 +12,7 @@ import { type AudioFormat, audioFormats, encodedAudio, type Voice } from '@holdf
 import type { DocumentStore } from '@holdfast/persistence'
 import type { SpokenChunk } from './live-speech.js'
 import type { Speech, SpeechInput } from './speech.js'
-import { passagesOf, type SpeechWork } from './speech-work.js'
+import { utterancesOf, type SpeechWork } from './speech-work.js'
 
 export interface SpeakInput {
   readonly text?: string
@@ -190,8 +190,11 @@ export class TextToSpeech {
     const field = text === undefined ? 'ssml' : 'text'
     const { length } = text ?? ssml ?? ''
     if (length > maxCharacters) throw invalidField(field, `has ${length} characters: at most ${maxCharacters}`)
-    const passages = passagesOf({ ...(text === undefined ? {} : { text }), ...(ssml === undefined ? {} : { ssml }) })
-    if (!passages.some(({ type }) => type === 'text')) {
+    const utterances = utterancesOf({
+      ...(text === undefined ? {} : { text }),
+      ...(ssml === undefined ? {} : { ssml }),
+    })
+    if (!utterances.some(({ type }) => type === 'text')) {
       throw invalidField(field, 'has nothing that can be spoken', { reason: 'NOTHING_TO_SAY' })
     }
     const chosen =
