@@ -2,7 +2,7 @@ import { stormEmbedded, stormJobs } from './jobs/storm.js'
 import type { CampaignOptions, CampaignReport } from './main.js'
 
 const sizes = {
-  quick: { jobs: 500, kills: 25, pauses: 2, cancels: 20, embedded: { jobs: 100, kills: 3 } },
+  quick: { jobs: 500, kills: 25, pauses: 4, cancels: 20, embedded: { jobs: 100, kills: 3 } },
   usual: { jobs: 2_000, kills: 100, pauses: 6, cancels: 60, embedded: { jobs: 300, kills: 8 } },
   long: { jobs: 20_000, kills: 1_000, pauses: 40, cancels: 500, embedded: { jobs: 3_000, kills: 60 } },
 } as const

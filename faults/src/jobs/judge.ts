@@ -36,5 +36,7 @@ async function judgeOne(
     events[0]?.type === 'queued' &&
     events.at(-1) === finals[0] &&
     starts.every((attempt, index) => index === 0 || attempt > (starts[index - 1] ?? 0))
-  if (!isInOrder) figures.disordered += 1
+  if (isInOrder) return
+  figures.disordered += 1
+  process.stderr.write(`disordered: ${JSON.stringify({ job, events })}\n`)
 }

@@ -41,9 +41,10 @@ export async function openJobs(store: DocumentStore, options: JobsOptions): Prom
   if (!Number.isSafeInteger(workers) || workers < 0 || workers > 1_000) {
     throw invalidField('workers', 'must be an integer from 0 to 1000')
   }
-  for (const [field, value] of Object.entries({ leaseMs, pollMs, drainMs, stopMs, retainMs, maxQueued })) {
+  for (const [field, value] of Object.entries({ leaseMs, pollMs, stopMs, retainMs, maxQueued })) {
     checkCount(value, field)
   }
+  if (drainMs !== 0) checkCount(drainMs, 'drainMs')
   if (leaseMs < 300) throw invalidField('leaseMs', 'must be at least 300')
   checkPrices(prices)
   const names = new Map(kinds.map((kind) => [kind.name, kind]))

@@ -196,7 +196,8 @@ export class Worker {
 
   async #run(attempt: Attempt, name: string, { slots = [] }: Reservation): Promise<AttemptEnd> {
     const end = await attempt.run()
-    this.#attempts.delete(name)
+    // After a long pause this process may have claimed its own job anew.
+    if (this.#attempts.get(name) === attempt) this.#attempts.delete(name)
     if (this.#attempts.size === 0) for (const wake of this.#idle.splice(0)) wake()
     if (end.job !== undefined) {
       this.#home.onEnd(attempt.tables, end.job, end.value)
