@@ -31,6 +31,11 @@ export class LiveSpeech {
     this.#tell()
   }
 
+  /** All that was made, once it is over; `undefined`: it is not, or more was made than is kept. */
+  whole(): Buffer | undefined {
+    return this.#isOver && !this.#isFull ? Buffer.concat(this.#chunks.map(({ bytes }) => bytes)) : undefined
+  }
+
   /** Ends when the job has ended, or makes more than is kept. */
   async *chunks(signal: AbortSignal): AsyncGenerator<SpokenChunk, void, undefined> {
     for (let next = 0; !signal.aborted;) {
@@ -58,26 +63,35 @@ export class LiveSpeech {
   }
 }
 
+/** How long what was made is kept for the answer, which need not read it back then. */
+const lingerMs = 1_000
+
 /** Of all jobs that run in this process. */
 export class LiveSpeeches {
   readonly #speeches = new Map<string, LiveSpeech>()
   readonly #maxBytes: number
+  #running = 0
 
   constructor(maxBytes: number = 64 * 1024 * 1024) {
     this.#maxBytes = maxBytes
   }
 
+  /** Of those that are being made. */
   get size(): number {
-    return this.#speeches.size
+    return this.#running
   }
 
   begin(jobId: string): LiveSpeech & Disposable {
     const speech = new LiveSpeech(this.#maxBytes)
     this.#speeches.set(jobId, speech)
+    this.#running += 1
     return Object.assign(speech, {
       [Symbol.dispose]: () => {
         speech.end()
-        this.#speeches.delete(jobId)
+        this.#running -= 1
+        setTimeout(() => {
+          if (this.#speeches.get(jobId) === speech) this.#speeches.delete(jobId)
+        }, lingerMs).unref()
       },
     })
   }

@@ -61,7 +61,7 @@ export function textToSpeechGrpcService(
           )
         }
         const contentType = artifact?.contentType ?? ''
-        return { audio: await store.blobs.bytes(audio), contentType, job: whole(job) }
+        return { audio: await engine.audioOf(job, sizeBytes), contentType, job: whole(job) }
       }),
 
     async *streamSpeak({ input, options }, context) {

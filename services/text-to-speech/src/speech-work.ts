@@ -156,9 +156,14 @@ async function* wholeWav(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   }
   const [header, ...samples] = held ?? []
   if (header === undefined) return
-  const whole = Buffer.from(header)
-  whole.writeUInt32LE(bytes - 8, 4)
-  whole.writeUInt32LE(bytes - header.length, 40)
-  yield whole
+  yield withLength(header, bytes)
   yield* samples
+}
+
+/** @param header that says that the length is open @param bytes of the whole file */
+export function withLength(header: Uint8Array, bytes: number): Uint8Array {
+  const known = Buffer.from(header)
+  known.writeUInt32LE(bytes - 8, 4)
+  known.writeUInt32LE(bytes - header.length, 40)
+  return known
 }

@@ -12,7 +12,7 @@ import { type AudioFormat, audioFormats, encodedAudio, type Voice } from '@holdf
 import type { DocumentStore } from '@holdfast/persistence'
 import type { SpokenChunk } from './live-speech.js'
 import type { Speech, SpeechInput } from './speech.js'
-import { utterancesOf, type SpeechWork } from './speech-work.js'
+import { type SpeechWork, utterancesOf, withLength } from './speech-work.js'
 
 export interface SpeakInput {
   readonly text?: string
@@ -65,6 +65,16 @@ export class TextToSpeech {
     const job = await this.jobs.run(this.work.kind, this.#checked(input), submit)
     outputOf(job)
     return job
+  }
+
+  /** The whole file that a job made. */
+  async audioOf(job: SpeechJob, sizeBytes: number): Promise<Buffer> {
+    const { audio } = outputOf(job)
+    const made = this.work.live.find(job.id)?.whole()
+    if (made?.length !== sizeBytes) return this.#store.blobs.bytes(audio)
+    if (job.input.format !== 'wav') return made
+    made.set(withLength(made.subarray(0, wavHeaderBytes), sizeBytes))
+    return made
   }
 
   /** The audio while it is made, sentence by sentence. Leaving the iteration, or the signal, cancels the job. */
