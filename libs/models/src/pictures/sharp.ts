@@ -1,4 +1,7 @@
 import type sharp from 'sharp'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fromPackage } from '../local/host/missing-package.js'
 
 export type Sharp = typeof sharp
@@ -14,4 +17,17 @@ export function loadSharp(): Promise<Sharp> {
     loading = undefined
   })
   return loading
+}
+
+/** The version that is installed, or `none`: another one may decode and draw other pixels, so it is part of the versions of models. Loads nothing. */
+export function sharpVersion(): string {
+  try {
+    const script = createRequire(import.meta.url).resolve('sharp')
+    const { version } = JSON.parse(readFileSync(join(dirname(script), '..', 'package.json'), 'utf8')) as {
+      version: string
+    }
+    return version
+  } catch {
+    return 'none'
+  }
 }

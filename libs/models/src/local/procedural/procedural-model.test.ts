@@ -37,6 +37,10 @@ describe('a procedural image', () => {
     assert.equal(new Set([first, ...others].map(digest)).size, 5)
   })
 
+  it('is of another version with another sharp, whose pixels it has', () => {
+    assert.equal(model.version, `1+sharp-${sharp.versions.sharp}`)
+  })
+
   it('is a PNG of the size that was asked for, wide or tall', async () => {
     for (const [width, height] of [
       [64, 64],

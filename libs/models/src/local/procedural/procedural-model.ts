@@ -8,7 +8,7 @@ import type {
   ImageModel,
   ImageRequest,
 } from '../../image-model.js'
-import { loadSharp, type Sharp } from '../../pictures/sharp.js'
+import { loadSharp, type Sharp, sharpVersion } from '../../pictures/sharp.js'
 import { drawScene } from './draw-scene.js'
 import { editPicture } from './edit-picture.js'
 import { Random } from './random.js'
@@ -21,7 +21,7 @@ const maxPrompt = 4096
 const maxSeed = 2 ** 31 - 1
 
 /** Another one whenever the same request may give other bytes: when what is drawn changes, or sharp, which turns the drawing into pixels. */
-const version = '1+sharp-0.35.5'
+const drawingVersion = '1'
 
 /** The default where there is no model that paints: a scene that is drawn by rules from the words that it knows (some 400 nouns, places,
  *  times of day, weathers, seasons, colours, numbers), and a composition of forms where it knows none. The same prompt, negative prompt,
@@ -30,7 +30,7 @@ const version = '1+sharp-0.35.5'
 export function proceduralImageModel(): ImageModel {
   return {
     name: 'procedural',
-    version,
+    version: `${drawingVersion}+sharp-${sharpVersion()}`,
     provider: 'local',
     kind: 'procedural',
     isDeterministic: true,

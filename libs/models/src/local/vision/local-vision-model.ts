@@ -1,6 +1,6 @@
 import { asHoldfastError, invalidField } from '@holdfast/errors'
 import type { ModelCheck } from '../../chat-model.js'
-import { loadSharp } from '../../pictures/sharp.js'
+import { loadSharp, sharpVersion } from '../../pictures/sharp.js'
 import type {
   Description,
   Detections,
@@ -32,7 +32,7 @@ export interface LocalVisionModel extends VisionModel {
 }
 
 /** Another one whenever the same picture may give another result: our steps, the weights' packages, and what decodes pictures. */
-const version = '1+human-3.3.6+ocr-models-1.4.2+sharp-0.35.5'
+const weightsVersion = '1+human-3.3.6+ocr-models-1.4.2'
 const defaultMinScore = 0.35
 
 /** Sees with CenterNet (80 kinds of things) and reads with PP-OCRv4 (Latin and Chinese), each in a process of its own, without a network.
@@ -63,7 +63,7 @@ export function localVisionModel(options: LocalVisionOptions = {}): LocalVisionM
 
   return {
     name: 'local-vision',
-    version,
+    version: `${weightsVersion}+sharp-${sharpVersion()}`,
     provider: 'local',
     canStop: true,
     abilities: new Set(['describe', 'detect', 'read', 'embed'] as const),
