@@ -1,5 +1,5 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
-import { type ClaimedDocument, encodeJson } from '@holdfast/persistence'
+import type { ClaimedDocument } from '@holdfast/persistence'
 import { AttemptEvents } from './attempt-events.js'
 import { AttemptWork } from './attempt-work.js'
 import { backoffMs } from './backoff.js'
@@ -8,11 +8,11 @@ import { costOf, type Prices } from './cost.js'
 import type { Ending, Endings } from './ending.js'
 import { deadlineExceeded, isAborted, isOutage, isRetryable, jobCancelled, leaseLost } from './failures.js'
 import type { JobKind } from './job-kind.js'
-import type { Artifact } from './lineage/artifact.js'
 import { toArtifactRecord } from './lineage/artifact.js'
+import { madeArtifacts } from './lineage/made-artifacts.js'
 import { type EventRecord, finalEvent, isEnded, type JobDocument, type JobRecord, toJob, toJobError } from './record.js'
 import { findResult } from './results.js'
-import { asStored, blobsOf, jsonContentType, loadJson, type StoredJson, storeJson } from './stored-json.js'
+import { asStored, blobsOf, loadJson, type StoredJson, storeJson } from './stored-json.js'
 import type { TenantTables } from './tables.js'
 
 /** What attempts have of the jobs that they belong to. */
@@ -135,6 +135,13 @@ export class Attempt {
     } catch (error) {
       if (isAborted(error) && !(await this.check().catch(() => true))) this.#work.abort(leaseLost(this.id))
     }
+  }
+
+  /** Takes the lease that this process got on its own job, which it had not renewed in time. @returns whether the job is this attempt's */
+  take(claim: ClaimedDocument<JobRecord>): boolean {
+    if (this.#lost || !this.see(claim)) return false
+    this.#lease = claim.lease
+    return true
   }
 
   /** Looks at the stored job. @returns whether it is this attempt's still */
@@ -291,13 +298,21 @@ export class Attempt {
         )
       }
       case 'succeeded': {
-        const artifacts = this.#artifacts(outcome.output, outcome.value, now, cost)
+        const artifacts = madeArtifacts({
+          id: this.id,
+          kind: this.#kind,
+          record: this.#record,
+          input: this.#work.input,
+          outputs: this.#work.outputs,
+          output: { stored: outcome.output, value: outcome.value },
+          cost,
+          now,
+        })
         const outputs = artifacts.map((artifact) => ({ id: artifact.id, ...toArtifactRecord(artifact) }))
         const next = { ...ended, state: 'succeeded', output: outcome.output, outputs } as const
-        const outputEvents = this.#work.outputs.map(({ id }): EventRecord => ({
-          type: 'output',
-          artifact: artifacts.find((made) => made.id === id) ?? artifacts[0]!,
-        }))
+        const outputEvents = artifacts
+          .slice(0, this.#work.outputs.length)
+          .map((artifact): EventRecord => ({ type: 'output', artifact }))
         const { record: hook } = this.#kind
         const job = toJob(this.tables.tenant, { id: this.id, data: next })
         const { value } = outcome
@@ -378,29 +393,6 @@ export class Attempt {
       ...(failed === undefined ? {} : { error: toJobError(failed.error) }),
     }
     return { ...common, ttlMs: null, next, events: [...this.#events.beginning(), ...left, retrying] }
-  }
-
-  #artifacts(output: StoredJson, value: unknown, now: number, cost: JobRecord['cost']): Artifact[] {
-    const { inputs, model, startedAt = now } = this.#record
-    const parameters = (this.#kind.parameters ?? this.#kind.cache)?.(this.#work.input)
-    const made = {
-      jobId: this.id,
-      jobKind: this.#kind.name,
-      inputs,
-      ...(model === undefined ? {} : { model }),
-      ...(parameters === undefined ? {} : { parameters: asStored(parameters, 'parameters') }),
-      durationMs: Math.max(0, now - startedAt),
-      ...(cost === undefined ? {} : { cost }),
-    }
-    const artifacts = this.#work.outputs.map((artifact) => ({ ...artifact, ...made, createdAt: new Date(now) }))
-    const { outputRole } = this.#kind
-    if (outputRole === undefined) return artifacts
-    const sizeBytes = 'blob' in output ? output.sizeBytes : Buffer.byteLength(encodeJson(value ?? null, 'output'))
-    const id = `${this.id}/${outputRole}`
-    return [
-      ...artifacts,
-      { id, role: outputRole, contentType: jsonContentType, sizeBytes, ...made, createdAt: new Date(now) },
-    ]
   }
 }
 

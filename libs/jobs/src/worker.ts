@@ -294,6 +294,7 @@ export class Worker {
     let held: Reservation['slots']
     let hasPlace = false
     try {
+      if (this.attempt(tables.tenant, id)?.take(claim) === true) return 'left'
       if (await this.#endOverdue(tables, claim)) return 'begun'
       // A job that was submitted here may have been faster.
       if (this.#free <= 0) {

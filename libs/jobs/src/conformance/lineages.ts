@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { jobKind } from '../job-kind.js'
 import { type LineageNode, openLineage } from '../lineage/lineage.js'
-import { type Stage, unique } from './stage.js'
+import { eventsOf, type Stage, unique } from './stage.js'
 
 export function lineageTests(stage: Stage): void {
   const hear = jobKind({
@@ -55,9 +55,11 @@ export function lineageTests(stage: Stage): void {
   it('keeps the bytes of artifacts, and lets go of them with the artifact', async () => {
     const jobs = await stage.open([speak])
     const lineage = openLineage(stage.documents)
-    const { outputs } = await jobs.run(speak, unique())
+    const { id, outputs } = await jobs.run(speak, unique())
     const [audio] = outputs
     assert(audio !== undefined)
+    const told = (await eventsOf(jobs, id)).flatMap((event) => (event.type === 'output' ? [event.artifact] : []))
+    assert.deepEqual(told, [audio])
     const { blobs } = stage.documents
     await assert.rejects(blobs.remove(audio.id), { reason: 'BLOB_LINKED' })
     assert.equal(await lineage.remove(audio.id), true)

@@ -44,7 +44,7 @@ export class Stage {
 
   /** Closed after the test. */
   async open(kinds: readonly JobKind[], options: Omit<JobsOptions, 'kinds'> = {}): Promise<Jobs> {
-    const jobs = await openJobs(this.documents, { leaseMs: 1_500, pollMs: 100, drainMs: 100, ...options, kinds })
+    const jobs = await openJobs(this.documents, { leaseMs: 10_000, pollMs: 100, drainMs: 100, ...options, kinds })
     this.#opened.push(jobs)
     return jobs
   }
