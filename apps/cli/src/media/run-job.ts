@@ -49,8 +49,9 @@ export async function finished<Message extends JobMessage>(
     }
   } catch (error) {
     // Whoever leaves does not want it any more.
-    if (signal.aborted) await client.cancel({ jobId }).catch(() => {})
-    throw error
+    if (!signal.aborted) throw error
+    await client.cancel({ jobId }).catch(() => {})
+    throw new HoldfastError('CANCELLED', `Job ${jobId} was cancelled, as was wished`, { cause: error })
   } finally {
     progress.stop()
   }
