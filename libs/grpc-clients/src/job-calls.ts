@@ -20,7 +20,10 @@ export interface WatchRequest {
 }
 
 /** What happens to a job until its end, each event once, whichever process tells it. */
-export function watchJob<Request extends WatchRequest, Response extends { readonly event: jobs.JobEvent | undefined }>(
+export function watchJob<
+  Request extends WatchRequest,
+  Response extends { readonly event: jobs.JobEvent | undefined; readonly job: unknown },
+>(
   connection: Connection,
   method: Method<Request, Response>,
   from: Request,
@@ -29,7 +32,8 @@ export function watchJob<Request extends WatchRequest, Response extends { readon
   let { after } = from
   const stream: ResumingStream<Response> = {
     name: 'Watch',
-    isLast: ({ event }) => event?.event !== undefined && endings.has(event.event.$case),
+    // The event of an end is not the last one if the job was retried after it.
+    isLast: ({ job }) => job !== undefined,
     async *open(link, attempt) {
       for await (const response of readStream(connection, link, encode(method, { ...from, after }), attempt)) {
         after = response.event?.cursor ?? after
@@ -39,5 +43,3 @@ export function watchJob<Request extends WatchRequest, Response extends { readon
   }
   return resuming(connection, stream, Number.POSITIVE_INFINITY, options)
 }
-
-const endings: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])

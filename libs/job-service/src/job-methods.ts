@@ -1,5 +1,5 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Job, JobState, Jobs } from '@holdfast/jobs'
+import type { Job, JobEvent, JobState, Jobs } from '@holdfast/jobs'
 import { jobs as wire } from '@holdfast/protocol'
 import type { CallContext } from '@holdfast/server'
 import { jobEventToWire, jobToWire } from './wire-messages.js'
@@ -61,13 +61,16 @@ export function jobMethods<JobMessage>(options: JobMethodsOptions<JobMessage>): 
       const { stopping } = context
       // The watcher goes on at another process.
       using until = firstOf([context.signal, stopping])
-      let isOver = false
+      // An end is the last event only if none follows: a job that was retried goes on after it.
+      let end: JobEvent | undefined
       for await (const event of jobs.watch(jobId, { after, signal: until.signal })) {
-        isOver = endings.has(event.type)
-        yield { event: jobEventToWire(event), job: isOver ? message(await jobs.get(jobId)) : undefined }
+        if (end !== undefined) yield { event: jobEventToWire(end), job: undefined }
+        end = endings.has(event.type) ? event : undefined
+        if (end === undefined) yield { event: jobEventToWire(event), job: undefined }
       }
+      if (end !== undefined) yield { event: jobEventToWire(end), job: message(await jobs.get(jobId)) }
       until.signal.throwIfAborted()
-      if (!isOver) {
+      if (end === undefined) {
         const text = `The events of job ${jobId} end before the cursor ${after}: watch it from 0`
         throw new HoldfastError('OUT_OF_RANGE', text, {
           fields: [{ field: 'after', description: 'is beyond the end' }],

@@ -154,7 +154,15 @@ describe('a job of a service', () => {
     assert.equal(cancelled?.job?.state, wire.JobState.CANCELLED)
     assert.equal(cancelled.job.stopped, true)
     await service.client.retry({ jobId })
-    for await (const _ of service.client.watch({ jobId })) continue
+    const ends: [string | undefined, wire.JobState | undefined][] = []
+    for await (const { event, job: ended } of service.client.watch({ jobId })) {
+      if (event?.event?.$case === 'cancelled' || ended !== undefined)
+        ends.push([event?.event?.$case, ended?.job?.state])
+    }
+    assert.deepEqual(ends, [
+      ['cancelled', undefined],
+      ['succeeded', wire.JobState.SUCCEEDED],
+    ])
     for (let index = 0; index < 4; index++) await service.client.describe({ picture: picture(`${index}`) })
     const mine = await service.client.list({ filter: { label: 'mine', states: [wire.JobState.SUCCEEDED] } })
     assert.deepEqual(
