@@ -2,6 +2,8 @@
 select current_setting('server_version');
 
 -- embedded/upkeep.ts
+analyze …;
+select format('%I.%I', s.schemaname, s.relname) from pg_stat_user_tables s join pg_class c on c.oid = s.relid where c.relkind = 'r' and s.n_mod_since_analyze > 500 + greatest(c.reltuples, 0);
 select format('%I.%I', s.schemaname, s.relname), s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0) or age(c.relfrozenxid) > 200000000 from pg_stat_all_tables s join pg_class c on c.oid = s.relid where c.relkind in ('r', 't') and s.schemaname <> 'pg_toast' and ( s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0) or s.n_mod_since_analyze > 50 + 0.1 * greatest(c.reltuples, 0) or age(c.relfrozenxid) > 200000000);
 select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 from pg_control_checkpoint();
 vacuum (analyze);
