@@ -316,6 +316,8 @@ export interface IndexingOptions {
   readonly duty?: number
   /** How long vectors of another model stay after it was last used, in milliseconds; default 86,400,000 (a day). */
   readonly retireAfterMs?: number
+  /** How soon another process takes over when the one that indexes is dead, in milliseconds; default 30,000. */
+  readonly leaseMs?: number
 }
 
 export interface ConversationStoreOptions {

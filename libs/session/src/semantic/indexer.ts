@@ -19,9 +19,10 @@ export interface IndexingSettings {
   readonly duty: number
   /** How long vectors of a model stay that nobody indexes with any more. */
   readonly retireAfterMs: number
+  /** How soon another process takes over from one that is dead. */
+  readonly leaseMs: number
 }
 
-const leaseMs = 30_000
 const pageSize = 200
 const messagesPerRound = 64
 const longestWalkIntervalMs = 600_000
@@ -99,7 +100,7 @@ export class Indexer {
   async #asLeader(): Promise<void> {
     const lease = await this.#claim()
     if (lease === undefined) return
-    const renewal = new Renewal(lease)
+    const renewal = new Renewal(lease, this.#settings.leaseMs)
     this.#nextWalkAt = 0
     try {
       while (!this.#stopped.signal.aborted) {
@@ -126,7 +127,10 @@ export class Indexer {
     const record = { name, version, seenAt: await this.#context.now() }
     await indexers.updateOne({ _id: this.model }, { $set: record }, { upsert: true })
     if (this.#context.singleOwner) return 'alone'
-    const claimed: ClaimedDocument<IndexerRecord> | undefined = await indexers.claim({ _id: this.model }, { leaseMs })
+    const claimed: ClaimedDocument<IndexerRecord> | undefined = await indexers.claim(
+      { _id: this.model },
+      { leaseMs: this.#settings.leaseMs },
+    )
     return claimed?.lease
   }
 
@@ -227,15 +231,17 @@ export class Indexer {
 /** Holds the lease while there is work. */
 class Renewal {
   readonly #lease: Lease<IndexerRecord> | 'alone'
+  readonly #leaseMs: number
   #renewedAt = performance.now()
 
-  constructor(lease: Lease<IndexerRecord> | 'alone') {
+  constructor(lease: Lease<IndexerRecord> | 'alone', leaseMs: number) {
     this.#lease = lease
+    this.#leaseMs = leaseMs
   }
 
   /** @throws ABORTED if another process has it */
   async renew(): Promise<void> {
-    if (this.#lease === 'alone' || performance.now() < this.#renewedAt + leaseMs / 4) return
+    if (this.#lease === 'alone' || performance.now() < this.#renewedAt + this.#leaseMs / 4) return
     await this.#lease.renew()
     this.#renewedAt = performance.now()
   }

@@ -10,6 +10,7 @@ import { until, upTo, user } from '../conformance/stage.js'
 import { openConversationStore } from '../open-conversation-store.js'
 import { shapesOf } from '../shapes.js'
 
+const rounds = 5
 const program = join(import.meta.dirname, 'killed-indexer.test.child.js')
 
 it('loses nothing and indexes nothing twice while its processes are killed and messages change', async (t) => {
@@ -28,7 +29,7 @@ it('loses nothing and indexes nothing twice while its processes are killed and m
   let kills = 0
   try {
     start()
-    for (const round of upTo(8)) {
+    for (const round of upTo(rounds)) {
       await Promise.all(
         ids.map((id) =>
           store.append(
@@ -62,7 +63,9 @@ it('loses nothing and indexes nothing twice while its processes are killed and m
   }
   const { vectors } = shapesOf(documents)
   const found = (await vectors.find({}).toArray()).map(({ data }) => `${data.conversationId}/${data.seq}`)
-  const expected = ids.flatMap((id) => upTo(8 * 40).map((n) => `${id}/${n + 1}`)).filter((one) => !redacted.has(one))
+  const expected = ids
+    .flatMap((id) => upTo(rounds * 40).map((n) => `${id}/${n + 1}`))
+    .filter((one) => !redacted.has(one))
   assert.deepEqual(found.sort(), expected.sort())
   t.diagnostic(`${kills} kills, ${found.length} vectors`)
 })

@@ -10,7 +10,7 @@ embedder.before = async (texts) => {
   await new Promise((resolve) => setTimeout(resolve, 5))
 }
 await openConversationStore(await openDocumentStore(url), {
-  search: { embedder, indexing: { startAfterMs: 0, pollMs: 20, duty: 1 } },
+  search: { embedder, indexing: { startAfterMs: 0, pollMs: 20, duty: 1, leaseMs: 1500 } },
 })
 // What works in the background keeps no process alive.
 setInterval(() => {}, 1000)
