@@ -100,7 +100,10 @@ function setEnvironment(folder, mark) {
 }
 
 async function runTests(files, signal) {
-  const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`, '--test-reporter=spec']
+  const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`]
+  for (const reporter of ['spec', './build/slow-files.mjs']) {
+    options.push(`--test-reporter=${reporter}`, '--test-reporter-destination=stdout')
+  }
   const child = spawn(process.execPath, ['--test', ...options, ...files.map((file) => file.compiled)], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
