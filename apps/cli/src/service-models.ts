@@ -7,15 +7,23 @@ type Services = Config['models']
 export const services: readonly (keyof Services)[] = ['transcription', 'speech', 'vision', 'image', 'embedding']
 
 /** What is configured of a service's model; an endpoint that is not named is that of the chat model. */
-export function modelConfigOf<Service extends keyof Services>(config: Config, service: Service): Services[Service] {
-  const given = config.models[service]
-  if (given.provider !== 'openai' || given.baseUrl !== undefined) return given
+export function modelConfigOf<Service extends keyof Services>(
+  config: Config,
+  service: Service,
+): Services[Service] & Pick<Config, 'modelsFolder'> {
+  const { modelsFolder } = config
   const { baseUrl, apiKey } = config.model
-  return { ...given, baseUrl, apiKey: given.apiKey ?? apiKey }
+  const given = config.models[service]
+  const isWhole = given.provider !== 'openai' || given.baseUrl !== undefined
+  const whole: Services[Service] = isWhole ? given : { ...given, baseUrl, apiKey: given.apiKey ?? apiKey }
+  return { ...whole, modelsFolder }
 }
 
 /** Loads nothing of it; to be disposed. @throws INVALID_ARGUMENT if it is configured by half, or wrong */
-export async function openServiceModel(service: keyof Services, config: ServiceModelConfig): Promise<ServiceModel> {
+export async function openServiceModel(
+  service: keyof Services,
+  config: ServiceModelConfig & Pick<Config, 'modelsFolder'>,
+): Promise<ServiceModel> {
   const models = await import('@holdfast/models')
   switch (service) {
     case 'transcription':

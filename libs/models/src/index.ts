@@ -1,6 +1,7 @@
 export { type ChatModelConfig, chatModelFromConfig } from './chat-model-from-config.js'
 export {
   type ServiceModelConfig,
+  defaultModelsFolder,
   embeddingModelFromConfig,
   imageModelFromConfig,
   localModelNames,
@@ -44,6 +45,9 @@ export {
 } from './transcription-model.js'
 export { type MoonshineModel, type MoonshineOptions, moonshineModel } from './local/moonshine/moonshine-model.js'
 export { type FliteModel, type FliteOptions, fliteModel } from './local/flite/flite-model.js'
+export { type KokoroModel, type KokoroOptions, kokoroSpeechModel } from './local/kokoro/kokoro-model.js'
+export { installKokoro, removeKokoro } from './local/kokoro/kokoro-files.js'
+export type { InstallOptions, InstallProgress } from './local/kokoro/install-recipe.js'
 export { sentencesOf } from './local/normaliser/sentences.js'
 export { spokenText } from './local/normaliser/spoken-text.js'
 export type { ModelHostState, ModelHostStatus } from './local/host/model-host.js'

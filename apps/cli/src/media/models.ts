@@ -1,13 +1,15 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { ServiceModel } from '@holdfast/models'
+import type { InstallOptions, ServiceModel } from '@holdfast/models'
 import type { Config, ServiceModelConfig } from '@holdfast/server'
 import type { CommandContext } from '../command-context.js'
 import type { StoreFlags } from '../commands/store-options.js'
 import { table } from '../printable.js'
+import { startProgress } from '../progress.js'
 import { modelConfigOf, openServiceModel, services } from '../service-models.js'
 import { settingsOf } from '../settings.js'
 
 type Service = (typeof services)[number]
+type Given = ServiceModelConfig & Pick<Config, 'modelsFolder'>
 
 interface Known {
   readonly service: Service
@@ -40,7 +42,8 @@ export async function listModels(flags: StoreFlags & { readonly json?: true }, c
 
 export async function knownModels(config: Config): Promise<Known[]> {
   const { localModelNames } = await import('@holdfast/models')
-  const look = async (service: Service, given: ServiceModelConfig, isChosen: boolean): Promise<Known> => {
+  const { modelsFolder } = config
+  const look = async (service: Service, given: Given, isChosen: boolean): Promise<Known> => {
     await using model = await openServiceModel(service, given)
     const { name, provider } = model
     const { ok, detail } = await model.check()
@@ -50,25 +53,66 @@ export async function knownModels(config: Config): Promise<Known[]> {
     services.map(async (service) => {
       const chosen = await look(service, modelConfigOf(config, service), true)
       const others = localModelNames[service].filter((name) => name !== chosen.name || chosen.provider !== 'local')
-      return [chosen, ...(await Promise.all(others.map((name) => look(service, { provider: 'local', name }, false))))]
+      return [
+        chosen,
+        ...(await Promise.all(others.map((name) => look(service, { provider: 'local', name, modelsFolder }, false)))),
+      ]
     }),
   )
   return lists.flat()
 }
 
-/** All local models are npm packages, which npm installs and removes: this says whether there is something to do, and what.
- *  @throws NOT_FOUND if there is no such model; FAILED_PRECONDITION with the command that installs it */
+/** Brings a local model that is installed by this command. The others are npm packages, which npm installs: of those it says whether there is
+ *  something to do, and what.
+ *  @throws NOT_FOUND if there is no such model; FAILED_PRECONDITION with the command that installs it; as installKokoro does */
 export async function installModel(name: string, flags: StoreFlags, context: CommandContext): Promise<void> {
-  const { isInstalled, detail } = await localModel(name, flags, context)
-  if (!isInstalled) throw new HoldfastError('FAILED_PRECONDITION', detail, { reason: 'MODEL_NOT_INSTALLED' })
-  await context.out.line(detail)
+  const { isInstalled, detail, installation } = await localModel(name, flags, context)
+  if (isInstalled) {
+    await context.out.line(detail)
+    return
+  }
+  if (installation === undefined) {
+    throw new HoldfastError('FAILED_PRECONDITION', detail, { reason: 'MODEL_NOT_INSTALLED' })
+  }
+  const progress = startProgress(context.err, `installing ${name}`)
+  try {
+    await installation.install({
+      signal: context.signal,
+      onProgress: ({ done, total }) => progress.update(done, total),
+    })
+  } finally {
+    progress.stop()
+  }
+  await context.out.line(`The model ${name} is installed in ${installation.folder}`)
 }
 
-async function localModel(name: string, flags: StoreFlags, { environment }: CommandContext): Promise<Known> {
-  const known = await knownModels(settingsOf(flags, environment).config)
+/** @throws NOT_FOUND if there is no such model; FAILED_PRECONDITION if npm installed it */
+export async function removeModel(name: string, flags: StoreFlags, context: CommandContext): Promise<void> {
+  const { installation } = await localModel(name, flags, context)
+  if (installation === undefined) {
+    throw new HoldfastError('FAILED_PRECONDITION', `The model ${name} consists of npm packages: npm removes them`)
+  }
+  const wasThere = await installation.remove()
+  await context.out.line(`The model ${name} ${wasThere ? 'is removed from' : 'was not in'} ${installation.folder}`)
+}
+
+async function localModel(name: string, flags: StoreFlags, { environment }: CommandContext) {
+  const { config } = settingsOf(flags, environment)
+  const known = await knownModels(config)
   const local = known.filter(({ provider }) => provider === 'local')
   const found = local.find((model) => model.name === name)
-  if (found !== undefined) return found
+  if (found !== undefined) return { ...found, installation: await installationOf(name, config) }
   const names = local.map((model) => model.name).join(', ')
   throw new HoldfastError('NOT_FOUND', `There is no local model ${name}: known are ${names}`)
+}
+
+async function installationOf(name: string, { modelsFolder }: Config) {
+  const { defaultModelsFolder, installKokoro, removeKokoro } = await import('@holdfast/models')
+  if (name !== 'kokoro') return undefined
+  const folder = modelsFolder ?? defaultModelsFolder
+  return {
+    folder,
+    install: (options: InstallOptions) => installKokoro(folder, options),
+    remove: () => removeKokoro(folder),
+  }
 }
