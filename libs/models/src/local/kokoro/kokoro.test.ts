@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { SpeakOptions, SpeechEvent } from '../../speech-model.js'
 import { kokoroSpeechModel } from './kokoro-model.js'
 
-// `holdfast models install kokoro` makes one: 330 MB that no test fetches.
+// HOLDFAST_TEST_KOKORO_FOLDER=.holdfast-models after `holdfast models install kokoro`: 330 MB that no test fetches.
 const installed = process.env['HOLDFAST_TEST_KOKORO_FOLDER']
 const skip = installed === undefined ? 'HOLDFAST_TEST_KOKORO_FOLDER names no folder with Kokoro in it' : false
 
