@@ -12,7 +12,8 @@ import { endStrayProcesses } from './stray-processes.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
 const fileTimeoutMs = 300_000
-const concurrency = 2
+// Two cores; many files wait for timers, disks and other processes.
+const concurrency = 3
 
 const root = resolve(import.meta.dirname, '..')
 process.exitCode = await main(process.argv.slice(2))

@@ -15,21 +15,19 @@ test('the voice assistant hears a WAV file and answers with one; killed in the m
   try {
     const question = join(folder, 'question.wav')
     const answer = join(folder, 'answer.wav')
-    const first = ['--data', join(folder, 'first')]
-    await outputOf(['speak', 'What is my dog called?', '--output', question, ...first])
+    const data = ['--data', join(folder, 'data')]
+    await outputOf(['speak', 'What is my dog called?', '--output', question, ...data])
     const run = ['dag', 'run', assistant, '--input', `audio=@${question}`, '--key', 'k']
-    const whole = JSON.parse(await outputOf([...run, '--save', `audio=${answer}`, ...first])) as Record<string, string>
-    assert.match(whole['heard'] ?? '', /dog/i)
-    assert.match(whole['answered'] ?? '', /recall/)
-    assert.equal((await readFile(answer)).subarray(0, 4).toString(), 'RIFF')
-
-    const second = ['--data', join(folder, 'second')]
     {
-      await using killed = new CliProcess([...run, ...second])
+      await using killed = new CliProcess([...run, ...data])
       while (!killed.stderr.includes('✔ hear')) await new Promise((resolve) => setTimeout(resolve, 10))
       await killed.end('SIGKILL')
     }
-    assert.deepEqual(JSON.parse(await outputOf([...run, ...second])), whole)
+    const whole = JSON.parse(await outputOf([...run, '--save', `audio=${answer}`, ...data])) as Record<string, string>
+    assert.match(whole['heard'] ?? '', /dog/i)
+    assert.match(whole['answered'] ?? '', /recall/)
+    assert.equal((await readFile(answer)).subarray(0, 4).toString(), 'RIFF')
+    assert.deepEqual(JSON.parse(await outputOf([...run, ...data])), whole)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -30,8 +30,8 @@ function imported(access: ConversationAccess, text: string): Promise<ImportRepor
   return importRecords(access, lines(), { signal, concurrency: 4 })
 }
 
-/** What a store may hold: every kind of part, hostile text and keys, redactions, replies, more than one page. */
-async function fill(access: ConversationAccess): Promise<void> {
+/** What a store may hold: every kind of part, hostile text and keys, redactions, replies. More than 1,000 messages are more than one page. */
+async function fill(access: ConversationAccess, messages = 200): Promise<void> {
   await access.create({
     id: 'b',
     userId: 'ada',
@@ -58,10 +58,10 @@ async function fill(access: ConversationAccess): Promise<void> {
   const deepest = `${'{"a":'.repeat(99)}{"b":1}${'}'.repeat(99)}`
   await access.patchState('a', JSON.parse(deepest))
   const parts = [{ type: 'text' as const, text: 'one of many' }]
-  for (let from = 1; from <= 1200; from += 300) {
+  for (let from = 1; from <= messages; from += 200) {
     await access.append(
       'a',
-      Array.from({ length: 300 }, (_, index) => ({ key: `m${from + index}`, role: 'user' as const, parts })),
+      Array.from({ length: 200 }, (_, index) => ({ key: `m${from + index}`, role: 'user' as const, parts })),
     )
   }
 }
@@ -71,7 +71,7 @@ for (const { name, open } of accesses) {
     test('is taken back by an import, and the second export is byte-identical', async () => {
       await using from = await open()
       await using to = await open()
-      await fill(from.conversations)
+      await fill(from.conversations, 1200)
       const first = await exported(from.conversations)
       const report = await imported(to.conversations, first)
       assert.equal(await exported(to.conversations), first)
@@ -105,7 +105,7 @@ for (const { name, open } of accesses) {
       await fill(from.conversations)
       const text = await exported(from.conversations)
       const lines = text.split('\n')
-      for (const kept of [1, 150, 901, lines.length - 3]) {
+      for (const kept of [1, 50, 151, lines.length - 3]) {
         await imported(to.conversations, lines.slice(0, kept).join('\n'))
       }
       await imported(to.conversations, text)

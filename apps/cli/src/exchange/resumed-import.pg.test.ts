@@ -12,7 +12,7 @@ import type { ConversationAccess } from '../access/conversation-access.js'
 import { conversationsOverGrpc } from '../access/over-grpc.js'
 import { CliProcess, outputOf } from '../cli-process.js'
 
-const dialogueCount = 80
+const dialogueCount = 48
 
 let folder: string
 let importing: readonly string[]
@@ -36,7 +36,7 @@ test('an import into a database that was stopped and killed goes on, and ends as
   await using conversations = await openConversationStore(store, { maintenanceIntervalMs: 0 })
   const to = ['--database', database.url]
   await endWhen(conversations, 10, 'SIGINT', [...importing, ...to])
-  await endWhen(conversations, 40, 'SIGKILL', [...importing, ...to])
+  await endWhen(conversations, 24, 'SIGKILL', [...importing, ...to])
   await outputOf([...importing, ...to])
   assert.equal(await exportOf(to), expected)
 })
@@ -46,7 +46,7 @@ test('an import through a server goes on after both were killed, and ends as one
   const to = ['--server', server.address]
   {
     await using clients = createClients({ address: server.address })
-    await endWhen(conversationsOverGrpc(clients.chat), 30, 'SIGKILL', [...importing, ...to])
+    await endWhen(conversationsOverGrpc(clients.chat), 16, 'SIGKILL', [...importing, ...to])
   }
   await server.kill()
   await server.start()
