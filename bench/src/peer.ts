@@ -1,7 +1,7 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from './persistence/report.js'
 import { measure, median, rounded } from './rounds.js'
@@ -85,7 +85,10 @@ export class Peer implements AsyncDisposable {
 
 /** They are not of the workspace: only this benchmark needs their 340 MB. */
 export async function installPeers(report: Report): Promise<void> {
-  if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return
+  const wanted = await readFile(join(folder, 'package-lock.json'), 'utf8')
+  // What was installed for another lock file may lack a peer.
+  const installed = join(folder, 'node_modules', '.installed-lock.json')
+  if (existsSync(installed) && (await readFile(installed, 'utf8')) === wanted) return
   report.note('installing the peers into bench/peers (npm ci)')
   const npm = spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: folder,
@@ -93,6 +96,7 @@ export async function installPeers(report: Report): Promise<void> {
   })
   const [code] = (await once(npm, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`npm ci in bench/peers ended with ${code}`)
+  await writeFile(installed, wanted)
 }
 
 export async function versionOf(name: string): Promise<string> {
