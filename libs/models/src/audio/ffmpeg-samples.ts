@@ -73,10 +73,10 @@ async function* decode(
   if (isTruncated(run.log())) throw badAudio('AUDIO_TRUNCATED', `is ${article(name)} file that was cut off`)
 }
 
-/** A cover picture is a video stream for ffmpeg, and says that it is attached. */
+/** A cover picture is a video stream for ffmpeg, and says at the end of its line that it is attached: only whole lines are judged. */
 function refuseVideo(log: string): void {
   const input = log.split(/^Output #0/m)[0] ?? ''
-  for (const line of input.match(/^ *Stream #0:.*Video:.*$/gm) ?? []) {
+  for (const line of input.match(/^ *Stream #0:.*Video:.*\n/gm) ?? []) {
     if (line.includes('attached pic')) continue
     const codec = /Video: ([\w-]+)/.exec(line)?.[1] ?? 'unknown'
     throw badAudio('NOT_AUDIO', `is a video (${codec}): send its sound alone`)
