@@ -7,7 +7,7 @@ import { randomGraph } from '@holdfast/dag-execution/testing'
 import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { type PostgresServer, startPostgres } from '@holdfast/test-servers'
 import { randomFrom } from '../random.js'
-import { type Judgement, judge } from './judge.js'
+import { type CallTold, type Judgement, judge } from './judge.js'
 import type { ExecutorMessage } from './work.js'
 
 export interface KillOptions {
@@ -22,14 +22,6 @@ const runsAtOnce = 12
 const recoveryLimitMs = 15_000
 const watchedMs = 25_000
 const patienceMs = 90_000
-
-export interface CallTold {
-  readonly pid: number
-  readonly run: string
-  readonly node: string
-  readonly attempt: number
-  readonly at: number
-}
 
 interface BegunRun {
   readonly id: string

@@ -1,7 +1,14 @@
 import type { CompiledGraph, JsonObject, Run, RunEvent } from '@holdfast/dag-execution'
 import { simulate } from '@holdfast/dag-execution/testing'
-import type { CallTold } from './campaign.js'
 import { work } from './work.js'
+
+export interface CallTold {
+  readonly pid: number
+  readonly run: string
+  readonly node: string
+  readonly attempt: number
+  readonly at: number
+}
 
 export interface Judgement {
   /** That ended, in all runs. */

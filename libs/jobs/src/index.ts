@@ -1,4 +1,5 @@
-export { openJobs, type JobsOptions } from './open-jobs.js'
+export { openJobs } from './open-jobs.js'
+export type { JobsOptions } from './jobs-options.js'
 export {
   jobKind,
   type BackoffOptions,
@@ -29,10 +30,10 @@ export {
   type ArtifactListOptions,
   type ArtifactPage,
   type Lineage,
-  type LineageNode,
   type LineageOptions,
   type LineageTree,
   openLineage,
   type TreeOptions,
   type UploadOptions,
 } from './lineage/lineage.js'
+export type { LineageNode } from './lineage/tree.js'

@@ -1,29 +1,10 @@
 import type { DocumentStore } from '@holdfast/persistence'
 import { invalidField } from '@holdfast/errors'
-import { checkPrices, type Prices } from './cost.js'
-import { checkCount, type JobKind } from './job-kind.js'
+import { checkPrices } from './cost.js'
+import { checkCount } from './job-kind.js'
 import type { Jobs } from './jobs.js'
+import type { JobsOptions } from './jobs-options.js'
 import { StoredJobs } from './stored-jobs.js'
-
-export interface JobsOptions {
-  /** Which jobs this process knows: those it runs, and can submit. */
-  readonly kinds: readonly JobKind[]
-  /** Attempts at once in this process; default 2. 0: it submits and asks, and others do the work. */
-  readonly workers?: number
-  /** How long a process that is not heard of keeps its jobs, in milliseconds; default 15,000, at least 300. Renewed three times within. */
-  readonly leaseMs?: number
-  /** Between two looks for jobs that no news came of; default 1,000. */
-  readonly pollMs?: number
-  /** What running attempts may take when this process stops; default 10,000. */
-  readonly drainMs?: number
-  /** How long work may take to heed its signal before it counts as not stopped; default 150. */
-  readonly stopMs?: number
-  /** How long ended jobs, their events and cached results are kept; default 30 days. Artifacts stay. */
-  readonly retainMs?: number
-  /** Jobs of one tenant that may wait; default 10,000. Counted every quarter of a second in each process. */
-  readonly maxQueued?: number
-  readonly prices?: Prices
-}
 
 /** @throws INVALID_ARGUMENT naming the option at fault */
 export async function openJobs(store: DocumentStore, options: JobsOptions): Promise<Jobs> {

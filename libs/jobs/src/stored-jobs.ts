@@ -10,7 +10,7 @@ import type { Job, JobEvent, JobPage, JobProgress } from './job.js'
 import { jobStates } from './job.js'
 import type { JobKind } from './job-kind.js'
 import type { CancelOptions, Jobs, JobsHealth, ListOptions, OfTenant, WaitOptions, WatchOptions } from './jobs.js'
-import type { JobsOptions } from './open-jobs.js'
+import type { JobsOptions } from './jobs-options.js'
 import { Slots } from './limits.js'
 import { type JobNews, Newsroom } from './news.js'
 import {

@@ -1,5 +1,12 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import { artifactToWire, jobMethods, jobToWire, pictureFromMedia, submitOptions } from '@holdfast/job-service'
+import {
+  artifactToWire,
+  jobMethods,
+  jobToWire,
+  namedFields,
+  pictureFromMedia,
+  submitOptions,
+} from '@holdfast/job-service'
 import type { Artifact, Job } from '@holdfast/jobs'
 import type { TenantStore } from '@holdfast/persistence'
 import { imageGeneration as wire, type jobs as jobsWire } from '@holdfast/protocol'
@@ -169,13 +176,6 @@ const fields: Readonly<Record<string, string>> = {
 }
 
 /** Errors with their fields named as the caller wrote them. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const [violation] = error instanceof HoldfastError ? error.fields : []
-    const field = fields[violation?.field ?? '']
-    if (violation === undefined || field === undefined) throw error
-    throw invalidField(field, violation.description, { cause: error, reason: (error as HoldfastError).reason })
-  }
+function named<T>(work: () => Promise<T>): Promise<T> {
+  return namedFields(fields, work)
 }

@@ -1,5 +1,12 @@
-import { HoldfastError, invalidField } from '@holdfast/errors'
-import { jobMethods, jobToWire, pictureFromMedia, type PictureSource, submitOptions } from '@holdfast/job-service'
+import { invalidField } from '@holdfast/errors'
+import {
+  jobMethods,
+  jobToWire,
+  namedFields,
+  pictureFromMedia,
+  type PictureSource,
+  submitOptions,
+} from '@holdfast/job-service'
 import type { Job } from '@holdfast/jobs'
 import type { DetectedObject, TextLine } from '@holdfast/models'
 import type { TenantStore } from '@holdfast/persistence'
@@ -133,13 +140,6 @@ const fields: Readonly<Record<string, string>> = {
 }
 
 /** Errors with their fields named as the caller wrote them. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const [violation] = error instanceof HoldfastError ? error.fields : []
-    const field = fields[violation?.field ?? '']
-    if (violation === undefined || field === undefined) throw error
-    throw invalidField(field, violation.description, { cause: error, reason: (error as HoldfastError).reason })
-  }
+function named<T>(work: () => Promise<T>): Promise<T> {
+  return namedFields(fields, work)
 }

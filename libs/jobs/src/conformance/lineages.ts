@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { jobKind } from '../job-kind.js'
-import { type LineageNode, openLineage } from '../lineage/lineage.js'
+import { openLineage } from '../lineage/lineage.js'
+import type { LineageNode } from '../lineage/tree.js'
 import { eventsOf, type Stage, unique } from './stage.js'
 
 export function lineageTests(stage: Stage): void {

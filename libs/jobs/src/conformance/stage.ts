@@ -4,7 +4,8 @@ import type { DocumentStore } from '@holdfast/persistence'
 import type { JobEvent } from '../job.js'
 import type { JobKind } from '../job-kind.js'
 import type { Jobs } from '../jobs.js'
-import { type JobsOptions, openJobs } from '../open-jobs.js'
+import type { JobsOptions } from '../jobs-options.js'
+import { openJobs } from '../open-jobs.js'
 
 /** An empty document store and what ends it. */
 export interface Fixture {

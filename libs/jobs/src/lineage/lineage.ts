@@ -1,12 +1,11 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentStore, TenantStore } from '@holdfast/persistence'
-import type { Job } from '../job.js'
 import { toJob } from '../record.js'
 import { defaultTenant, jobsIn } from '../tables.js'
 import { type Artifact, toArtifact } from './artifact.js'
 import { ensureInputs, messageOf } from './inputs.js'
 import { artifactsCollection, artifactsIn, isHash, recordArtifacts } from './record-artifacts.js'
-import { readTree } from './tree.js'
+import { type LineageNode, readTree } from './tree.js'
 
 export interface LineageOptions {
   /** Default `default`. */
@@ -38,19 +37,6 @@ export interface ArtifactPage {
 export interface TreeOptions extends LineageOptions {
   /** How many steps to go, each way; default 10, at most 50. */
   readonly depth?: number
-}
-
-export interface LineageNode {
-  readonly id: string
-  readonly artifact?: Artifact
-  /** A message of a conversation. */
-  readonly message?: { readonly conversationId: string; readonly seq: number }
-  /** Only as what was asked for. */
-  readonly job?: Job
-  /** The next ones, in the direction of the list that this one is in. */
-  readonly nodes: readonly LineageNode[]
-  /** There are more beyond the depth or the 1,000 nodes of a tree, or they stand elsewhere in it already. */
-  readonly isCut: boolean
 }
 
 export interface LineageTree {

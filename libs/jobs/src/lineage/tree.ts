@@ -1,7 +1,20 @@
 import type { Collection } from '@holdfast/persistence'
-import { type ArtifactRecord, toArtifact } from './artifact.js'
+import type { Job } from '../job.js'
+import { type Artifact, type ArtifactRecord, toArtifact } from './artifact.js'
 import { messageOf } from './inputs.js'
-import type { LineageNode } from './lineage.js'
+
+export interface LineageNode {
+  readonly id: string
+  readonly artifact?: Artifact
+  /** A message of a conversation. */
+  readonly message?: { readonly conversationId: string; readonly seq: number }
+  /** Only as what was asked for. */
+  readonly job?: Job
+  /** The next ones, in the direction of the list that this one is in. */
+  readonly nodes: readonly LineageNode[]
+  /** There are more beyond the depth or the 1,000 nodes of a tree, or they stand elsewhere in it already. */
+  readonly isCut: boolean
+}
 
 const mostNodes = 1_000
 /** As many values as an index of array elements is asked for at once. */
