@@ -1,11 +1,14 @@
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
+import type { Caller } from './caller.js'
 import type { Logger } from './logs.js'
 
 /** What a handler is told of the call that it serves. */
 export interface CallContext {
   /** `holdfast.chat.v1.ChatService/SendMessage`. */
   readonly method: string
+  /** Who calls, and whose data the call may touch. */
+  readonly caller: Caller
   /** Aborts when the caller cancels or is gone, when the deadline passes, and when a stop runs out of patience. The reason
    *  is the HoldfastError to end the call with. */
   readonly signal: AbortSignal
@@ -39,6 +42,7 @@ export class RunningCall implements CallContext {
   readonly startedAt: number = performance.now()
   readonly deadline: number
   readonly #wire: WireCall
+  #caller: Caller | undefined
   readonly #serverLogger: Logger
   #facts: Readonly<Record<string, string | number>> | undefined
   #logger: Logger | undefined
@@ -58,6 +62,16 @@ export class RunningCall implements CallContext {
     this.#wire = wire
     this.#serverLogger = logger
     this.deadline = Number(wire.getDeadline())
+  }
+
+  /** @throws Error before `admit`: nobody must be served as somebody by default */
+  get caller(): Caller {
+    if (this.#caller === undefined) throw new Error(`${this.method} asked for its caller before it was admitted`)
+    return this.#caller
+  }
+
+  admit(caller: Caller): void {
+    this.#caller = caller
   }
 
   get metadata(): Metadata {

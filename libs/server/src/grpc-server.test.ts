@@ -35,6 +35,7 @@ describe('a unary call', () => {
     assert.equal(await client.echo('hi', { deadline }), 'hi!')
     assert.equal(context?.method, 'holdfast.test.v1.Echo/Echo')
     assert.ok(Math.abs(context.deadline - deadline) < 1000)
+    assert.deepEqual(context.caller, { tenant: 'default', role: 'admin', credential: '' })
     assert.match(String(context.metadata.get('user-agent')[0]), /grpc/)
   })
 

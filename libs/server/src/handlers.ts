@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { grpcStatusObject } from '@holdfast/protocol'
+import { localCaller } from './caller.js'
 import { type CallContext, RunningCall, type RunningCalls, type WireCall, deadlineExceeded } from './call-context.js'
 import type { Logger } from './logs.js'
 import type { CallRecorder } from './metrics.js'
@@ -124,6 +125,7 @@ function drained(wire: StreamWire, signal: AbortSignal): Promise<void> {
 function begin(method: MethodTrace, wire: WireCall, state: ServerState): RunningCall {
   const call = new RunningCall(method, wire, state.logger, state.stopping)
   state.running.add(call)
+  call.admit(localCaller)
   return call
 }
 
