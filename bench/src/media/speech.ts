@@ -45,7 +45,12 @@ export async function speech(report: MediaReport): Promise<void> {
       createSpeechToTextService({ jobs, store, work: hearing }).service,
       createTextToSpeechService({ jobs, store, work: speaking }).service,
     ]
-    const server = await startGrpcServer({ services, listen: '127.0.0.1:0', logger: createLogger({ level: 'fatal' }) })
+    const server = await startGrpcServer({
+      services,
+      listen: '127.0.0.1:0',
+      auth: 'none',
+      logger: createLogger({ level: 'fatal' }),
+    })
     const clients = createClients({ address: server.address })
     try {
       await overheads(clients, ear, voice, report)

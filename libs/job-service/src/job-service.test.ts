@@ -56,6 +56,7 @@ async function startService(work: (input: Input, context: JobContext) => Promise
   const server = await startGrpcServer({
     services: [service],
     listen: '127.0.0.1:0',
+    auth: 'none',
     logger: createLogger({ level: 'silent' }),
   })
   const clients = createClients({ address: server.address })

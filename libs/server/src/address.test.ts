@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formatAddress, parseListenAddress, requireLoopback } from './address.js'
+import { formatAddress, parseListenAddress, requireMetricsProtection, requireProtection } from './address.js'
 
 describe('an address to listen on', () => {
   it('is read and written as HOST:PORT', () => {
@@ -29,23 +29,24 @@ describe('an address to listen on', () => {
     }
   })
 
-  it('is on loopback', () => {
+  it('is on loopback, unless there are authentication and TLS', () => {
+    const none = { auth: false, tls: false }
     for (const host of ['127.0.0.1', '127.255.0.9', '::1', '0:0:0:0:0:0:0:1', 'localhost', 'LOCALHOST']) {
-      requireLoopback({ host, port: 1 }, 'It')
+      requireProtection({ host, port: 1 }, none)
+      requireMetricsProtection({ host, port: 1 }, { token: false, tls: false })
     }
-    for (const host of [
-      '0.0.0.0',
-      '::',
-      '10.0.0.1',
-      '127.evil.example',
-      '128.0.0.1',
-      '::ffff:10.0.0.1',
-      'example.com',
-    ]) {
-      assert.throws(() => requireLoopback({ host, port: 1 }, 'It'), {
-        code: 'FAILED_PRECONDITION',
-        reason: 'LISTEN_NOT_LOOPBACK',
-      })
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.evil.example', '::ffff:10.0.0.1', 'example.com']) {
+      const refusal = (message: RegExp) => ({ code: 'FAILED_PRECONDITION', reason: 'LISTEN_UNPROTECTED', message })
+      const both = /HOLDFAST_AUTH.*HOLDFAST_TLS_CERTIFICATE and HOLDFAST_TLS_KEY/
+      assert.throws(() => requireProtection({ host, port: 1 }, none), refusal(both))
+      assert.throws(() => requireProtection({ host, port: 1 }, { auth: true, tls: false }), refusal(/HOLDFAST_TLS_KEY/))
+      assert.throws(() => requireProtection({ host, port: 1 }, { auth: false, tls: true }), refusal(/HOLDFAST_AUTH/))
+      requireProtection({ host, port: 1 }, { auth: true, tls: true })
+      assert.throws(
+        () => requireMetricsProtection({ host, port: 1 }, { token: false, tls: false }),
+        refusal(/HOLDFAST_METRICS_TOKEN.*HOLDFAST_TLS_CERTIFICATE/),
+      )
+      requireMetricsProtection({ host, port: 1 }, { token: true, tls: true })
     }
   })
 })

@@ -24,14 +24,37 @@ export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Refuses addresses that other machines can reach: there is no authentication yet.
- *  @throws FAILED_PRECONDITION */
-export function requireLoopback(address: ListenAddress, what: string): void {
-  if (isLoopback(address.host)) return
+/** Refuses to listen where other machines can reach it, unless there are both walls. @throws FAILED_PRECONDITION */
+export function requireProtection(
+  address: ListenAddress,
+  { auth, tls }: { readonly auth: boolean; readonly tls: boolean },
+): void {
+  if (isLoopback(address.host) || (auth && tls)) return
+  const missing = [
+    ...(auth ? [] : ['authentication (HOLDFAST_AUTH=keys or jwt)']),
+    ...(tls ? [] : ['TLS (HOLDFAST_TLS_CERTIFICATE and HOLDFAST_TLS_KEY)']),
+  ]
   throw new HoldfastError(
     'FAILED_PRECONDITION',
-    `${what} cannot listen on ${formatAddress(address)}: without authentication it serves this machine only, so use 127.0.0.1, [::1] or localhost`,
-    { reason: 'LISTEN_NOT_LOOPBACK' },
+    `The gRPC server cannot listen on ${formatAddress(address)}, where other machines reach it, without ${missing.join(' and ')}: set what is missing, or use 127.0.0.1, [::1] or localhost`,
+    { reason: 'LISTEN_UNPROTECTED' },
+  )
+}
+
+/** As for the gRPC server, for metrics. @throws FAILED_PRECONDITION */
+export function requireMetricsProtection(
+  address: ListenAddress,
+  { token, tls }: { readonly token: boolean; readonly tls: boolean },
+): void {
+  if (isLoopback(address.host) || (token && tls)) return
+  const missing = [
+    ...(token ? [] : ['a token (HOLDFAST_METRICS_TOKEN)']),
+    ...(tls ? [] : ['TLS (HOLDFAST_TLS_CERTIFICATE and HOLDFAST_TLS_KEY)']),
+  ]
+  throw new HoldfastError(
+    'FAILED_PRECONDITION',
+    `The metrics server cannot listen on ${formatAddress(address)}, where other machines reach it, without ${missing.join(' and ')}: set what is missing, or use 127.0.0.1, [::1] or localhost`,
+    { reason: 'LISTEN_UNPROTECTED' },
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
-import type { Caller } from './caller.js'
+import type { Identity } from './auth/authenticator.js'
+import { type Caller, localCaller } from './caller.js'
 import type { Logger } from './logs.js'
 
 /** What a handler is told of the call that it serves. */
@@ -43,6 +44,7 @@ export class RunningCall implements CallContext {
   readonly deadline: number
   readonly #wire: WireCall
   #caller: Caller | undefined
+  #identity: Identity | undefined
   readonly #serverLogger: Logger
   #facts: Readonly<Record<string, string | number>> | undefined
   #logger: Logger | undefined
@@ -70,8 +72,18 @@ export class RunningCall implements CallContext {
     return this.#caller
   }
 
-  admit(caller: Caller): void {
-    this.#caller = caller
+  /** @param identity `undefined`: the server has no authentication */
+  admit(identity: Identity | undefined): void {
+    this.#identity = identity
+    this.#caller = identity?.caller ?? localCaller
+    if (identity === undefined) return
+    const { tenant, credential } = identity.caller
+    this.annotate({ tenant, credential })
+  }
+
+  /** Whose credential the call was begun with. */
+  get identity(): Identity | undefined {
+    return this.#identity
   }
 
   get metadata(): Metadata {

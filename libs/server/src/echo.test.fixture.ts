@@ -68,7 +68,7 @@ export function startEcho(
   options: Partial<GrpcServerOptions> = {},
 ): Promise<GrpcServer> {
   const service = defineService(echoDefinition, { ...echo, ...implementation })
-  return startGrpcServer({ services: [service], listen: '127.0.0.1:0', logger: silent, ...options })
+  return startGrpcServer({ services: [service], listen: '127.0.0.1:0', auth: 'none', logger: silent, ...options })
 }
 
 const EchoStub = makeGenericClientConstructor(echoDefinition, 'holdfast.test.v1.Echo')

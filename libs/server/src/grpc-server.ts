@@ -1,7 +1,11 @@
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { fileDescriptors } from '@holdfast/protocol'
-import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireLoopback } from './address.js'
+import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireProtection } from './address.js'
+import type { Authenticator } from './auth/authenticator.js'
+import type { MethodRoles } from './auth/method-roles.js'
+import { Standing } from './auth/standing.js'
+import { RenewedCredentials, type TlsFiles } from './auth/tls-files.js'
 import { type RunningCall, RunningCalls } from './call-context.js'
 import type { ServerState } from './handlers.js'
 import { HealthWatch } from './health.js'
@@ -12,8 +16,14 @@ import type { GrpcService } from './service.js'
 
 export interface GrpcServerOptions {
   readonly services: readonly GrpcService[]
-  /** HOST:PORT on loopback; port 0: a free one. */
+  /** HOST:PORT; port 0: a free one. Elsewhere than on loopback it takes `auth` and `tls`. */
   readonly listen: string
+  /** Who may call. `none`: everybody on this machine, as the admin of the default tenant; for development, and on loopback only. */
+  readonly auth: Authenticator | 'none'
+  /** Default: plain text, on loopback only. */
+  readonly tls?: TlsFiles | undefined
+  /** The least role for each method; default: `methodRoles`, all of proto/. */
+  readonly roles?: MethodRoles
   readonly logger: Logger
   readonly metrics?: Metrics
   readonly limits?: {
@@ -45,6 +55,8 @@ export interface GrpcServer extends AsyncDisposable {
   /** Where it listens: `127.0.0.1:9095`. */
   readonly address: string
   readonly port: number
+  /** Where this process may call itself without TLS, on loopback; `address` if that is without. */
+  readonly ownAddress: string
   /** Takes no new calls, lets running ones end within `drainMs`, aborts the rest, closes. Safe to call twice. */
   stop(): Promise<StopReport>
 }
@@ -55,10 +67,11 @@ const abortGraceMs = 2000
 const closeGraceMs = 500
 
 /** Serves the services with grpc.health.v1 and reflection beside them.
- *  @throws FAILED_PRECONDITION if it cannot listen there, or the address is not on loopback */
+ *  @throws FAILED_PRECONDITION if it cannot listen there, or not without authentication and TLS */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const wanted = parseListenAddress(options.listen, 'listen')
-  requireLoopback(wanted, 'The gRPC server')
+  const authenticator = options.auth === 'none' ? undefined : options.auth
+  requireProtection(wanted, { auth: authenticator !== undefined, tls: options.tls !== undefined })
   logWhatGrpcSays(options.logger)
   const { maxMessageBytes = 20 * 1024 * 1024, defaultDeadlineMs = 60_000 } = options.limits ?? {}
   const server = new Server({
@@ -72,7 +85,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   })
   const stopping = new AbortController()
   const running = new RunningCalls()
-  const state: ServerState = { logger: options.logger, running, stopping: stopping.signal, defaultDeadlineMs }
+  const { logger, roles } = options
+  const state: ServerState = { logger, running, stopping: stopping.signal, defaultDeadlineMs, authenticator, roles }
   for (const service of options.services) {
     const { definition, implementation } = service.bind(state, options.metrics)
     server.addService(definition, implementation)
@@ -89,8 +103,21 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   addReflection(server, options.descriptors ?? fileDescriptors(), services)
   options.metrics?.gauge('rpc_server_calls_in_progress', 'Calls that are being served', () => running.size)
   await health.start()
-  const port = await bind(server, wanted).catch((error: unknown) => {
+  const credentials = options.tls === undefined ? undefined : new RenewedCredentials(options.tls)
+  const plain = ServerCredentials.createInsecure()
+  const standing = authenticator === undefined ? undefined : new Standing(running, logger)
+  const release = (): void => {
+    credentials?.[Symbol.dispose]()
+    standing?.[Symbol.dispose]()
+  }
+  const listening = (async () => {
+    const port = await bind(server, wanted, credentials ?? plain)
+    const own = credentials === undefined ? undefined : await bind(server, { host: '127.0.0.1', port: 0 }, plain)
+    return { port, own }
+  })()
+  const { port, own } = await listening.catch((error: unknown) => {
     health.stop()
+    release()
     server.forceShutdown()
     throw error
   })
@@ -99,6 +126,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const stop = (): Promise<StopReport> => {
     stopped ??= (async () => {
       health.stop()
+      release()
       stopping.abort(new HoldfastError('UNAVAILABLE', 'The server is stopping', { reason: 'SERVER_STOPPING' }))
       const report = await drain(server, running, options.drainMs ?? 10_000)
       options.logger.info({ ...report }, 'gRPC server stopped')
@@ -107,7 +135,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     return stopped
   }
   const address = formatAddress({ host: wanted.host, port })
-  return { address, port, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+  const ownAddress = own === undefined ? address : formatAddress({ host: '127.0.0.1', port: own })
+  return { address, port, ownAddress, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
 }
 
 /** grpc-js has one logger for the process, the console by default. Its errors are told again by what we throw. */
@@ -116,9 +145,9 @@ function logWhatGrpcSays(logger: Logger): void {
   setLogger({ error: tell, info: tell, debug: tell })
 }
 
-function bind(server: Server, wanted: ListenAddress): Promise<number> {
+function bind(server: Server, wanted: ListenAddress, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(formatAddress(wanted), ServerCredentials.createInsecure(), (cause, port) => {
+    server.bindAsync(formatAddress(wanted), credentials, (cause, port) => {
       if (cause) reject(listenFailure(cause, wanted, 'the gRPC server'))
       else resolve(port)
     })

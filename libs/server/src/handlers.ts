@@ -10,7 +10,10 @@ import {
 } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { grpcStatusObject } from '@holdfast/protocol'
-import { localCaller } from './caller.js'
+import { admit } from './auth/admission.js'
+import type { Authenticator } from './auth/authenticator.js'
+import type { MethodRoles } from './auth/method-roles.js'
+import type { Role } from './caller.js'
 import { type CallContext, RunningCall, type RunningCalls, type WireCall, deadlineExceeded } from './call-context.js'
 import type { Logger } from './logs.js'
 import type { CallRecorder } from './metrics.js'
@@ -23,6 +26,10 @@ export interface ServerState {
   readonly running: RunningCalls
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal
+  /** The least role for each method; default: that of all of proto/. */
+  readonly roles: MethodRoles | undefined
+  /** `undefined`: everybody is the local caller. */
+  readonly authenticator: Authenticator | undefined
   /** For unary calls without a deadline, in milliseconds. */
   readonly defaultDeadlineMs: number
 }
@@ -31,6 +38,8 @@ export interface ServerState {
 export interface MethodTrace {
   /** `holdfast.chat.v1.ChatService/SendMessage`. */
   readonly name: string
+  /** The least role for it; `undefined`: nobody may call it where there is authentication. */
+  readonly role: Role | undefined
   /** Whether the caller sends requests as a stream, and whether it gets responses as one. */
   readonly requestStream: boolean
   readonly responseStream: boolean
@@ -67,7 +76,12 @@ export function serveUnary(
       answer(error)
     }
     try {
-      handle(requestOf(wire, call, state), call).then((response) => answer(undefined, response), answer)
+      const admitted = enter(method, wire, call, state)
+      const response =
+        admitted === undefined
+          ? handle(requestOf(wire, call), call)
+          : admitted.then(() => handle(requestOf(wire, call), call))
+      response.then((value) => answer(undefined, value), answer)
     } catch (error) {
       answer(error)
     }
@@ -89,17 +103,20 @@ export function serveStream(
       if (error) wire.emit('error', Object.assign(new Error(error.message), statusOf(error)))
       else wire.end()
     }
-    sendAll(wire, call, handle, state).then(() => settle(), settle)
+    sendAll(method, wire, call, handle, state).then(() => settle(), settle)
   }
 }
 
 async function sendAll(
+  method: MethodTrace,
   wire: StreamWire,
   call: RunningCall,
   handle: (request: unknown, context: CallContext) => AsyncIterable<unknown>,
   state: ServerState,
 ): Promise<void> {
-  const request = requestOf(wire, call, state)
+  const admitted = enter(method, wire, call, state)
+  if (admitted !== undefined) await admitted
+  const request = requestOf(wire, call)
   const { signal } = call
   for await (const response of handle(request, call)) {
     if (!signal.aborted && !wire.write(response)) await drained(wire, signal)
@@ -125,14 +142,25 @@ function drained(wire: StreamWire, signal: AbortSignal): Promise<void> {
 function begin(method: MethodTrace, wire: WireCall, state: ServerState): RunningCall {
   const call = new RunningCall(method, wire, state.logger, state.stopping)
   state.running.add(call)
-  call.admit(localCaller)
   return call
 }
 
-/** What the handler is called with. */
-function requestOf(wire: UnaryWire | StreamWire, call: RunningCall, state: ServerState): unknown {
+/** Lets the call in, at once if its credential is remembered. @throws as admission does; UNAVAILABLE when the server stops */
+function enter(method: MethodTrace, wire: WireCall, call: RunningCall, state: ServerState): Promise<void> | undefined {
   if (state.stopping.aborted) throw stoppingRefusal(call.method)
   if (call.isExpired) throw deadlineExceeded(call.method)
+  if (state.authenticator === undefined) {
+    call.admit(undefined)
+    return undefined
+  }
+  const identity = admit(state.authenticator, method, wire.metadata)
+  if (identity instanceof Promise) return identity.then((one) => call.admit(one))
+  call.admit(identity)
+  return undefined
+}
+
+/** What the handler is called with. */
+function requestOf(wire: UnaryWire | StreamWire, call: RunningCall): unknown {
   if (!('request' in wire)) return requestsOf(wire, call)
   refuseUndecodable(wire.request, call.method)
   return wire.request

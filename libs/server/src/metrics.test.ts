@@ -38,6 +38,6 @@ describe('the metrics server', () => {
       reason: 'PORT_IN_USE',
       message: new RegExp(`Port ${port} is in use`),
     })
-    await assert.rejects(serveMetrics(createMetrics(), { listen: '0.0.0.0:0' }), { reason: 'LISTEN_NOT_LOOPBACK' })
+    await assert.rejects(serveMetrics(createMetrics(), { listen: '0.0.0.0:0' }), { reason: 'LISTEN_UNPROTECTED' })
   })
 })

@@ -1,7 +1,10 @@
-import { type Server, createServer } from 'node:http'
+import { type RequestListener, type Server, createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import { formatAddress, listenFailure, parseListenAddress, requireLoopback } from './address.js'
+import { formatAddress, listenFailure, parseListenAddress, requireMetricsProtection } from './address.js'
+import { isBearer } from './auth/bearer.js'
+import type { TlsFiles } from './auth/tls-files.js'
 import type { Logger } from './logs.js'
 
 /** Ends one call: with the name of its gRPC status and its duration. */
@@ -78,15 +81,24 @@ export interface MetricsServer extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Serves `GET /metrics` over HTTP. @throws FAILED_PRECONDITION if it cannot listen there, or not on loopback */
-export async function serveMetrics(
-  metrics: Metrics,
-  options: { readonly listen: string; readonly logger?: Logger },
-): Promise<MetricsServer> {
+export interface MetricsServerOptions {
+  /** HOST:PORT; elsewhere than on loopback it takes `token` and `tls`. */
+  readonly listen: string
+  /** What has to come as `authorization: Bearer …`; default: anybody may read. */
+  readonly token?: string | undefined
+  readonly tls?: TlsFiles | undefined
+  readonly logger?: Logger
+}
+
+/** Serves `GET /metrics` over HTTP. @throws FAILED_PRECONDITION if it cannot listen there, or not without a token and TLS */
+export async function serveMetrics(metrics: Metrics, options: MetricsServerOptions): Promise<MetricsServer> {
   const wanted = parseListenAddress(options.listen, 'metrics.listen')
-  requireLoopback(wanted, 'The metrics server')
-  const server = createServer((request, response) => {
-    if (request.url?.split('?')[0] !== '/metrics') {
+  const { token, tls } = options
+  requireMetricsProtection(wanted, { token: token !== undefined, tls: tls !== undefined })
+  const answer: RequestListener = (request, response) => {
+    if (token !== undefined && !isBearer(request.headers.authorization, token)) {
+      response.writeHead(401, { 'www-authenticate': 'Bearer', 'content-type': 'text/plain' }).end('A token is needed\n')
+    } else if (request.url?.split('?')[0] !== '/metrics') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('Metrics are at /metrics\n')
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end()
@@ -99,7 +111,8 @@ export async function serveMetrics(
         },
       )
     }
-  })
+  }
+  const server = tls === undefined ? createServer(answer) : secureServer(tls, answer)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(listenFailure(cause, wanted, 'the metrics server')))
     server.listen(wanted.port, wanted.host, resolve)
@@ -108,6 +121,15 @@ export async function serveMetrics(
   const { port, address: host } = server.address() as AddressInfo
   const close = (): Promise<void> => closeServer(server)
   return { address: formatAddress({ host, port }), close, [Symbol.asyncDispose]: close }
+}
+
+function secureServer(tls: TlsFiles, answer: RequestListener): Server {
+  const server = createSecureServer({ ...tls.context, requestCert: tls.asksForClientCertificates }, answer)
+  server.once(
+    'close',
+    tls.onRenewal((context) => server.setSecureContext(context)),
+  )
+  return server
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
+import { roleFor } from './auth/method-roles.js'
 import type { CallContext } from './call-context.js'
 import { type ServerState, serveStream, serveUnary } from './handlers.js'
 import type { Metrics } from './metrics.js'
@@ -48,7 +49,8 @@ export function defineService<D extends ServiceDefinition>(
         const shortName = method.path.split('/')[2] ?? key
         const { requestStream, responseStream } = method
         const record = metrics?.calls(name, shortName)
-        const trace = { name: `${name}/${shortName}`, requestStream, responseStream, record }
+        const fullName = `${name}/${shortName}`
+        const trace = { name: fullName, role: roleFor(fullName, state.roles), requestStream, responseStream, record }
         const handle = (implementation[key as keyof D] as AnyHandler).bind(implementation)
         bound[key] = responseStream
           ? serveStream(trace, handle as (...call: Parameters<AnyHandler>) => AsyncIterable<unknown>, state)

@@ -125,7 +125,7 @@ describe('where a server listens', () => {
 
   it('is loopback only', async () => {
     for (const listen of ['0.0.0.0:0', '[::]:0', '192.0.2.1:0']) {
-      await assert.rejects(startEcho({}, { listen }), { code: 'FAILED_PRECONDITION', reason: 'LISTEN_NOT_LOOPBACK' })
+      await assert.rejects(startEcho({}, { listen }), { code: 'FAILED_PRECONDITION', reason: 'LISTEN_UNPROTECTED' })
     }
   })
 })

@@ -35,7 +35,7 @@ async function start(maxUploadBytes?: number): Promise<Running> {
     ...(maxUploadBytes === undefined ? {} : { maxUploadBytes }),
   })
   const logger = createLogger({ level: 'silent' })
-  const server = await startGrpcServer({ services: [service], listen: '127.0.0.1:0', logger })
+  const server = await startGrpcServer({ services: [service], listen: '127.0.0.1:0', auth: 'none', logger })
   const clients = createClients({ address: server.address })
   return {
     client: clients.artifacts,

@@ -114,7 +114,13 @@ export async function startChat(options: ChatForTestsOptions = {}): Promise<Chat
   const conversations = await openConversationStore(store, { ...cacheForTests(), ...options.conversations })
   const chat = createChatService({ conversations, model, blobs: store.blobs, ...options.chat })
   const logger = createLogger({ level: 'fatal' })
-  const server = await startGrpcServer({ services: [chat.service], listen: '127.0.0.1:0', logger, drainMs: 1_000 })
+  const server = await startGrpcServer({
+    services: [chat.service],
+    listen: '127.0.0.1:0',
+    auth: 'none',
+    logger,
+    drainMs: 1_000,
+  })
   const { address } = server
   const clients = createClients({ address, ...options.clients })
   return {

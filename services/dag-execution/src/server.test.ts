@@ -16,6 +16,7 @@ async function startDag(custom: NodeExecutor = async ({ input }) => ({ output: i
   const server = await startGrpcServer({
     services: [service.service],
     listen: '127.0.0.1:0',
+    auth: 'none',
     logger: createLogger({ level: 'fatal' }),
     drainMs: 500,
   })

@@ -24,7 +24,13 @@ export async function startSpeech(): Promise<SpeechForTests> {
   const metrics = createMetrics()
   const speech = createSpeechToTextService({ jobs, store, work, metrics })
   const logger = createLogger({ level: 'fatal' })
-  const server = await startGrpcServer({ services: [speech.service], listen: '127.0.0.1:0', logger, drainMs: 1_000 })
+  const server = await startGrpcServer({
+    services: [speech.service],
+    listen: '127.0.0.1:0',
+    auth: 'none',
+    logger,
+    drainMs: 1_000,
+  })
   const clients = createClients({ address: server.address })
   return {
     clients,

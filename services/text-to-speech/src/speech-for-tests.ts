@@ -24,7 +24,13 @@ export async function startSpeech(options: Partial<SpeechWorkOptions> = {}): Pro
   const metrics = createMetrics()
   const speech = createTextToSpeechService({ jobs, store, work, metrics, maxMessageBytes: 1024 * 1024 })
   const logger = createLogger({ level: 'fatal' })
-  const server = await startGrpcServer({ services: [speech.service], listen: '127.0.0.1:0', logger, drainMs: 1_000 })
+  const server = await startGrpcServer({
+    services: [speech.service],
+    listen: '127.0.0.1:0',
+    auth: 'none',
+    logger,
+    drainMs: 1_000,
+  })
   const clients = createClients({ address: server.address })
   return {
     clients,

@@ -24,7 +24,13 @@ export async function startVision(): Promise<VisionForTests> {
   const jobs = await openJobs(store, { kinds: [work.kind] })
   const vision = createVisionService({ jobs, store, work })
   const logger = createLogger({ level: 'fatal' })
-  const server = await startGrpcServer({ services: [vision.service], listen: '127.0.0.1:0', logger, drainMs: 1_000 })
+  const server = await startGrpcServer({
+    services: [vision.service],
+    listen: '127.0.0.1:0',
+    auth: 'none',
+    logger,
+    drainMs: 1_000,
+  })
   const clients = createClients({ address: server.address })
   return {
     clients,

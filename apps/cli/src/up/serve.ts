@@ -71,6 +71,7 @@ export async function serve(
   await using server = await startGrpcServer({
     services: [chat.service, ...media.services, graphs.dag.service],
     listen: config.listen,
+    auth: 'none',
     logger,
     metrics,
     limits: { maxMessageBytes, defaultDeadlineMs },

@@ -34,6 +34,7 @@ it('a custom node calls a service of the user’s with its key, takes what it an
       }),
     ],
     listen: '127.0.0.1:0',
+    auth: 'none',
     logger: createLogger({ level: 'fatal' }),
     drainMs: 500,
   })

@@ -91,6 +91,7 @@ async function serving(...services: readonly GrpcService[]) {
   const server = await startGrpcServer({
     services,
     listen: '127.0.0.1:0',
+    auth: 'none',
     logger: createLogger({ level: 'fatal' }),
     drainMs: 500,
   })
