@@ -18,7 +18,7 @@ export async function drawGraph(graph: CompiledGraph, states: ReadonlyMap<string
   const { default: ELK } = await import('elkjs')
   const told = new Map<string, string>()
   for (const [path, state] of states) {
-    const place = path.replaceAll(/\[\d+\]|#\d+/g, '')
+    const place = path.replaceAll(/\[\d+\]|[#@]\d+/g, '')
     const before = told.get(place)
     if (before === undefined || rank(state) > rank(before)) told.set(place, state)
   }

@@ -23,8 +23,13 @@ export class Puppet {
   readonly execute: NodeExecutor = (call) => {
     this.calls.push(call)
     return new Promise<Outputs>((resolve, reject) => {
-      this.#waiting.set(call.node, { resolve, reject })
-      call.signal.addEventListener('abort', () => reject(call.signal.reason as Error), { once: true })
+      const asked = { resolve, reject }
+      this.#waiting.set(call.node, asked)
+      const giveUp = () => {
+        if (this.#waiting.get(call.node) === asked) this.#waiting.delete(call.node)
+        reject(call.signal.reason as Error)
+      }
+      call.signal.addEventListener('abort', giveUp, { once: true })
       this.#wake?.()
     })
   }

@@ -69,17 +69,16 @@ export class NodeCalls {
     })
   }
 
-  /** Tells all calls to stop; each is then told of as cancelled, after a grace if it does not listen. */
-  cancel(): void {
-    for (const control of this.#running.values()) {
-      if (!control.signal.aborted) control.abort(new HoldfastError('CANCELLED', 'The run is being stopped'))
-    }
+  /** Tells a call to stop; it is then told of as cancelled, after a grace if it does not listen. */
+  cancel(node: string): void {
+    const control = this.#running.get(node)
+    if (control?.signal.aborted === false) control.abort(new HoldfastError('CANCELLED', 'The run is being stopped'))
   }
 
   /** Lets go of all calls without a word: another process makes them again, under the same keys. */
   release(): void {
     this.#isReleased = true
-    this.cancel()
+    for (const node of this.#running.keys()) this.cancel(node)
     this.#running.clear()
   }
 

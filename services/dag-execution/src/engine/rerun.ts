@@ -2,25 +2,55 @@ import { invalidField } from '@holdfast/errors'
 import type { CompiledGraph, CompiledNode } from '../graph/compile.js'
 import type { RunEvent } from '../run/events.js'
 
-/** What of a run's events another run takes over that repeats `from` and what follows from it; without `from`, all that was completed.
+/** What of a run's events another run takes over that repeats `from` and what follows from it; without `from`, all that was completed. Of a graph
+ *  within that was tried more than once, the last attempt counts, and is the first one of the new run.
+ *  @param at when they are taken over, in milliseconds since 1970
  *  @throws INVALID_ARGUMENT if the graph has no such node */
-export function keptEvents(graph: CompiledGraph, events: readonly RunEvent[], from: string | undefined): RunEvent[] {
-  const isAffected = from === undefined ? () => false : affectedBy(graph, from)
-  const isWithin = new Set<string>()
+export function keptEvents(
+  graph: CompiledGraph,
+  events: readonly RunEvent[],
+  { from, at }: { readonly from: string | undefined; readonly at: number },
+): RunEvent[] {
+  const again = from === undefined ? undefined : withoutAttempts(from)
+  const isAffected = again === undefined ? () => false : affectedBy(graph, again)
+  const isLast = lastAttempts(events)
   const kept: RunEvent[] = []
   for (const event of events) {
-    if (!('node' in event) || event.node === undefined || isAffected(event.node)) continue
+    if (!('node' in event) || event.node === undefined || !isLast(event)) continue
+    const node = withoutAttempts(event.node)
+    if (isAffected(node)) continue
+    const isGraph = nodeAt(graph, node)?.graph !== undefined
     // A graph within is entered again, but for what of it is kept.
-    if (event.type === 'node-started' && hasGraph(graph, event.node)) {
-      isWithin.add(event.node)
-      kept.push({ ...event, attempt: 1 })
-    } else if (event.type === 'node-expanded') kept.push(event)
+    if (event.type === 'node-started' && isGraph) {
+      const { until, at: started } = event
+      kept.push({ ...event, node, attempt: 1, at, ...(until === undefined ? {} : { until: at + until - started }) })
+    } else if (event.type === 'node-expanded') kept.push({ ...event, node, at })
     else if (event.type === 'node-completed') {
-      if (from !== undefined && from.startsWith(`${event.node}/`)) continue
-      kept.push({ ...event, from: 'rerun' })
+      if (again?.startsWith(`${node}/`) === true) continue
+      kept.push({ ...event, node, attempt: isGraph ? 1 : event.attempt, at, from: 'rerun' })
     }
   }
   return kept
+}
+
+/** Tells what happened in the last attempt of every graph within that it happened in. */
+function lastAttempts(events: readonly RunEvent[]): (event: RunEvent) => boolean {
+  const attempts = new Map<string, number>()
+  for (const event of events) if (event.type === 'node-started') attempts.set(event.node, event.attempt)
+  return (event) => {
+    if (!('node' in event) || event.node === undefined) return false
+    if (event.type === 'node-started' && event.attempt !== attempts.get(event.node)) return false
+    const steps = event.node.split('/')
+    return steps.slice(0, -1).every((step, place) => {
+      const [name = '', attempt = '1'] = step.split('@')
+      const path = [...steps.slice(0, place), name].join('/')
+      return Number(attempt) === (attempts.get(path) ?? 1)
+    })
+  }
+}
+
+function withoutAttempts(path: string): string {
+  return path.replaceAll(/@\d+(?=\/)/g, '')
 }
 
 interface Step {
@@ -34,10 +64,6 @@ function stepsOf(path: string): Step[] {
     const [, id = '', round, item] = /^(\w+)(?:#(\d+))?(?:\[(\d+)\])?$/.exec(step) ?? []
     return { id, round: Number(round ?? 0), item: item === undefined ? undefined : Number(item) }
   })
-}
-
-function hasGraph(graph: CompiledGraph, path: string): boolean {
-  return nodeAt(graph, path)?.graph !== undefined
 }
 
 function nodeAt(graph: CompiledGraph, path: string): CompiledNode | undefined {

@@ -118,11 +118,11 @@ export class RunOwner {
         }
         if (interpreter.hasEnded) break
       }
-      events.push(...interpreter.advance(Date.now()))
+      events.push(...interpreter.advance(Date.now(), Math.random()))
       if (events.length > 0) await this.#write(interpreter, events)
       events = []
       if (interpreter.hasEnded) return this.#finish(interpreter)
-      if (interpreter.phase === 'stopping') this.#calls.cancel()
+      for (const { node } of interpreter.callsToStop()) this.#calls.cancel(node)
       if (this.#inbox.length === 0) await this.#news(interpreter.nextTime)
       if (this.#stop.signal.aborted) return
     }
@@ -160,7 +160,7 @@ export class RunOwner {
       const earlier: RunEvent[] = []
       for await (const event of new RunLog(this.#context.store, rerun.run).read()) earlier.push(event)
       const { compiled } = await this.#context.versions.get(graph)
-      for (const event of keptEvents(compiled, earlier, rerun.from)) events.push({ ...event, at })
+      events.push(...keptEvents(compiled, earlier, { from: rerun.from, at }))
     }
     for (const event of events) interpreter.apply(event)
     return events

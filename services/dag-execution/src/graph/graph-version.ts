@@ -44,7 +44,7 @@ export async function bundleGraph(value: unknown, find: (name: string) => Promis
           fields: [{ field: 'nodes', description: `contain each other: ${way}` }],
         })
       }
-      const found = named ? await find(inner) : inner
+      const found = named ? withoutMaxRuns(await find(inner)) : inner
       nodes.push({
         ...node,
         with: { ...node['with'], graph: await bundle(found, named ? [...within, inner] : within) },
@@ -54,4 +54,11 @@ export async function bundleGraph(value: unknown, find: (name: string) => Promis
   }
   const name = isObject(value) && typeof value['name'] === 'string' ? [value['name']] : []
   return (await bundle(value, name)) as Json
+}
+
+/** That is a limit of runs, and a graph within is none. */
+function withoutMaxRuns(graph: unknown): unknown {
+  if (!isObject(graph)) return graph
+  const { maxRuns: _, ...rest } = graph
+  return rest
 }

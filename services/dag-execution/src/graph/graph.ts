@@ -45,7 +45,7 @@ export interface GraphNode {
   /** Runs for each element of this list, as `item` and `index`. */
   readonly forEach?: string
   readonly retry?: RetryPolicy
-  /** Of one attempt, in milliseconds. */
+  /** Of one attempt, in milliseconds; of an approval: of the wait. */
   readonly timeoutMs?: number
   /** Take the outputs from an earlier call with the same type and the same input. */
   readonly cache: boolean
@@ -66,13 +66,13 @@ export interface Graph {
   /** What a run answers: values with `${{ expressions }}`. */
   readonly outputs: JsonObject
   /** `continue`: branches that do not depend on a failed node go on to their end; `fail-fast`: running calls are cancelled and nothing
-   *  new starts. Either way the run fails. */
+   *  new starts. Either way the run fails; of a graph within, the node that holds it. */
   readonly onFailure: 'continue' | 'fail-fast'
-  /** Of a whole run, in milliseconds. */
+  /** Of a whole run, in milliseconds; of a graph within: of an attempt of the node that holds it. */
   readonly timeoutMs?: number
-  /** How many nodes of a run are at work at once; default 256. */
+  /** How many calls of a run of it are under way at once, those of graphs within it included; default 256. */
   readonly concurrency: number
-  /** How many runs of the graph there may be at once; the others wait. Default: as many as are started. */
+  /** How many runs of the graph there may be at once; the others wait. Default: as many as are started. Not of a graph within. */
   readonly maxRuns?: number
 }
 

@@ -84,8 +84,11 @@ function nodeSchema(type: keyof typeof nodeTypeDescriptions): Json {
       needs: { type: 'array', items: { $ref: '#/$defs/identifier' } },
       when: { anyOf: [{ $ref: '#/$defs/expression' }, { type: 'boolean' }] },
       ...(type === 'for-each' || type === 'loop-breaker' ? {} : { forEach: { $ref: '#/$defs/expression' } }),
-      ...(work === 'call' ? { retry: { $ref: '#/$defs/retry' }, cache: { type: 'boolean' } } : {}),
-      ...(work === 'call' || type === 'approval' ? { timeoutMs: { type: 'integer', minimum: 1 } } : {}),
+      ...(work === 'call' || work === 'graph' ? { retry: { $ref: '#/$defs/retry' } } : {}),
+      ...(work === 'call' ? { cache: { type: 'boolean' } } : {}),
+      ...(work === 'call' || work === 'graph' || type === 'approval'
+        ? { timeoutMs: { type: 'integer', minimum: 1 } }
+        : {}),
       concurrency: { type: 'integer', minimum: 1, maximum: 10_000 },
       optional: { type: 'boolean' },
     },

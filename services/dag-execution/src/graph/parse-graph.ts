@@ -68,6 +68,7 @@ export function parseGraph(value: unknown, problems: Problems, path = ''): Graph
   const description = from.optionalText(graph['description'], at(path, 'description'))
   const timeoutMs = from.optionalInteger(graph['timeoutMs'], at(path, 'timeoutMs'), 1, 365 * 86_400_000)
   const maxRuns = from.optionalInteger(graph['maxRuns'], at(path, 'maxRuns'), 1, 100_000)
+  if (maxRuns !== undefined && path !== '') problems.add(at(path, 'maxRuns'), 'is for runs, and a graph within is none')
   return {
     name: name ?? '',
     ...(description === undefined ? {} : { description }),
@@ -125,13 +126,10 @@ function nodeOf(from: Reader, value: unknown, path: string): GraphNode {
   const timeoutMs = from.optionalInteger(node['timeoutMs'], at(path, 'timeoutMs'), 1, 365 * 86_400_000)
   const concurrency = from.optionalInteger(node['concurrency'], at(path, 'concurrency'), 1, 10_000)
   const cache = from.boolean(node['cache'] ?? false, at(path, 'cache'))
-  if (work !== 'call') {
-    if (retry !== undefined) from.problems.add(at(path, 'retry'), `is not for nodes of type ${type}`)
-    if (cache) from.problems.add(at(path, 'cache'), `is not for nodes of type ${type}`)
-    if (timeoutMs !== undefined && type !== 'approval') {
-      from.problems.add(at(path, 'timeoutMs'), `is not for nodes of type ${type}`)
-    }
-  }
+  const not = (member: string) => from.problems.add(at(path, member), `is not for nodes of type ${type}`)
+  if (work !== 'call' && work !== 'graph' && retry !== undefined) not('retry')
+  if (work !== 'call' && cache) not('cache')
+  if (work !== 'call' && work !== 'graph' && type !== 'approval' && timeoutMs !== undefined) not('timeoutMs')
   const isEach = forEach !== undefined || type === 'for-each'
   if (concurrency !== undefined && !isEach) from.problems.add(at(path, 'concurrency'), 'is for nodes with forEach')
   if (forEach !== undefined && (type === 'for-each' || type === 'loop-breaker')) {
@@ -152,7 +150,7 @@ function nodeOf(from: Reader, value: unknown, path: string): GraphNode {
   }
 }
 
-/** Of nodes that say nothing: three attempts, of what is worth another one. */
+/** Of nodes that say nothing: three attempts, of what is worth another one. A graph within is tried once. */
 export const defaultRetry: RetryPolicy = { maxAttempts: 3, backoffMs: 500, factor: 2, jitter: 0.2 }
 
 function retryOf(from: Reader, value: unknown, path: string): RetryPolicy {

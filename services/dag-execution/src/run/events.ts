@@ -12,7 +12,7 @@ export type Outputs = { readonly [port: string]: Json }
 
 /** What happened in a run, in the order of its log. `at`: milliseconds since 1970, by the clock of the process that runs it.
  *  `node` is the path of what it happened to: `stt`, `digest[3]` for an item, `digest[3]/chat` for a node of a graph within,
- *  `draft#2` for the third round of a loop. */
+ *  `draft#2` for the third round of a loop, `digest@2/chat` for a node of a graph within that is tried for the second time. */
 export type RunEvent = { readonly at: number } & (
   | {
       readonly type: 'run-started'
@@ -37,9 +37,11 @@ export type RunEvent = { readonly at: number } & (
       readonly type: 'node-started'
       readonly node: string
       readonly attempt: number
-      /** When it is over by itself: a wait, or an approval with a time limit. */
+      /** When it is over by itself: a wait, an approval with a time limit, a graph within with one. */
       readonly until?: number
     }
+  /** The graph that a node holds took too long: what runs in it is told to stop, then the attempt has failed. */
+  | { readonly type: 'node-stopping'; readonly node: string; readonly attempt: number; readonly why: 'timeout' }
   | { readonly type: 'node-progress'; readonly node: string; readonly attempt: number; readonly progress: Json }
   | {
       readonly type: 'node-completed'

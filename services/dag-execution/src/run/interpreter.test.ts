@@ -105,6 +105,39 @@ describe('the interpreter on random graphs', () => {
   })
 })
 
+describe('the interpreter on random graphs that stop early', () => {
+  it('starts nothing in a graph that is stopping, ends each start once, and never stands still', () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(), (seed, order) => {
+        const graph = compileGraph(randomGraph(randomNumbers(seed), { nodes: 15, hasty: true }))
+        const random = randomNumbers(order)
+        const { events } = simulate(graph, {
+          inputs: { seed },
+          work: hashedWork,
+          choose: (count) => Math.floor(random() * count),
+          dies: () => random() < 0.1,
+        })
+        const open = new Set<string>()
+        const stopping = new Set<string>()
+        for (const event of events) {
+          if (event.type === 'run-started' || !('node' in event) || event.node === undefined) continue
+          const { type, node } = event
+          if (type === 'node-started') {
+            const within = [...stopping].filter((path) => node.startsWith(path))
+            assert.deepEqual(within, [], `${node} started in a graph that is stopping`)
+            assert.ok(!open.has(node), `${node} started twice at once`)
+            open.add(node)
+          } else if (type === 'node-stopping') {
+            stopping.add(event.attempt === 1 ? `${node}/` : `${node}@${event.attempt}/`)
+          } else if (/^node-(completed|failed|cancelled|retrying)$/.test(type)) open.delete(node)
+        }
+        assert.deepEqual([...open], [], 'what was started has no end')
+      }),
+      { numRuns: runs / 2 },
+    )
+  })
+})
+
 const echo = ({ node, input }: SimulatedCall) => ({ output: input['input'] ?? node })
 const call = (id: string, input: string | number, more = {}) => ({
   id,
@@ -263,6 +296,109 @@ describe('the interpreter', () => {
       }).events.flatMap((event) => (event.type === 'node-retrying' ? [event.until - event.at] : []))
     assert.deepEqual(failing('UNAVAILABLE'), [100, 300])
     assert.deepEqual(failing('NOT_FOUND'), [])
+  })
+
+  const within = (inner: object, more: object = {}) =>
+    compileGraph({
+      name: 'g',
+      nodes: [
+        { id: 'sub', type: 'sub-graph', with: { graph: inner }, ...more },
+        call('other', 1),
+        { id: 'end', type: 'transform', with: { value: '${{ nodes.other.output }}' } },
+      ],
+      outputs: { end: '${{ nodes.end.value }}' },
+    })
+
+  it('tries a graph within again as a whole when its node says so, under other paths', () => {
+    const graph = within(
+      { nodes: [call('x', 1), call('y', '${{ nodes.x.output }}', { retry: { maxAttempts: 1 } })] },
+      { retry: { maxAttempts: 3, backoffMs: 10, jitter: 0 } },
+    )
+    const asked: string[] = []
+    const { phase, events } = simulate(graph, {
+      work(one) {
+        asked.push(one.node)
+        if (one.node === 'sub/y' || one.node === 'sub@2/y') throw new HoldfastError('UNAVAILABLE', 'no')
+        return echo(one)
+      },
+    })
+    assert.equal(phase, 'succeeded')
+    assert.deepEqual(asked.sort(), ['other', 'sub/x', 'sub/y', 'sub@2/x', 'sub@2/y', 'sub@3/x', 'sub@3/y'])
+    const pauses = events.flatMap((event) => (event.type === 'node-retrying' ? [event.until - event.at] : []))
+    assert.deepEqual(pauses, [10, 20])
+  })
+
+  it('ends a graph within by the time limit of its node or its own, cancels what runs in it, and goes on elsewhere', () => {
+    const waits = {
+      nodes: [
+        { id: 'w', type: 'wait', with: { ms: 60_000 } },
+        { id: 'ask', type: 'approval' },
+      ],
+    }
+    for (const graph of [
+      within(waits, { timeoutMs: 50, optional: true }),
+      within({ ...waits, timeoutMs: 50 }, { optional: true }),
+      within({ ...waits, timeoutMs: 50 }, { optional: true, timeoutMs: 70 }),
+    ]) {
+      const { phase, outputs, events } = simulate(graph, { work: echo })
+      assert.deepEqual([phase, outputs], ['succeeded', { end: 1 }])
+      const failed = events.find(({ type }) => type === 'node-failed')
+      assert.deepEqual(failed?.type === 'node-failed' && [failed.node, failed.error.message], [
+        'sub',
+        'sub took longer than 50 ms',
+      ])
+      const cancelled = events.flatMap((event) => (event.type === 'node-cancelled' ? [event.node] : []))
+      assert.deepEqual(cancelled, ['sub/ask', 'sub/w'])
+    }
+  })
+
+  it('stops a graph within at its first failure when it says fail-fast, and nothing else', () => {
+    const graph = within(
+      { onFailure: 'fail-fast', nodes: [call('bad', 1), call('slow', 2), call('behind', '${{ nodes.slow.output }}')] },
+      { optional: true },
+    )
+    const { outputs, events } = simulate(graph, {
+      work(one) {
+        if (one.node === 'sub/bad') throw new HoldfastError('INVALID_ARGUMENT', 'no')
+        return echo(one)
+      },
+    })
+    assert.deepEqual(outputs, { end: 1 })
+    assert.deepEqual(
+      events.flatMap((event) => ('node' in event && /^node-(cancelled|failed)/.test(event.type) ? [event.node] : [])),
+      ['sub/bad', 'sub/slow', 'sub'],
+    )
+    assert.ok(!events.some((event) => 'node' in event && event.node === 'sub/behind'))
+  })
+
+  it('makes no more calls at once in a graph within than it says, and holds up nothing else', () => {
+    const inner = {
+      concurrency: 2,
+      inputs: { item: {} },
+      nodes: [call('a', 1), call('b', 2), call('c', 3), { id: 'now', type: 'transform', with: { value: 1 } }],
+    }
+    const graph = compileGraph({
+      name: 'g',
+      concurrency: 5,
+      nodes: [{ id: 'all', type: 'for-each', with: { items: [1, 2, 3], graph: inner } }, call('other', 1)],
+    })
+    const interpreter = new Interpreter(graph, 'r')
+    interpreter.apply({ at: 0, type: 'run-started', graph: 'g', inputs: {} })
+    interpreter.advance(0)
+    const under = () => [...interpreter.calls()].map(({ node }) => node)
+    assert.deepEqual(under(), ['other', 'all[0]/a', 'all[0]/b', 'all[1]/a', 'all[1]/b'])
+    const end = (node: string) => {
+      interpreter.apply({ at: 0, type: 'node-completed', node, attempt: 1, outputs: { output: 1 } })
+      interpreter.advance(0)
+    }
+    end('other')
+    assert.deepEqual(under().at(-1), 'all[2]/a')
+    end('all[0]/a')
+    assert.deepEqual(under().at(-1), 'all[2]/b')
+    end('all[0]/b')
+    assert.deepEqual(under().at(-1), 'all[0]/c')
+    for (let one = under()[0]; one !== undefined; one = under()[0]) end(one)
+    assert.equal(interpreter.phase, 'succeeded')
   })
 
   it('refuses a log that cannot be', () => {

@@ -28,3 +28,8 @@ const hopeless = new Set<ErrorCode>([
 export function isWorthRetrying({ code }: NodeError): boolean {
   return !hopeless.has(code)
 }
+
+/** What a log says that cannot have happened. */
+export function logContradicts(message: string): HoldfastError {
+  return new HoldfastError('DATA_LOSS', message, { reason: 'LOG_CONTRADICTS' })
+}

@@ -17,12 +17,15 @@ export interface RandomGraphOptions {
   readonly service?: string
   /** Whether there may be approvals and waits; default true. */
   readonly waits?: boolean
+  /** Whether graphs may stop early: at the first failure, or by time limits of a few milliseconds; default false. What comes of them depends on
+   *  the order in which calls end. */
+  readonly hasty?: boolean
   readonly depth?: number
 }
 
 /** A valid graph of all kinds of nodes: branches, joins, conditions, lists, graphs within, loops. For properties and fault campaigns. */
 export function randomGraph(random: () => number, options: RandomGraphOptions): Json {
-  const { service = 'work', waits = true, depth = 0 } = options
+  const { service = 'work', waits = true, hasty = false, depth = 0 } = options
   const pick = (count: number) => Math.floor(random() * count)
   const chance = (part: number) => random() < part
   const nodes: Json[] = []
@@ -70,12 +73,14 @@ export function randomGraph(random: () => number, options: RandomGraphOptions): 
         ...extra,
       })
     } else if (kind < 0.83 && depth < 2) {
-      const graph = randomGraph(random, { nodes: 1 + pick(4), service, waits, depth: depth + 1 })
+      const graph = randomGraph(random, { nodes: 1 + pick(4), service, waits, hasty, depth: depth + 1 })
       const type = chance(0.5) ? 'sub-graph' : 'for-each'
       nodes.push({
         id,
         type,
         with: { graph, inputs: { seed: value() }, ...(type === 'for-each' ? { items: [1, 2, 3].slice(pick(4)) } : {}) },
+        ...(chance(0.4) ? { retry } : {}),
+        ...(hasty && chance(0.5) ? { timeoutMs: 1 + pick(10) } : {}),
         ...extra,
       })
     } else if (kind < 0.9 && count - nodes.length >= 3) {
@@ -110,6 +115,8 @@ export function randomGraph(random: () => number, options: RandomGraphOptions): 
     inputs: { seed: {} },
     nodes,
     outputs,
-    ...(depth === 0 && chance(0.3) ? { concurrency: 1 + pick(4) } : {}),
+    ...(chance(0.3) ? { concurrency: 1 + pick(4) } : {}),
+    ...(hasty && chance(0.5) ? { onFailure: 'fail-fast' } : {}),
+    ...(hasty && depth > 0 && chance(0.3) ? { timeoutMs: 1 + pick(10) } : {}),
   }
 }

@@ -7,6 +7,15 @@ import type { NodeError, Outputs } from './events.js'
 /** What became of a node. `blocked`: something before it failed. */
 export type Outcome = 'completed' | 'failed' | 'skipped' | 'blocked' | 'cancelled'
 
+/** Why a graph ends before all its nodes have. */
+export interface Stop {
+  readonly why: 'cancelled' | 'timeout' | 'failed'
+  /** What it fails with, unless it is cancelled. */
+  readonly error?: NodeError
+  /** The node whose failure stops it. */
+  readonly node?: string
+}
+
 /** One execution of a node: the node itself, or one item of it. */
 export class Unit {
   readonly task: Task
@@ -25,8 +34,7 @@ export class Unit {
   constructor(task: Task, index: number | undefined) {
     this.task = task
     this.index = index
-    const round = task.round === 0 ? '' : `#${task.round}`
-    this.path = `${task.scope.prefix}${task.node.id}${round}${index === undefined ? '' : `[${index}]`}`
+    this.path = `${task.path}${index === undefined ? '' : `[${index}]`}`
   }
 }
 
@@ -57,6 +65,10 @@ export class Task {
     this.missing = node.before.length
   }
 
+  get path(): string {
+    return `${this.scope.prefix}${this.node.id}${this.round === 0 ? '' : `#${this.round}`}`
+  }
+
   /** Begins a new round. What lies before the loop is settled. */
   reset(): void {
     const { loop, before } = this.node
@@ -77,6 +89,12 @@ export class Task {
   get view(): Outputs {
     this.#view ??= this.#makeView()
     return this.#view
+  }
+
+  /** A failed node that is not optional, and all that is behind one. */
+  get isBlocking(): boolean {
+    const { outcome } = this
+    return outcome === 'blocked' || outcome === 'cancelled' || (outcome === 'failed' && !this.node.source.optional)
   }
 
   /** What the nodes of a loop see of its breaker: the round before. */
@@ -103,7 +121,7 @@ export class Task {
   }
 }
 
-/** A graph that runs: the run's own, or one within. */
+/** A graph that runs: the run's own, or one within, of one attempt of the node that holds it. */
 export class Scope {
   readonly graph: CompiledGraph
   /** The unit of which this is the graph; absent: the run's own. */
@@ -113,6 +131,11 @@ export class Scope {
   readonly tasks: readonly Task[]
   readonly #run: { readonly id: string }
   unsettled: number
+  /** Calls under way in it and in the graphs within it. */
+  calls = 0
+  /** What could start but for the limit of calls at once. */
+  readonly held: Unit[] = []
+  stop: Stop | undefined
 
   constructor(
     graph: CompiledGraph,
@@ -122,11 +145,23 @@ export class Scope {
   ) {
     this.graph = graph
     this.parent = parent
-    this.prefix = parent === undefined ? '' : `${parent.path}/`
+    // Another attempt of a graph is another graph: what is asked in it has keys of its own.
+    this.prefix =
+      parent === undefined ? '' : parent.attempt === 1 ? `${parent.path}/` : `${parent.path}@${parent.attempt}/`
     this.inputs = withDefaults(graph, inputs)
     this.tasks = graph.nodes.map((node) => new Task(this, node))
     this.unsettled = this.tasks.length
     this.#run = run
+  }
+
+  /** Whether it ends before its time, or a graph does that it lies in. */
+  get isStopping(): boolean {
+    return this.stop !== undefined || this.parent?.task.scope.isStopping === true
+  }
+
+  /** Whether a scope is this one, or lies in it. */
+  holds(scope: Scope): boolean {
+    return scope === this || (scope.parent !== undefined && this.holds(scope.parent.task.scope))
   }
 
   /** @throws as `Expression.evaluate` */
@@ -153,6 +188,17 @@ export class Scope {
       if (error !== undefined) return { error, node: unit?.path ?? `${this.prefix}${task.node.id}` }
     }
     return undefined
+  }
+}
+
+/** What every node is at, those of graphs within behind the node that holds them. */
+export function* unitsOf(scope: Scope | undefined): Generator<{ readonly unit: Unit } | { readonly task: Task }> {
+  for (const task of scope?.tasks ?? []) {
+    if (task.units.length === 0) yield { task }
+    for (const unit of task.units) {
+      yield { unit }
+      yield* unitsOf(unit.child)
+    }
   }
 }
 

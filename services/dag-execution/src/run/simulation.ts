@@ -56,7 +56,7 @@ export function simulate(graph: CompiledGraph, options: SimulationOptions): Simu
     const call = calls[choose(calls.length)]
     if (call !== undefined) {
       const { node, attempt, unit } = call
-      if (interpreter.phase === 'stopping') {
+      if (unit.task.scope.isStopping) {
         happen({ at: now, type: 'node-cancelled', node, attempt })
         continue
       }

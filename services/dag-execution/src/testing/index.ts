@@ -50,7 +50,7 @@ export function testGraph(
     ...(choose === undefined ? {} : { choose }),
     work(call) {
       calls.push(call)
-      const name = call.node.replaceAll(/\[\d+\]|#\d+/g, '')
+      const name = call.node.replaceAll(/\[\d+\]|[#@]\d+/g, '')
       const result = results[call.node] ?? results[name]
       if (result === undefined) {
         missing ??= new HoldfastError('FAILED_PRECONDITION', `The test says nothing of node ${name}, which is asked`, {
