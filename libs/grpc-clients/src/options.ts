@@ -2,7 +2,8 @@ import type { Buffer } from 'node:buffer'
 
 export interface ClientsOptions {
   /** `host:port`, several of them as an array or separated by commas, or any target that gRPC knows (`dns:///name:port`,
-   *  `unix:path`). Calls go round all addresses that answer. */
+   *  `unix:path`). Calls go round all addresses that answer. `chat=host:port` is for one service only, which then is called at no other:
+   *  chat, artifacts, speech-to-text, text-to-speech, vision, image-generation, dag. */
   readonly address: string | readonly string[]
   /** Default `false`: plain text, for loopback and behind a proxy. `true`: TLS with the system's roots. */
   readonly tls?: boolean | TlsOptions

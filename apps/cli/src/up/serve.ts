@@ -1,13 +1,11 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
 import type { ChatModel } from '@holdfast/models'
-import { oldestWaitMs, openDocumentStore } from '@holdfast/persistence'
+import { openDocumentStore } from '@holdfast/persistence'
 import {
-  type GrpcServer,
   type Logger,
   type Metrics,
   type MetricsServer,
-  type ServerHealth,
   createMetrics,
   serveMetrics,
   startGrpcServer,
@@ -47,8 +45,7 @@ export async function serve(
   const [{ createChatService }, { openConversationStore }, { openModel }, found, ...openers] = await loading
   const [{ openMedia }, { openAttachments }, { openDag }] = openers
   await using embedder = found
-  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs, slowConsumerMs } = config.limits
-  const { maxCalls, maxStreams, targetDelayMs } = config.limits
+  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
   await using conversations = await openConversationStore(store, {
     limits: { textBytes: maxTextBytes },
     ...cacheOf(config),
@@ -58,9 +55,7 @@ export async function serve(
   using opened = openModel(config, conversations)
   const { model } = opened
   const metrics = createMetrics()
-  let serving: GrpcServer | undefined
-  const health = (): ServerHealth => serving?.health ?? { isAlive: true, isReady: false, degraded: [] }
-  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger, health) : undefined
+  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
   using attachments = openAttachments(store, config)
   const chat = createChatService({
     conversations,
@@ -79,12 +74,10 @@ export async function serve(
     auth: 'none',
     logger,
     metrics,
-    limits: { maxMessageBytes, defaultDeadlineMs, slowConsumerMs },
-    overload: { maxCalls, maxStreams, targetDelayMs, pressureMs: oldestWaitMs },
+    limits: { maxMessageBytes, defaultDeadlineMs },
     drainMs,
     health: () => checkHealth(chat, failed),
   })
-  serving = server
   graphs.connect(server.address)
   attachments.connect(server.address)
   await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
@@ -95,19 +88,14 @@ export async function serve(
 }
 
 /** A second server on one machine is ready as well: only a metrics port that somebody asked for must be free. */
-async function startMetrics(
-  metrics: Metrics,
-  { config, loaded }: Settings,
-  logger: Logger,
-  health: () => ServerHealth,
-): Promise<MetricsServer> {
+async function startMetrics(metrics: Metrics, { config, loaded }: Settings, logger: Logger): Promise<MetricsServer> {
   const { listen } = config.metrics
   try {
-    return await serveMetrics(metrics, { listen, logger, health })
+    return await serveMetrics(metrics, { listen, logger })
   } catch (error) {
     const isFree = loaded.originOf('metrics.listen').from === 'default'
     if (!isFree || !(error instanceof HoldfastError) || error.reason !== 'PORT_IN_USE') throw error
-    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger, health })
+    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger })
     logger.warn({ wanted: listen, listen: server.address }, 'The metrics port is in use, so another one was taken')
     return server
   }

@@ -32,7 +32,8 @@ export function packTemplate(folder: string): Buffer {
   const files: [string, number][] = []
   const contents: Buffer[] = []
   const visit = (path: string): void => {
-    for (const entry of readdirSync(join(folder, path), { withFileTypes: true })) {
+    const entries = readdirSync(join(folder, path), { withFileTypes: true })
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const name = join(path, entry.name)
       if (entry.isDirectory()) {
         folders.push(name)
