@@ -72,9 +72,9 @@ with old as ( select b.hash from holdfast.blobs b where b.tenant = $1 and not b.
 -- sql/claim.ts
 select * from found…;
 select t.id, t.version from … …;
-update … as t set lease_until = case when u.ms is null then t.lease_until when u.ms > 0 then … end, lease_token = case when u.ms is null or u.ms > 0 then t.lease_token end from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as u(tenant, id, token, ms) where t.tenant = u.tenant and t.id = u.id and t.lease_token = u.token and t.lease_until is not null and … returning u.token, t.id, t.version, t.lease_until;
+update … as t set lease_until = case when u.ms is null then t.lease_until when u.ms > 0 then … end, lease_token = case when u.ms is null or u.ms > 0 then t.lease_token end from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as u(tenant, id, token, ms) where t.tenant = u.tenant and t.id = u.id and … and t.lease_token = u.token and t.lease_until is not null and … returning u.token, t.id, t.version, t.lease_until;
 update … as t set … from unnest($2::text[], $3::bigint[]) as u(id, expected) where t.tenant = $1 and t.id = u.id and t.version = u.expected and … and … returning …;
-with … update … as t set … from unnest(array(select t.id from … …)) with ordinality as u(id, place) where t.tenant = … and t.id = u.id returning …, u.place;
+with … update … as t set … from unnest(array(select t.id from … …)) with ordinality as u(id, place) where t.tenant = … and t.id = u.id and … returning …, u.place;
 
 -- sql/collection-ddl.ts
 alter table … add column if not exists expires_at timestamptz(3), add column if not exists removed_at timestamptz(3), add column if not exists lease_until timestamptz(3), add column if not exists lease_token text collate "C", alter column data drop not null;
@@ -104,13 +104,13 @@ insert into … as t (…) values ($1, $2, $3, now(), now(), $4::jsonb) … … 
 insert into … as t (…) … … … … returning …;
 insert into … as t (…, expires_at) values ($1, $2, $3, now(), now(), $4::jsonb, …) … … returning …, t.expires_at;
 insert into … as t (…, expires_at) …, … … … … returning …, t.expires_at;
-select u.place from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place) join … t on t.tenant = u.tenant and t.id = u.id where t.removed_at is not null;
+select u.place from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place) join … t on t.tenant = u.tenant and t.id = u.id where … and t.removed_at is not null;
 select u.tenant, u.id, u.bump, now(), now(), u.data::jsonb;
 select …, t.data, t.expires_at from … t where t.tenant = $1 and t.id = $2 and …;
-select …, t.data, t.expires_at, u.place from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place) join … t on t.tenant = u.tenant and t.id = u.id where …;
+select …, t.data, t.expires_at, u.place from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place) join … t on t.tenant = u.tenant and t.id = u.id where … and …;
 update … as t set removed_at = now(), lease_until = null, data = case when $4::boolean then t.data end from …;
-update … as t set removed_at = null, version = t.version + 1, updated_at = now() from unnest($1::text[], $2::text[]) as u(tenant, id) where t.tenant = u.tenant and t.id = u.id and t.data is not null and t.removed_at > now() - $3::bigint * interval '1 millisecond' and (t.expires_at is null or t.expires_at > now()) returning …, t.expires_at, t.data;
-update … as t set version = t.version + u.bump, updated_at = now(), data = u.data::jsonb… from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]…) as u(tenant, id, expected, bump, data…) where t.tenant = u.tenant and t.id = u.id and t.version = u.expected and … returning …, t.expires_at;
+update … as t set removed_at = null, version = t.version + 1, updated_at = now() from unnest($1::text[], $2::text[]) as u(tenant, id) where t.tenant = u.tenant and t.id = u.id and … and t.data is not null and t.removed_at > now() - $3::bigint * interval '1 millisecond' and (t.expires_at is null or t.expires_at > now()) returning …, t.expires_at, t.data;
+update … as t set version = t.version + u.bump, updated_at = now(), data = u.data::jsonb… from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]…) as u(tenant, id, expected, bump, data…) where t.tenant = u.tenant and t.id = u.id and … and t.version = u.expected and … returning …, t.expires_at;
 
 -- sql/documents.ts
 explain (format json) …;

@@ -3,6 +3,7 @@ import type { ClaimQuery, CollectionSpec, LeasedDocument, SettledLease, SettleRo
 import { type Declared, named, queryParts } from './document-query.js'
 import type { SqlConnection, SqlRow, Statement } from './driver.js'
 import { unescapeFromJsonb } from './json-text.js'
+import { byKey } from './look-ups.js'
 import { collectionTable } from './names.js'
 import { int8Array, textArray } from './parameters.js'
 import { visible } from './visibility.js'
@@ -48,7 +49,7 @@ export class SqlClaims {
           lease_until = case when u.ms is null then t.lease_until when u.ms > 0 then ${after('u.ms')} end,
           lease_token = case when u.ms is null or u.ms > 0 then t.lease_token end
         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as u(tenant, id, token, ms)
-        where t.tenant = u.tenant and t.id = u.id and t.lease_token = u.token and t.lease_until is not null and ${visible('t')}
+        where t.tenant = u.tenant and t.id = u.id and ${byKey} and t.lease_token = u.token and t.lease_until is not null and ${visible('t')}
         returning u.token, t.id, t.version, t.lease_until`,
       values: [
         textArray(sorted.map(({ tenant }) => tenant)),
@@ -115,7 +116,7 @@ export class SqlClaims {
 
 const maxRounds = 8
 
-/** The rows are locked in the order of the sort, and joined back by their key as a nested loop: `unnest` promises few rows. Where
+/** The rows are locked in the order of the sort, and joined back by their key as a nested loop (`byKey`). Where
  *  the filter has alternatives (see filter-sql.ts) up to twice as many are locked, until the end of the statement. */
 export function claimStatement(collection: string, declared: Declared, query: ClaimQuery): Statement {
   const { parameters, selects, orderBy, limit } = queryParts(collection, declared, query, unleased)
@@ -129,7 +130,7 @@ export function claimStatement(collection: string, declared: Declared, query: Cl
   const text = `with ${locked.join(', ')}
     update ${collectionTable(collection)} as t set ${leaseSet(parameters.add(query.bump, 'bigint'), leaseMs)}
     from unnest(array(select t.id from ${found} ${limit})) with ordinality as u(id, place)
-    where t.tenant = ${tenant} and t.id = u.id
+    where t.tenant = ${tenant} and t.id = u.id and ${byKey}
     returning ${leaseColumns}, u.place`
   const { name, ...statement } = named(text, parameters)
   return {

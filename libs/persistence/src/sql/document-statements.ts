@@ -1,4 +1,5 @@
 import type { Recording } from './driver.js'
+import { byKey } from './look-ups.js'
 import { collectionTable } from './names.js'
 import { expired, visible } from './visibility.js'
 
@@ -39,7 +40,7 @@ export interface DocumentStatements {
 }
 
 /** The statements that every call on single documents becomes. `unnest` joined to the table is planned as a nested loop over the
- *  primary key, where `= any($1)` under a generic plan has been seen to scan. Statements for documents that expire stand beside
+ *  primary key, where `= any($1)` under a generic plan has been seen to scan; `byKey` sees to it. Statements for documents that expire stand beside
  *  those for the others, which carry nothing for them. */
 export function documentStatements(collection: string): DocumentStatements {
   const table = collectionTable(collection)
@@ -75,10 +76,10 @@ export function documentStatements(collection: string): DocumentStatements {
     `update ${table} as t set version = t.version + u.bump, updated_at = now(), data = u.data::jsonb${set}
        from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]${more})
          as u(tenant, id, expected, bump, data${columnsOfMore})
-       where t.tenant = u.tenant and t.id = u.id and t.version = u.expected and ${visible('t')}
+       where t.tenant = u.tenant and t.id = u.id and ${byKey} and t.version = u.expected and ${visible('t')}
        returning ${many}, t.expires_at`
   const removes = `unnest($1::text[], $2::text[], $3::bigint[]) as u(tenant, id, expected)
-       where t.tenant = u.tenant and t.id = u.id and (u.expected is null or t.version = u.expected) and ${visible('t')}
+       where t.tenant = u.tenant and t.id = u.id and ${byKey} and (u.expected is null or t.version = u.expected) and ${visible('t')}
        returning t.tenant, t.id, t.version`
   return {
     upsertOne: writingOne(
@@ -131,7 +132,7 @@ export function documentStatements(collection: string): DocumentStatements {
       'restores',
       `update ${table} as t set removed_at = null, version = t.version + 1, updated_at = now()
        from unnest($1::text[], $2::text[]) as u(tenant, id)
-       where t.tenant = u.tenant and t.id = u.id and t.data is not null
+       where t.tenant = u.tenant and t.id = u.id and ${byKey} and t.data is not null
          and t.removed_at > now() - $3::bigint * interval '1 millisecond'
          and (t.expires_at is null or t.expires_at > now())
        returning ${many}, t.expires_at, t.data`,
@@ -140,7 +141,7 @@ export function documentStatements(collection: string): DocumentStatements {
       ...prepared(
         'removed',
         `select u.place from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place)
-         join ${table} t on t.tenant = u.tenant and t.id = u.id where t.removed_at is not null`,
+         join ${table} t on t.tenant = u.tenant and t.id = u.id where ${byKey} and t.removed_at is not null`,
       ),
       readOnly: true,
     },
@@ -156,7 +157,7 @@ export function documentStatements(collection: string): DocumentStatements {
         'gets',
         `select ${one}, t.data, t.expires_at, u.place
          from unnest($1::text[], $2::text[]) with ordinality as u(tenant, id, place)
-         join ${table} t on t.tenant = u.tenant and t.id = u.id where ${visible('t')}`,
+         join ${table} t on t.tenant = u.tenant and t.id = u.id where ${byKey} and ${visible('t')}`,
       ),
       readOnly: true,
     },
