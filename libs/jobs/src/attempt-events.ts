@@ -1,5 +1,5 @@
 import type { HoldfastError } from '@holdfast/errors'
-import { isAborted } from './failures.js'
+import { isAborted, leaseLost } from './failures.js'
 import { type EventRecord, impliedEvents, type JobRecord } from './record.js'
 import type { TenantTables } from './tables.js'
 
@@ -23,13 +23,13 @@ export class AttemptEvents {
   #flushing: Promise<void> | undefined
   #lost = false
 
-  /** @param isHeld asked when something else stands where an event was to go */
+  /** @param isHeld asked when it had to be looked up where an event goes */
   constructor(tables: TenantTables, id: string, record: JobRecord, isHeld: () => Promise<boolean>) {
     this.#tables = tables
     this.#id = id
     this.#record = record
     this.#isHeld = isHeld
-    if (record.attempt === 1) this.#next = 1
+    if (record.attempt === 1 && record.hasLog !== true) this.#next = 1
   }
 
   /** Whether the job's log has anything. */
@@ -37,12 +37,12 @@ export class AttemptEvents {
     return this.#next === 1 && this.#waiting.length === 0
   }
 
-  /** Says that the attempt begins, unless that follows from the record. */
+  /** Says that the attempt begins, unless that follows from the record. @throws ABORTED if the job is another's by now */
   async start(): Promise<void> {
-    if (this.#record.attempt === 1) return
+    if (this.#next === 1) return
     for (let race = 0; ; race += 1) {
-      const { next } = await this.#tables.events.head(this.#id)
-      this.#next = next
+      const next = await this.#place()
+      if (next === undefined) throw leaseLost(this.#id)
       const started: EventRecord = { type: 'started', attempt: this.#record.attempt }
       try {
         await this.#append([...this.beginning(), started], next)
@@ -50,6 +50,7 @@ export class AttemptEvents {
       } catch (error) {
         // The attempt before this one may have been faster with its last word, a few times.
         if (!isAborted(error) || race === 20) throw error
+        this.#next = undefined
       }
     }
   }
@@ -81,6 +82,22 @@ export class AttemptEvents {
     return this.#next === 1 ? impliedEvents({ ...this.#record, state: 'running' }) : []
   }
 
+  /** Makes sure that what stands in the log is known. To be called before `beginning`, of an attempt that holds the job. */
+  async know(): Promise<void> {
+    this.#next ??= (await this.#tables.events.head(this.#id)).next
+  }
+
+  /** Where the next entry goes; `undefined`: the job is another's. Whether it is this attempt's is asked after the place was looked up: who takes
+   *  it over later writes to that place, or behind it. The other way round an attempt that slept in between had its word behind those of others,
+   *  even behind the last. */
+  async #place(): Promise<number | undefined> {
+    if (this.#next !== undefined) return this.#next
+    const { next } = await this.#tables.events.head(this.#id)
+    if (!(await this.#isHeld())) return undefined
+    this.#next = next
+    return next
+  }
+
   async #flush(): Promise<void> {
     // What is told in one go is written in one go.
     await Promise.resolve()
@@ -88,14 +105,14 @@ export class AttemptEvents {
       const batch = this.#waiting.slice(0, mostInOneAppend)
       this.#waiting = this.#waiting.slice(batch.length)
       try {
-        const next = this.#next ?? (await this.#tables.events.head(this.#id)).next
-        this.#next = next
-        await this.#append([...this.beginning(), ...batch], next)
+        const next = await this.#place()
+        this.#lost = next === undefined
+        if (next !== undefined) await this.#append([...this.beginning(), ...batch], next)
       } catch (error) {
+        // Something else stands there: the answer to an append of this attempt was lost, or the job is another's.
         const isOutOfPlace = isAborted(error)
-        this.#lost = isOutOfPlace && !(await this.#isHeld().catch(() => false))
-        // Still its own: the answer to an append of this attempt was lost.
-        if (isOutOfPlace) this.#next = undefined
+        // After an outage nobody knows what was stored.
+        this.#next = undefined
         if (isOutOfPlace || isWorthRepeating(error)) this.#waiting = [...batch, ...this.#waiting]
         if (!isOutOfPlace) return
       }

@@ -238,8 +238,9 @@ export class Attempt {
     try {
       for (;;) {
         if (this.#lost) return { job: undefined }
-        const ending = this.#ending(outcome, left)
         try {
+          await this.#events.know()
+          const ending = this.#ending(outcome, left)
           const version = await this.#home.endings.write(ending)
           this.#version = version
           // A lease that is not given back would keep the job from its next attempt.

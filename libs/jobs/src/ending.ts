@@ -17,6 +17,8 @@ export interface Ending {
   /** How long it is retained from now on; null: until it has ended. */
   readonly ttlMs: number | null
   readonly events: readonly EventRecord[]
+  /** The number that the first of them has to get, where the last word may be another's: an attempt that is given up and does not know it. */
+  readonly eventsNext?: number
   /** To be linked by the job's document. */
   readonly blobs?: readonly string[]
   readonly artifacts?: readonly Artifact[]
@@ -97,7 +99,7 @@ export class Endings {
 
   /** @returns the error if the job is another's: the others of the batch do not suffer from it */
   async #writeOne(tx: Scope, ending: Ending): Promise<number | HoldfastError> {
-    const { id, next, version, ttlMs, events, blobs = [], artifacts = [], cacheKey, record } = ending
+    const { id, next, version, ttlMs, events, eventsNext, blobs = [], artifacts = [], cacheKey, record } = ending
     let written: number
     try {
       written = (await jobsIn(tx).put(id, next, { ifVersion: version, ttlMs })).version
@@ -113,6 +115,7 @@ export class Endings {
       await this.#tables.eventsIn(tx).append(
         id,
         events.map((data) => ({ data })),
+        eventsNext === undefined ? {} : { ifNext: eventsNext },
       )
     }
     return written

@@ -50,6 +50,8 @@ export interface JobRecord {
   readonly refresh?: true
   /** The job whose result this one has. */
   readonly fromCache?: string
+  /** Its log was begun before its first attempt: it was cancelled while it waited, and retried. */
+  readonly hasLog?: true
   /** It ended before anything was written to its log: its events follow from this record. */
   readonly silent?: true
 }

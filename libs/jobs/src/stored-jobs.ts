@@ -212,7 +212,8 @@ export class StoredJobs implements Jobs {
           })
         }
         const { endedAt: _, error: __, deadline: ___, stopped: ____, silent: _____, holder: ______, ...rest } = record
-        return { ...rest, state: 'queued', open: true, readyAt: this.#clock.now(), tries: 0 }
+        const queued = { ...rest, state: 'queued', open: true, readyAt: this.#clock.now(), tries: 0 } as const
+        return record.attempt === 0 ? { ...queued, hasLog: true } : queued
       },
       [{ type: 'queued' }],
     )
@@ -312,16 +313,16 @@ export class StoredJobs implements Jobs {
       const changed = change(data)
       if (changed === undefined) return document
       const hasEnded = isEnded(changed)
-      const isLogged = then.length > 0 || (hasEnded && data.attempt > 0)
+      const isLogged = then.length > 0 || (hasEnded && (data.attempt > 0 || data.hasLog === true))
       const next: JobRecord = hasEnded && !isLogged ? { ...changed, silent: true } : changed
-      const before =
-        isLogged && (data.silent === true || (await tables.events.head(id)).next === 1) ? impliedEvents(data) : []
+      const eventsNext = isLogged ? (await tables.events.head(id)).next : 1
+      const before = eventsNext === 1 ? impliedEvents(data) : []
       const events = isLogged ? [...before, ...(hasEnded ? [finalEvent(next)] : then)] : []
       const ttlMs = hasEnded ? this.#options.retainMs : null
       try {
         return {
           ...document,
-          version: await this.#endings.write({ tables, id, version, next, ttlMs, events }),
+          version: await this.#endings.write({ tables, id, version, next, ttlMs, events, eventsNext }),
           data: next,
         }
       } catch (error) {

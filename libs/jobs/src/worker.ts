@@ -4,15 +4,7 @@ import { Attempt, type AttemptEnd, type AttemptHome } from './attempt.js'
 import { attemptsExhausted, deadlineExceeded, isAborted, stopping } from './failures.js'
 import type { JobKind } from './job-kind.js'
 import { type Limit, limitsOf, type Slots } from './limits.js'
-import {
-  type EventRecord,
-  finalEvent,
-  impliedEvents,
-  isEnded,
-  type JobDocument,
-  type JobRecord,
-  toJobError,
-} from './record.js'
+import { finalEvent, impliedEvents, isEnded, type JobDocument, type JobRecord, toJobError } from './record.js'
 import { defaultTenant, type Tables, type TenantTables } from './tables.js'
 import type { Tenants } from './tenants.js'
 
@@ -362,17 +354,14 @@ export class Worker {
     } else if (data.tries >= data.maxAttempts) {
       next = { ...record, state: 'failed', error: toJobError(attemptsExhausted(id, data.tries)), endedAt: now }
     } else return false
-    const events = data.attempt === 0 ? [] : await this.#eventsOfEnd(tables, id, next)
-    if (events.length === 0) next = { ...next, silent: true }
-    const ended = await endings.write({ tables, id, version, next, ttlMs: retainMs, events })
+    const isSilent = data.attempt === 0 && data.hasLog !== true
+    if (isSilent) next = { ...next, silent: true }
+    const eventsNext = isSilent ? 1 : (await tables.events.head(id)).next
+    const events = isSilent ? [] : eventsNext === 1 ? impliedEvents(next) : [finalEvent(next)]
+    const ended = await endings.write({ tables, id, version, next, ttlMs: retainMs, events, eventsNext })
     await rest.lease.release().catch(() => undefined)
     this.#home.onEnd(tables, { ...rest, id, version: ended, data: next })
     return true
-  }
-
-  async #eventsOfEnd(tables: TenantTables, id: string, next: JobRecord): Promise<EventRecord[]> {
-    const head = await tables.events.head(id)
-    return head.next === 1 ? impliedEvents(next) : [finalEvent(next)]
   }
 
   async #renewAll(): Promise<void> {

@@ -136,6 +136,26 @@ export function retryTests(stage: Stage): void {
     await assert.rejects(jobs.retry(id), { code: 'FAILED_PRECONDITION', reason: 'JOB_SUCCEEDED' })
   })
 
+  it('retries a job that was cancelled while it waited, and its events go on behind those it had', async () => {
+    const kind = jobKind({ name: unique(), run: () => 'done' })
+    const front = await stage.open([kind], { workers: 0 })
+    const [job, other] = [await front.submit(kind, null), await front.submit(kind, null)]
+    for (const { id } of [job, other]) {
+      await front.cancel(id)
+      await front.retry(id)
+    }
+    await front.cancel(other.id)
+    assert.deepEqual(typesOf(await eventsOf(front, other.id)), ['queued', 'cancelled', 'queued', 'cancelled'])
+    await stage.open([kind])
+    assert.equal((await front.wait(job.id)).output, 'done')
+    const events = await eventsOf(front, job.id)
+    assert.deepEqual(typesOf(events), ['queued', 'cancelled', 'queued', 'started', 'succeeded'])
+    assert.deepEqual(
+      (await eventsOf(front, job.id, 3)).map(({ seq }) => seq),
+      [4, 5],
+    )
+  })
+
   it('fails with DEADLINE_EXCEEDED what runs too long, and stops it', async () => {
     let aborted = 0
     const work = (_: null, { signal }: { signal: AbortSignal }): Promise<never> => {
