@@ -129,8 +129,12 @@ export class AttemptWork {
 
   async addOutput(content: Uint8Array | AsyncIterable<Uint8Array>, options: OutputOptions): Promise<Artifact> {
     checkOutput(options)
-    const { contentType } = options
-    const blob = await this.store.blobs.put(content, { contentType, signal: this.signal })
+    const { contentType, head } = options
+    const blob = await this.store.blobs.put(content, {
+      contentType,
+      signal: this.signal,
+      ...(head === undefined ? {} : { head }),
+    })
     return this.linkOutput(blob, options)
   }
 

@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { Blob, Scope, TenantStore } from '@holdfast/persistence'
+import type { Blob, BlobHead, Scope, TenantStore } from '@holdfast/persistence'
 import type { Job, JobModel, JobProgress, JobUsage } from './job.js'
 import type { Artifact } from './lineage/artifact.js'
 
@@ -9,6 +9,8 @@ export interface OutputOptions {
   readonly contentType: string
   /** File name, without folders. */
   readonly name?: string
+  /** Goes in front of the content, and is known later than that. */
+  readonly head?: BlobHead
 }
 
 /** What the work on a job has at hand. */

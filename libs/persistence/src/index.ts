@@ -1,6 +1,7 @@
 export type {
   AppendOptions,
   Blob,
+  BlobHead,
   BlobOwner,
   Blobs,
   ClaimedDocument,

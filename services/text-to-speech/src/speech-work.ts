@@ -11,6 +11,7 @@ import {
 import { type LiveSpeech, LiveSpeeches } from './live-speech.js'
 import type { Speech, SpeechInput, SpokenSentence } from './speech.js'
 import { type Utterance, parseSsml } from './ssml.js'
+import { WholeWav } from './whole-wav.js'
 
 export interface SpeechWorkOptions {
   readonly model: SpeechModel
@@ -27,8 +28,6 @@ export interface SpeechWork {
   readonly live: LiveSpeeches
 }
 
-/** A WAV whose samples fit in here gets its length in its header; the header of a longer one leaves it open, as in a stream. */
-const knownLengthBytes = 64 * 1024 * 1024
 const slowest = 0.5
 const fastest = 2
 
@@ -106,7 +105,11 @@ async function speak(
     contentType: contentTypeOf(format, sampleRate),
     name: `speech.${fileExtensionOf(format)}`,
   }
-  const stored: Artifact = await context.addOutput(format === 'wav' ? wholeWav(encoded()) : encoded(), options)
+  const wav = new WholeWav()
+  const stored: Artifact =
+    format === 'wav'
+      ? await context.addOutput(wav.samples(encoded()), { ...options, head: wav.head })
+      : await context.addOutput(encoded(), options)
   const durationMs = Math.round((samplesCount / sampleRate) * 1000)
   return { audio: stored.id, sampleRate, channels: 1, durationMs, voice, speed, sentences }
 }
@@ -136,34 +139,4 @@ async function* say(
       yield isNew ? { samples: event.samples, text: event.text } : { samples: event.samples }
     }
   }
-}
-
-/** Puts the length into the header of a WAV that came as a stream, if it fits into memory. */
-async function* wholeWav(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let held: Uint8Array[] | undefined = []
-  let bytes = 0
-  for await (const chunk of stream) {
-    bytes += chunk.length
-    if (held === undefined) {
-      yield chunk
-      continue
-    }
-    held.push(chunk)
-    if (bytes > knownLengthBytes) {
-      yield* held
-      held = undefined
-    }
-  }
-  const [header, ...samples] = held ?? []
-  if (header === undefined) return
-  yield withLength(header, bytes)
-  yield* samples
-}
-
-/** @param header that says that the length is open @param bytes of the whole file */
-export function withLength(header: Uint8Array, bytes: number): Uint8Array {
-  const known = Buffer.from(header)
-  known.writeUInt32LE(bytes - 8, 4)
-  known.writeUInt32LE(bytes - header.length, 40)
-  return known
 }

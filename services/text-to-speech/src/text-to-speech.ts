@@ -12,7 +12,8 @@ import { type AudioFormat, audioFormats, encodedAudio, type Voice } from '@holdf
 import type { DocumentStore } from '@holdfast/persistence'
 import type { SpokenChunk } from './live-speech.js'
 import type { Speech, SpeechInput } from './speech.js'
-import { type SpeechWork, utterancesOf, withLength } from './speech-work.js'
+import { type SpeechWork, utterancesOf } from './speech-work.js'
+import { wavHeaderBytes, withLength } from './whole-wav.js'
 
 export interface SpeakInput {
   readonly text?: string
@@ -39,7 +40,6 @@ export interface VoiceWithSample extends Voice {
 const maxCharacters = 100_000
 /** Pieces in which stored audio is sent. */
 const pieceBytes = 64 * 1024
-const wavHeaderBytes = 44
 
 /** What the service does; knows nothing of the wire. */
 export class TextToSpeech {

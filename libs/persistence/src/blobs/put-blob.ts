@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { wait } from '../conflict-retry.js'
+import type { BlobHead } from '../contract/blobs.js'
 import type { BlobContent } from './blob-content.js'
 import {
   blobChunkBytes,
@@ -11,6 +12,7 @@ import {
   type PlacedBlob,
   type Upload,
 } from './blob-operations.js'
+import { HeadedDigest, headBytes, headFirst } from './late-head.js'
 
 /** Waits before a `finish` of unknown outcome is repeated, in milliseconds; about 3 s in all. */
 const finishRetriesMs = [50, 100, 250, 500, 1_000, 1_000]
@@ -51,17 +53,20 @@ function* inPieces(bytes: Uint8Array): Iterable<Uint8Array> {
   }
 }
 
-/** Holds one chunk or part in memory, whatever the size. */
+/** Holds one chunk or part in memory, whatever the size, unless a head is missing.
+ *  @param head goes in front of the source. Into the database the first chunk goes last then; elsewhere all waits for the head */
 export async function putStream(
   place: PutPlace,
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   contentType: string,
+  head?: BlobHead,
 ): Promise<PlacedBlob> {
+  if (head !== undefined && place.content !== undefined) return putStream(place, headFirst(source, head), contentType)
   const { tenant, operations, content, inTransaction, createdAt } = place
   const upload = randomUUID()
-  const digest = createHash('sha256')
-  let sizeBytes = 0
-  const sink = content === undefined ? new ChunkSink(place, upload) : await openOutside(place, content, upload)
+  const digest = head === undefined ? createHash('sha256') : new HeadedDigest(head)
+  let sizeBytes = head?.sizeBytes ?? 0
+  const sink = content === undefined ? new ChunkSink(place, upload, head) : await openOutside(place, content, upload)
   const signs = inTransaction
     ? undefined
     : setInterval(() => void operations.refresh(tenant, upload).catch(() => {}), signOfLifeMs).unref()
@@ -75,7 +80,8 @@ export async function putStream(
     }
     const last = await sink.seal()
     const created = createdAt === undefined ? {} : { createdAt }
-    const blob = { hash: digest.digest('hex'), sizeBytes, contentType, content: sink.name, ...created }
+    const hash = digest instanceof HeadedDigest ? await digest.hex() : digest.digest('hex')
+    const blob = { hash, sizeBytes, contentType, content: sink.name, ...created }
     const made = await finish(place, upload, blob, last)
     if (made.upload !== upload) await sink.discard()
     return made
@@ -101,23 +107,23 @@ class ChunkSink implements Sink {
   readonly name = 'database'
   readonly #place: PutPlace
   readonly #upload: string
-  readonly #chunk = new Uint8Array(blobChunkBytes)
-  #filled = 0
+  readonly #head: BlobHead | undefined
+  /** Full, but for the head. */
+  #first: Uint8Array | undefined
+  #chunk = new Uint8Array(blobChunkBytes)
+  #filled: number
   #index = 0
 
-  constructor(place: PutPlace, upload: string) {
+  constructor(place: PutPlace, upload: string, head: BlobHead | undefined) {
     this.#place = place
     this.#upload = upload
+    this.#head = head
+    this.#filled = head?.sizeBytes ?? 0
   }
 
   async write(part: Uint8Array): Promise<void> {
-    const { tenant, operations } = this.#place
     for (let taken = 0; taken < part.length;) {
-      if (this.#filled === blobChunkBytes) {
-        await operations.putChunk(tenant, this.#upload, this.#index, this.#chunk)
-        this.#index += 1
-        this.#filled = 0
-      }
+      if (this.#filled === blobChunkBytes) await this.#next()
       const piece = part.subarray(taken, taken + blobChunkBytes - this.#filled)
       this.#chunk.set(piece, this.#filled)
       this.#filled += piece.length
@@ -125,7 +131,23 @@ class ChunkSink implements Sink {
     }
   }
 
+  async #next(): Promise<void> {
+    const { tenant, operations } = this.#place
+    if (this.#head === undefined || this.#index > 0) {
+      await operations.putChunk(tenant, this.#upload, this.#index, this.#chunk)
+    } else {
+      await operations.begin({ tenant, upload: this.#upload, content: this.name })
+      this.#first = this.#chunk
+      this.#chunk = new Uint8Array(blobChunkBytes)
+    }
+    this.#index += 1
+    this.#filled = 0
+  }
+
   async seal(): Promise<BlobChunk | undefined> {
+    const { tenant, operations } = this.#place
+    if (this.#head !== undefined) (this.#first ?? this.#chunk).set(await headBytes(this.#head))
+    if (this.#first !== undefined) await operations.putChunk(tenant, this.#upload, 0, this.#first)
     const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
     return this.#filled === 0 ? undefined : last
   }

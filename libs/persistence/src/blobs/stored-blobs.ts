@@ -1,6 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { retryConflicts } from '../conflict-retry.js'
-import type { Blob, BlobOwner, Blobs } from '../contract/blobs.js'
+import type { Blob, BlobHead, BlobOwner, Blobs } from '../contract/blobs.js'
 import { checkOptions } from '../options.js'
 import { cancellable } from './cancellable.js'
 import { BlobContents } from './blob-content.js'
@@ -13,6 +13,8 @@ import { readBlob } from './read-blob.js'
 
 const defaultContentType = 'application/octet-stream'
 const linksAtOnce = 1_000
+/** Less than a chunk. */
+const mostHeadBytes = 65_536
 
 export class StoredBlobs implements Blobs {
   readonly #tenant: string
@@ -36,11 +38,12 @@ export class StoredBlobs implements Blobs {
 
   async put(
     content: Uint8Array | AsyncIterable<Uint8Array>,
-    options: { readonly contentType?: string; readonly signal?: AbortSignal } = {},
+    options: { readonly contentType?: string; readonly signal?: AbortSignal; readonly head?: BlobHead } = {},
   ): Promise<Blob> {
-    checkOptions(options, ['contentType', 'signal'])
+    checkOptions(options, ['contentType', 'signal', 'head'])
     const contentType = checkContentType(options.contentType)
     const { signal } = options
+    const head = checkHead(options.head)
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidField('signal', 'must be an AbortSignal')
     const place: PutPlace = {
       tenant: this.#tenant,
@@ -48,11 +51,12 @@ export class StoredBlobs implements Blobs {
       content: this.#inTransaction ? undefined : this.#contents.chosen,
       inTransaction: this.#inTransaction,
     }
-    if (content instanceof Uint8Array && signal === undefined)
+    if (content instanceof Uint8Array && signal === undefined && head === undefined)
       return blobOf(await putBytes(place, content, contentType))
     const source = content instanceof Uint8Array ? once(content) : content
     if (!isAsyncIterable(source)) throw invalidField('content', 'must be bytes or an async iterable of bytes')
-    return blobOf(await putStream(place, signal === undefined ? source : cancellable(source, signal), contentType))
+    const parts = signal === undefined ? source : cancellable(source, signal)
+    return blobOf(await putStream(place, parts, contentType, head))
   }
 
   async *get(hash: string, range: { readonly start?: number; readonly end?: number } = {}): AsyncIterable<Buffer> {
@@ -143,6 +147,17 @@ function blobOf({ hash, sizeBytes, contentType, createdAt }: PlacedBlob): Blob {
 function checkHash(hash: unknown): string {
   if (typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash)) return hash
   throw invalidField('hash', 'must be a sha256 as 64 lower-case hexadecimal digits')
+}
+
+function checkHead(head: BlobHead | undefined): BlobHead | undefined {
+  if (head === undefined) return undefined
+  const { sizeBytes, bytes } = head
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1 || sizeBytes > mostHeadBytes) {
+    throw invalidField('head.sizeBytes', `must be an integer from 1 to ${mostHeadBytes}`)
+  }
+  // Whoever does not wait for it in the end, because the source failed, is not to end the process.
+  bytes.catch(() => {})
+  return head
 }
 
 function checkContentType(contentType: unknown = defaultContentType): string {

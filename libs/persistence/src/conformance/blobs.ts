@@ -41,6 +41,37 @@ export function testBlobs(suite: Suite): void {
       assert.deepEqual(Buffer.from(await blobs.bytes(put.hash)), bytes)
     })
 
+    it('may have a head that is known when all the rest is there, or before', async () => {
+      const blobs = open()
+      const chunk = 256 * 1024
+      for (const size of [44, 45, chunk - 1, chunk, chunk + 1, 3 * chunk + 7]) {
+        for (const knownAt of [0, Math.floor(size / 2), size]) {
+          const bytes = content(size)
+          let tell = (_: Uint8Array): void => undefined
+          const head = { sizeBytes: 44, bytes: new Promise<Uint8Array>((resolve) => (tell = resolve)) }
+          const source = async function* () {
+            for (let at = 44; at < size; at += 50_000) {
+              if (at >= knownAt) tell(bytes.subarray(0, 44))
+              // The buffer is the source's own.
+              const reused = Buffer.from(bytes.subarray(at, Math.min(size, at + 50_000)))
+              yield reused
+              reused.fill(0)
+            }
+            tell(bytes.subarray(0, 44))
+          }
+          const { hash, sizeBytes } = await blobs.put(source(), { head })
+          assert.deepEqual([hash, sizeBytes], [sha256(bytes), size])
+          assert.ok(bytes.equals(await blobs.bytes(hash)), `${size} bytes`)
+        }
+      }
+      const wrong = { sizeBytes: 44, bytes: Promise.resolve(content(43)) }
+      await assert.rejects(blobs.put(inParts(content(2 * chunk), chunk), { head: wrong }), {
+        code: 'INVALID_ARGUMENT',
+        fields: [{ field: 'head', description: 'must be the 44 bytes that were announced' }],
+      })
+      await assert.rejects(blobs.put(content(3), { head: { ...wrong, sizeBytes: 0 } }), { code: 'INVALID_ARGUMENT' })
+    })
+
     it('of any size comes back whole, and in any range', async () => {
       const blobs = open()
       const chunk = 256 * 1024

@@ -11,12 +11,21 @@ export type BlobOwner =
   | { readonly log: string; readonly stream: string; readonly seq?: number }
   | string
 
+/** Bytes in front of all others that are known later than those: a header with the length of what follows. */
+export interface BlobHead {
+  /** At most 65,536. */
+  readonly sizeBytes: number
+  /** As soon as they are known, at the latest when the source has ended. Until then all that it gave is in memory. */
+  readonly bytes: Promise<Uint8Array>
+}
+
 export interface Blobs {
   /** Stores the bytes under their sha256; the same bytes are kept once. Nothing is visible before all of it is durable, and of a
-   *  put that fails or is aborted nothing is kept. @throws CANCELLED when `signal` aborts */
+   *  put that fails or is aborted nothing is kept. What comes of a source is stored while it comes, also where a `head` is still missing.
+   *  @throws CANCELLED when `signal` aborts */
   put(
     content: Uint8Array | AsyncIterable<Uint8Array>,
-    options?: { readonly contentType?: string; readonly signal?: AbortSignal },
+    options?: { readonly contentType?: string; readonly signal?: AbortSignal; readonly head?: BlobHead },
   ): Promise<Blob>
   /** The bytes from `start` (inclusive, default 0) to `end` (exclusive, default: the size). @throws NOT_FOUND, OUT_OF_RANGE;
    *  DATA_LOSS if what is there is not what was stored */
