@@ -17,6 +17,7 @@ import {
   speakCommand,
   transcribeCommand,
 } from './commands/media.js'
+import { searchCommand } from './commands/search.js'
 import { migrateCommand } from './migrate/migrate.js'
 import { upCommand } from './commands/up.js'
 
@@ -41,6 +42,7 @@ export function createProgram(context: CommandContext): Command {
     lineageCommand,
     modelsCommand,
     conversationsCommand,
+    searchCommand,
     dagCommand,
     dataCommand,
     migrateCommand,

@@ -16,6 +16,7 @@ export {
   SpeechToText,
   type TranscriptionJob,
 } from './speech-to-text.js'
+export { FiledRecordings, recordingId, type RecordingsOptions } from './filed-recordings.js'
 export type { StreamEncoding } from './stream-encoding.js'
 export type { LiveEvent } from './live-streams.js'
 export type { Transcript } from './transcript.js'

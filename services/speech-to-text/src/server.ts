@@ -78,8 +78,12 @@ async function* audioOf(parts: AsyncIterator<wire.StreamTranscribeRequest>): Asy
 }
 
 function hearOptions(options: wire.TranscriptionOptions | undefined): HearOptions {
-  const { language = '', prompt = '' } = options ?? {}
-  return { ...(language === '' ? {} : { language }), ...(prompt === '' ? {} : { prompt }) }
+  const { language = '', prompt = '', userId = '' } = options ?? {}
+  return {
+    ...(language === '' ? {} : { language }),
+    ...(prompt === '' ? {} : { prompt }),
+    ...(userId === '' ? {} : { userId }),
+  }
 }
 
 function encodingOf({ encoding, sampleRateHz, channels }: wire.StreamTranscribeConfig): StreamEncoding {
@@ -128,6 +132,7 @@ async function named<T>(prefix: string, work: () => Promise<T>): Promise<T> {
 const inside: Readonly<Record<string, string>> = {
   language: 'language',
   prompt: 'prompt',
+  userId: 'user_id',
   sampleRateHz: 'sample_rate_hz',
   channels: 'channels',
 }
@@ -138,7 +143,7 @@ function renamed(error: unknown, prefix: string): unknown {
   const [violation] = error.fields
   const name = inside[violation?.field ?? '']
   if (violation === undefined || name === undefined) return error
-  const isOption = name === 'language' || name === 'prompt'
+  const isOption = name === 'language' || name === 'prompt' || name === 'user_id'
   const path = prefix === 'config.' && isOption ? 'config.transcription.' : prefix
   return invalidField(`${path}${name}`, violation.description, { cause: error, reason: error.reason })
 }

@@ -2,6 +2,7 @@ import type { Jobs } from '@holdfast/jobs'
 import type { TenantStore } from '@holdfast/persistence'
 import type { GrpcService, Metrics } from '@holdfast/server'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { FiledRecordings } from './filed-recordings.js'
 import { speechToTextGrpcService } from './server.js'
 import { SpeechToText } from './speech-to-text.js'
 import type { TranscriptionWork } from './transcription-work.js'
@@ -12,6 +13,8 @@ export interface SpeechToTextServiceOptions {
   /** Where audio is put; that of the jobs. */
   readonly store: TenantStore
   readonly work: TranscriptionWork
+  /** Where what is said in users' recordings is filed; default: nowhere, and no user can be named. */
+  readonly recordings?: FiledRecordings
   /** Where streams are counted; default: nowhere. */
   readonly metrics?: Metrics
 }
@@ -29,8 +32,8 @@ export interface SpeechToTextService {
 
 /** The service on jobs, a store and a model; it owns none of them. */
 export function createSpeechToTextService(options: SpeechToTextServiceOptions): SpeechToTextService {
-  const { jobs, store, work, metrics } = options
-  const engine = new SpeechToText(jobs, work)
+  const { jobs, store, work, recordings, metrics } = options
+  const engine = new SpeechToText(jobs, work, recordings)
   const { streams } = work
   metrics?.gauge('speech_to_text_streams_active', 'Streams of audio that this process hears', () => streams.size)
   return {

@@ -1,5 +1,6 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { type Job, type Jobs, outputOf, type SubmitOptions } from '@holdfast/jobs'
+import type { FiledRecordings } from './filed-recordings.js'
 import type { LiveEvent } from './live-streams.js'
 import { checkEncoding, type StreamEncoding } from './stream-encoding.js'
 import type { Transcript } from './transcript.js'
@@ -10,6 +11,8 @@ export interface HearOptions {
   readonly language?: string
   /** At most 4,096 characters. */
   readonly prompt?: string
+  /** Whose recording it is: what is said in it is filed among what the user said. Default: nobody's. */
+  readonly userId?: string
 }
 
 export interface HearStreamOptions extends HearOptions {
@@ -33,15 +36,20 @@ const streamAttempts = 20
 export class SpeechToText {
   readonly jobs: Jobs
   readonly work: TranscriptionWork
+  readonly #recordings: FiledRecordings | undefined
 
-  constructor(jobs: Jobs, work: TranscriptionWork) {
+  constructor(jobs: Jobs, work: TranscriptionWork, recordings?: FiledRecordings) {
     this.jobs = jobs
     this.work = work
+    this.#recordings = recordings
   }
 
   /** @param audio id of the artifact */
-  submit(audio: string, options: HearOptions, submit: SubmitOptions = {}): Promise<TranscriptionJob> {
-    return this.jobs.submit(this.work.kind, { audio, ...this.#checked(options) }, { ...submit, inputs: [audio] })
+  async submit(audio: string, options: HearOptions, submit: SubmitOptions = {}): Promise<TranscriptionJob> {
+    const input = { audio, ...this.#checked(options) }
+    const job = await this.jobs.submit(this.work.kind, input, { ...submit, inputs: [audio] })
+    await this.#file(job, options)
+    return job
   }
 
   /** Submits, works and waits. @throws what the job failed with */
@@ -50,8 +58,15 @@ export class SpeechToText {
     options: HearOptions,
     submit: SubmitOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<TranscriptionJob> {
-    const input = { audio, ...this.#checked(options) }
-    const job = await this.jobs.run(this.work.kind, input, { ...submit, inputs: [audio] })
+    const { signal, ...asked } = submit
+    if (options.userId === undefined) {
+      const input = { audio, ...this.#checked(options) }
+      const job = await this.jobs.run(this.work.kind, input, { ...submit, inputs: [audio] })
+      outputOf(job)
+      return job
+    }
+    const { id } = await this.submit(audio, options, asked)
+    const job = (await this.jobs.wait(id, signal === undefined ? {} : { signal })) as TranscriptionJob
     outputOf(job)
     return job
   }
@@ -74,6 +89,7 @@ export class SpeechToText {
     try {
       const input = { stream: { id: stream.id, encoding }, ...checked }
       job = await this.jobs.submit(this.work.kind, input, { ...submit, useCache: false, maxAttempts: streamAttempts })
+      await this.#file(job, options)
       yield { type: 'started', jobId: job.id }
       const ended = this.jobs.wait(job.id, { signal }).finally(() => stream.end())
       ended.catch(() => {})
@@ -97,7 +113,20 @@ export class SpeechToText {
     if (!check.ok) throw check.error ?? new HoldfastError('UNAVAILABLE', check.detail)
   }
 
-  #checked({ language, prompt }: HearOptions): HearOptions {
+  /** Before the job is answered, so that what was answered is filed. */
+  async #file(job: Job, { userId }: HearOptions): Promise<void> {
+    if (userId !== undefined) await this.#recordings?.note(job, userId)
+  }
+
+  #checked({ language, prompt, userId }: HearOptions): Pick<HearOptions, 'language' | 'prompt'> {
+    if (userId !== undefined && this.#recordings === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', 'This server keeps no conversations: name no user', {
+        reason: 'NO_CONVERSATIONS',
+      })
+    }
+    if (userId !== undefined && !/^[\p{L}\p{N}\p{P}\p{S}]{1,200}$/u.test(userId)) {
+      throw invalidField('userId', 'must be 1 to 200 visible characters, without spaces')
+    }
     const known = this.work.model.languages
     const matches = (tag: string) => tag.toLowerCase().split('-')[0] === language?.toLowerCase().split('-')[0]
     if (language !== undefined && known.length > 0 && !known.some(matches)) {

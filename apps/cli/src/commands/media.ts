@@ -15,6 +15,7 @@ export function transcribeCommand(context: CommandContext): Command {
       'what is spoken, as `en` (default: the model finds out, or takes the one that it knows)',
     )
     .option('--prompt <text>', 'words that are likely to come')
+    .option('--user <id>', 'among whose messages `search` and recall find what is said; empty: nobody’s', 'local')
     .option('--segments', 'a line for each stretch of speech, with its time')
     .action(async (file, flags) => (await import('../media/transcribe.js')).transcribe(file, flags, context))
 }

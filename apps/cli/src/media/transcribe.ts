@@ -12,6 +12,7 @@ export interface TranscribeFlags extends JobFlags {
   readonly language?: string
   readonly prompt?: string
   readonly segments?: true
+  readonly user: string
 }
 
 export async function transcribe(file: string, flags: TranscribeFlags, context: CommandContext): Promise<void> {
@@ -33,9 +34,9 @@ async function heard(
   context: CommandContext,
 ): Promise<speechToText.TranscriptionJob> {
   const { speechToText: service } = clients
-  const { language = '', prompt = '' } = flags
+  const { language = '', prompt = '', user } = flags
   const audio = await uploaded(clients, file, context)
-  const request = { audio, transcription: { language, prompt }, options: jobOptions(flags) }
+  const request = { audio, transcription: { language, prompt, userId: user }, options: jobOptions(flags) }
   const { job } = await service.submit(request, { signal: context.signal })
   return finished(service, job, 'transcribing', context)
 }

@@ -8,8 +8,9 @@ import {
   visionModelFromConfig,
 } from '@holdfast/models'
 import type { DocumentStore } from '@holdfast/persistence'
-import type { Config, GrpcService, Metrics } from '@holdfast/server'
-import { createSpeechToTextService, transcriptionWork } from '@holdfast/speech-to-text'
+import type { Config, GrpcService, Logger, Metrics } from '@holdfast/server'
+import type { ConversationStore } from '@holdfast/session'
+import { createSpeechToTextService, FiledRecordings, transcriptionWork } from '@holdfast/speech-to-text'
 import { createTextToSpeechService, speechWork } from '@holdfast/text-to-speech'
 import { createVisionService, visionWork } from '@holdfast/vision-ai'
 import { modelConfigOf, pricesOf } from '../service-models.js'
@@ -26,7 +27,13 @@ export interface OpenedMedia extends AsyncDisposable {
 
 /** The services of media, over the same jobs. Their models load with the first call.
  *  @throws INVALID_ARGUMENT if a model is configured by half, or wrong */
-export async function openMedia(store: DocumentStore, config: Config, metrics: Metrics): Promise<OpenedMedia> {
+export async function openMedia(
+  store: DocumentStore,
+  config: Config,
+  metrics: Metrics,
+  conversations: ConversationStore,
+  logger: Logger,
+): Promise<OpenedMedia> {
   const { maxPictureBytes, maxPicturePixels, maxUploadBytes, maxAudioMinutes, maxMessageBytes, drainMs } = config.limits
   const limits = { bytes: maxPictureBytes, pixels: maxPicturePixels }
   const hearing = transcriptionWork({
@@ -50,7 +57,13 @@ export async function openMedia(store: DocumentStore, config: Config, metrics: M
       { service: 'image', name: painting.model.name },
     ]),
   })
-  const transcription = createSpeechToTextService({ jobs, store, work: hearing, metrics })
+  const recordings = new FiledRecordings({
+    jobs,
+    store,
+    conversations,
+    onBackgroundError: (doing, err) => logger.warn({ err }, `${doing} failed and is tried again`),
+  })
+  const transcription = createSpeechToTextService({ jobs, store, work: hearing, recordings, metrics })
   const speech = createTextToSpeechService({ jobs, store, work: speaking, maxMessageBytes, metrics })
   const vision = createVisionService({ jobs, store, work: seeing })
   const images = createImageGenerationService({ jobs, store, work: painting })
@@ -62,6 +75,7 @@ export async function openMedia(store: DocumentStore, config: Config, metrics: M
       await Promise.all([transcription.drain(waitMs), speech.drain(waitMs)])
     },
     async [Symbol.asyncDispose]() {
+      await recordings.close()
       await jobs.close()
       await Promise.all([hearing, speaking, seeing, painting].map(({ model }) => model[Symbol.asyncDispose]()))
     },

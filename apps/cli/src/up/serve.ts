@@ -65,7 +65,7 @@ export async function serve(
     logger,
     metrics,
   })
-  await using media = await openMedia(store, config, metrics)
+  await using media = await openMedia(store, config, metrics, conversations, logger)
   await using graphs = await openDag(store, config, logger)
   const failed = new AbortController()
   await using server = await startGrpcServer({

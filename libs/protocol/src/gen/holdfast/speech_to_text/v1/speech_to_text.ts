@@ -86,6 +86,12 @@ export interface TranscriptionOptions {
   language: string;
   /** Words that are likely to come; at most 4,096 characters. A model may ignore them. */
   prompt: string;
+  /**
+   * Whose recording it is: what is said in it becomes, in the background, a conversation of the user's with the tag
+   * `recording`, where SearchMessages of the chat service and recall find it. Empty: nobody's, and it is not searched.
+   * FAILED_PRECONDITION: the server keeps no conversations.
+   */
+  userId: string;
 }
 
 export interface SubmitRequest {
@@ -518,7 +524,7 @@ export const Segment: MessageFns<Segment> = {
 };
 
 function createBaseTranscriptionOptions(): TranscriptionOptions {
-  return { language: "", prompt: "" };
+  return { language: "", prompt: "", userId: "" };
 }
 
 export const TranscriptionOptions: MessageFns<TranscriptionOptions> = {
@@ -528,6 +534,9 @@ export const TranscriptionOptions: MessageFns<TranscriptionOptions> = {
     }
     if (message.prompt !== "") {
       writer.uint32(18).string(message.prompt);
+    }
+    if (message.userId !== "") {
+      writer.uint32(26).string(message.userId);
     }
     return writer;
   },
@@ -561,6 +570,14 @@ export const TranscriptionOptions: MessageFns<TranscriptionOptions> = {
             message.prompt = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -580,6 +597,7 @@ export const TranscriptionOptions: MessageFns<TranscriptionOptions> = {
     const message = createBaseTranscriptionOptions();
     message.language = object.language ?? "";
     message.prompt = object.prompt ?? "";
+    message.userId = object.userId ?? "";
     return message;
   },
 };
