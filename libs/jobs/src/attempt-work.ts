@@ -22,6 +22,9 @@ export class AttemptWork {
   readonly inputs: readonly string[]
   readonly store: TenantTables['scope']
   readonly outputs: Artifact[] = []
+  /** What the work says of where its input comes from: artifacts to be kept, and the ids of all. */
+  readonly sources: Artifact[] = []
+  readonly sourceIds: Set<string> = new Set()
   /** Resolves when the signal aborts. */
   readonly aborted: Promise<void>
   input: unknown
@@ -138,6 +141,20 @@ export class AttemptWork {
     return this.linkOutput(blob, options)
   }
 
+  async addInput(content: Uint8Array, options: Omit<OutputOptions, 'head'>): Promise<Artifact> {
+    const { role, contentType, name } = checkOutput(options)
+    const { hash: id, sizeBytes } = await this.store.blobs.put(content, { contentType, signal: this.signal })
+    const common = { id, role, contentType, sizeBytes, createdAt: new Date(), inputs: [] }
+    const artifact: Artifact = { ...common, ...(name === undefined ? {} : { name }) }
+    if (!this.sourceIds.has(id)) this.sources.push(artifact)
+    this.linkInput(id)
+    return artifact
+  }
+
+  linkInput(id: string): void {
+    this.sourceIds.add(id)
+  }
+
   linkOutput(blob: { readonly hash: string; readonly sizeBytes: number }, options: OutputOptions): Artifact {
     const { role, contentType, name } = checkOutput(options)
     const artifact: Artifact = {
@@ -175,6 +192,8 @@ export class AttemptWork {
       put: (data) => this.put(data),
       addOutput: (content, options) => this.addOutput(content, options),
       linkOutput: (blob, options) => this.linkOutput(blob, options),
+      addInput: (content, options) => this.addInput(content, options),
+      linkInput: (id) => this.linkInput(id),
       usage: (used) => this.usage(used),
     }
   }

@@ -299,10 +299,11 @@ export class Attempt {
         )
       }
       case 'succeeded': {
+        const inputs = [...new Set([...record.inputs, ...this.#work.sourceIds])]
         const artifacts = madeArtifacts({
           id: this.id,
           kind: this.#kind,
-          record: this.#record,
+          record: { ...this.#record, inputs },
           input: this.#work.input,
           outputs: this.#work.outputs,
           output: { stored: outcome.output, value: outcome.value },
@@ -310,7 +311,7 @@ export class Attempt {
           now,
         })
         const outputs = artifacts.map((artifact) => ({ id: artifact.id, ...toArtifactRecord(artifact) }))
-        const next = { ...ended, state: 'succeeded', output: outcome.output, outputs } as const
+        const next = { ...ended, state: 'succeeded', output: outcome.output, inputs, outputs } as const
         const outputEvents = artifacts
           .slice(0, this.#work.outputs.length)
           .map((artifact): EventRecord => ({ type: 'output', artifact }))
@@ -321,7 +322,7 @@ export class Attempt {
           {
             ...common,
             blobs: blobsOf(outcome.output),
-            artifacts,
+            artifacts: [...this.#work.sources, ...artifacts],
             ...(record.cacheKey === undefined ? {} : { cacheKey: record.cacheKey }),
             ...(hook === undefined
               ? {}

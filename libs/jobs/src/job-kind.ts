@@ -37,6 +37,10 @@ export interface JobContext {
   addOutput(this: void, content: Uint8Array | AsyncIterable<Uint8Array>, options: OutputOptions): Promise<Artifact>
   /** The same for bytes that are stored already. */
   linkOutput(this: void, blob: Pick<Blob, 'hash' | 'sizeBytes'>, options: OutputOptions): Artifact
+  /** Keeps bytes that came within the input, a text, as an artifact of their own, from which what the job makes is made. */
+  addInput(this: void, content: Uint8Array, options: Omit<OutputOptions, 'head'>): Promise<Artifact>
+  /** The same for an artifact or a message (`CONVERSATION/SEQ`) that is there. Unlike `inputs` of the job it is not what its result follows from. */
+  linkInput(this: void, id: string): void
   /** Adds to what the job has used so far. */
   usage(this: void, used: JobUsage): void
 }

@@ -11,6 +11,8 @@ export interface GalleryImage extends MadeImage {
 export interface GalleryOptions {
   /** Of jobs with this label; default: all. */
   readonly label?: string
+  /** Words of the prompt, as `$text` takes them: `"red barn" -snow`; default: all. */
+  readonly query?: string
   /** 1 to 200; default 50. */
   readonly limit?: number
   /** From the page before. */
@@ -31,7 +33,9 @@ interface GalleryRecord extends MadeImage {
   readonly at: number
 }
 
-const options: CollectionOptions<GalleryRecord> = { indexes: [{ on: 'labels' }] }
+const options: CollectionOptions<GalleryRecord> = {
+  indexes: [{ on: 'labels' }, { on: ['prompt'], text: true }],
+}
 
 const galleryIn = (scope: Scope): Collection<GalleryRecord> => scope.collection<GalleryRecord>('image-gallery', options)
 
@@ -48,8 +52,15 @@ export async function hangUp(tx: Scope, job: Job<ImageInput, ImageResult>, { ima
 }
 
 /** Newest first. @throws INVALID_ARGUMENT for a cursor of another listing */
-export async function gallery(scope: Scope, { label, limit = 50, cursor }: GalleryOptions): Promise<GalleryPage> {
-  const found = galleryIn(scope).find(label === undefined ? {} : { labels: label }, {
+export async function gallery(
+  scope: Scope,
+  { label, query, limit = 50, cursor }: GalleryOptions,
+): Promise<GalleryPage> {
+  const filter = {
+    ...(label === undefined ? {} : { labels: label }),
+    ...(query === undefined ? {} : { $text: { $search: query } }),
+  }
+  const found = galleryIn(scope).find(filter, {
     sort: { _id: -1 },
     limit,
     ...(cursor === undefined ? {} : { after: cursor }),

@@ -126,6 +126,17 @@ describe('ImageGenerationService', () => {
     const thumbnail = first.images[0]?.thumbnailContent ?? Buffer.alloc(0)
     assert.deepEqual((await takePicture(thumbnail)).contentType, 'image/webp')
     assert.equal(rest.images[0]?.thumbnailContent.byteLength, 0)
+    const found = await imageGeneration.listImages({ query: 'second tree', pageSize: 1 })
+    const more = await imageGeneration.listImages({
+      query: 'second tree',
+      pageSize: 4,
+      pageToken: found.nextPageToken,
+    })
+    assert.deepEqual(
+      [...found.images, ...more.images].map(({ prompt, image }) => `${prompt} ${image?.seed}`),
+      ['a second tree 1', 'a second tree 2'],
+    )
+    assert.deepEqual((await imageGeneration.listImages({ query: 'second', label: 'none' })).images, [])
     const all = await imageGeneration.listImages({ pageSize: 200 })
     assert.ok(all.images.length > listed.length)
     assert.ok(all.images.every(({ image }) => (image?.image?.sizeBytes ?? 0) > 0))

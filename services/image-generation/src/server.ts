@@ -79,12 +79,14 @@ export function imageGrpcService(engine: ImageGeneration): GrpcService {
         return make(specFromWire(spec), edit, options, context)
       }),
 
-    listImages: ({ pageSize, pageToken, label, withThumbnails }) =>
+    listImages: ({ pageSize, pageToken, label, withThumbnails, query }) =>
       named(async () => {
         if (pageSize < 0) throw invalidField('page_size', `is ${pageSize}: must be 0 or more`)
+        if (query.length > 1_000) throw invalidField('query', 'has more than 1,000 characters')
         const { items, next = '' } = await engine.images({
           limit: Math.min(200, pageSize === 0 ? 50 : pageSize),
           ...(label === '' ? {} : { label }),
+          ...(query === '' ? {} : { query }),
           ...(pageToken === '' ? {} : { cursor: pageToken }),
         })
         const images = await Promise.all(items.map((image) => galleryImageToWire(store, image, withThumbnails)))

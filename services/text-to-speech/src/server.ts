@@ -98,6 +98,7 @@ function inputOf(input: wire.SpeechInput | undefined): SpeakInput {
     ...(input.voice === '' ? {} : { voice: input.voice }),
     ...(input.speed === 0 ? {} : { speed: input.speed }),
     format,
+    ...(input.madeFromId === '' ? {} : { from: input.madeFromId }),
   }
 }
 

@@ -37,7 +37,7 @@ export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWo
   const kind = jobKind<SpeechInput, Speech>({
     name: 'text-to-speech',
     model: () => ({ name, version, provider, canStop }),
-    cache: (input) => input,
+    cache: ({ from: _, ...input }) => input,
     parameters: ({ voice, speed, format }) => ({ voice, speed, format }),
     concurrency: {
       ...(perModel === undefined ? {} : { perModel }),
@@ -45,10 +45,27 @@ export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWo
     },
     async run(input, context) {
       using speech = live.begin(context.id)
-      return await speak(model, ffmpeg, input, context, speech)
+      const source = keepSource(input, context)
+      const spoken = await speak(model, ffmpeg, input, context, speech)
+      await source
+      return spoken
     },
   })
   return { kind, model, live }
+}
+
+/** For lineage, beside the work: what the audio was made from. */
+async function keepSource({ from, text, ssml = '' }: SpeechInput, { addInput, linkInput }: JobContext): Promise<void> {
+  if (from !== undefined) {
+    linkInput(from)
+    return
+  }
+  const contentType = text === undefined ? 'application/ssml+xml' : 'text/plain; charset=utf-8'
+  const name = text === undefined ? 'speech.ssml' : 'speech.txt'
+  const kept = addInput(Buffer.from(text ?? ssml), { role: 'text', contentType, name })
+  // When speaking fails first, that is what is told.
+  kept.catch(() => undefined)
+  await kept
 }
 
 /** What of it can be said, and pauses. @throws INVALID_ARGUMENT */

@@ -8,6 +8,8 @@ export interface SpeechInput {
   readonly voice: string
   readonly speed: number
   readonly format: AudioFormat
+  /** What the text comes from: a message, or an artifact. The same text sounds the same wherever it comes from. */
+  readonly from?: string
 }
 
 export interface SpokenSentence {

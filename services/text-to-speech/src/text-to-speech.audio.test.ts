@@ -2,6 +2,7 @@ import { HoldfastError } from '@holdfast/errors'
 import { openAudio } from '@holdfast/models'
 import { jobs as jobsWire, textToSpeech as wire } from '@holdfast/protocol'
 import { whyNoFfmpeg } from '@holdfast/test-servers'
+import { openLineage } from '@holdfast/jobs'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -72,6 +73,22 @@ describe('TextToSpeechService', () => {
     assert.deepEqual(await speech.store.blobs.bytes(made?.audio?.id ?? ''), answer.audio)
     assert.equal(answer.job?.job?.usage?.characters, 25)
     assert.equal(answer.job?.job?.model?.name, 'flite')
+  })
+
+  it('says what the audio was made from: the text, or what it came from', async () => {
+    const { textToSpeech } = speech.clients
+    const lineage = openLineage(speech.store)
+    const said = await textToSpeech.speak({ input: { source: text('Who is there?') } })
+    const [from] = (await lineage.tree(said.job?.speech?.audio?.id ?? '')).madeFrom
+    assert.deepEqual([from?.artifact?.role, from?.artifact?.contentType], ['text', 'text/plain; charset=utf-8'])
+    assert.equal(String(await speech.store.blobs.bytes(from?.id ?? '')), 'Who is there?')
+    assert.deepEqual(said.job?.job?.inputIds, [from?.id])
+    const answered = await textToSpeech.speak({ input: { source: text('It is me.'), madeFromId: 'talk/3' } })
+    const tree = await lineage.tree(answered.job?.speech?.audio?.id ?? '')
+    assert.deepEqual(tree.madeFrom[0]?.message, { conversationId: 'talk', seq: 3 })
+    await assert.rejects(textToSpeech.speak({ input: { source: text('No.'), madeFromId: 'nothing' } }), {
+      code: 'NOT_FOUND',
+    })
   })
 
   it('answers the same wish from what was made before', async () => {

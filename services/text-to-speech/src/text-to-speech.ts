@@ -24,6 +24,8 @@ export interface SpeakInput {
   readonly speed?: number
   /** Default `wav`. */
   readonly format?: AudioFormat
+  /** What the text comes from: a message (`CONVERSATION/SEQ`), or an artifact. Default: the text is kept as one. */
+  readonly from?: string
 }
 
 export type SpeechJob = Job<SpeechInput, Speech>
@@ -38,6 +40,8 @@ export interface VoiceWithSample extends Voice {
 }
 
 const maxCharacters = 100_000
+/** Messages may be gone, and are known to who has conversations. */
+const isMessage = /^[^/]{1,200}\/[1-9]\d{0,15}$/
 /** Pieces in which stored audio is sent. */
 const pieceBytes = 64 * 1024
 
@@ -57,12 +61,12 @@ export class TextToSpeech {
   }
 
   async submit(input: SpeakInput, submit: SubmitOptions = {}): Promise<SpeechJob> {
-    return this.jobs.submit(this.work.kind, this.#checked(input), submit)
+    return this.jobs.submit(this.work.kind, await this.#checked(input), submit)
   }
 
   /** Submits, works and waits. @throws what the job failed with */
   async speak(input: SpeakInput, submit: SubmitOptions & { readonly signal?: AbortSignal } = {}): Promise<SpeechJob> {
-    const job = await this.jobs.run(this.work.kind, this.#checked(input), submit)
+    const job = await this.jobs.run(this.work.kind, await this.#checked(input), submit)
     outputOf(job)
     return job
   }
@@ -83,7 +87,7 @@ export class TextToSpeech {
     submit: SubmitOptions,
     signal: AbortSignal,
   ): AsyncGenerator<SpokenEvent, void, undefined> {
-    const job = await this.jobs.submit(this.work.kind, this.#checked(input), submit)
+    const job = await this.jobs.submit(this.work.kind, await this.#checked(input), submit)
     let isOver = false
     try {
       yield { type: 'started', jobId: job.id }
@@ -194,7 +198,7 @@ export class TextToSpeech {
   }
 
   /** Refuses at once what no attempt could say, and fills in defaults, so that equal wishes are equal jobs. */
-  #checked({ text, ssml, voice, speed = 1, format = 'wav' }: SpeakInput): SpeechInput {
+  async #checked({ text, ssml, voice, speed = 1, format = 'wav', from }: SpeakInput): Promise<SpeechInput> {
     const { name, voices } = this.work.model
     if ((text === undefined) === (ssml === undefined)) throw invalidField('text', 'or ssml must be there, and not both')
     const field = text === undefined ? 'ssml' : 'text'
@@ -216,8 +220,9 @@ export class TextToSpeech {
     if (!(speed >= 0.5 && speed <= 2)) throw invalidField('speed', `is ${speed}: it must be from 0.5 to 2`)
     if (!audioFormats.includes(format))
       throw invalidField('format', `is ${format as string}: ${audioFormats.join(', ')}`)
+    if (from !== undefined && !isMessage.test(from)) await this.#lineage.get(from)
     const said = text === undefined ? { ssml: ssml ?? '' } : { text }
-    return { ...said, voice: chosen?.id ?? voice ?? '', speed, format }
+    return { ...said, voice: chosen?.id ?? voice ?? '', speed, format, ...(from === undefined ? {} : { from }) }
   }
 }
 

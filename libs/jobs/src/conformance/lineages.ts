@@ -53,6 +53,27 @@ export function lineageTests(stage: Stage): void {
     assert.deepEqual([idsIn(shallow.madeInto), shallow.madeInto[0]?.isCut], [[transcript?.id], true])
   })
 
+  it('keeps what came within the input, and links what it came from', async () => {
+    const read = jobKind({
+      name: unique('read'),
+      cache: ({ text }: { text: string; from: string }) => text,
+      run: async ({ text, from }: { text: string; from: string }, { addInput, addOutput, linkInput }) => {
+        await addInput(Buffer.from(text), { role: 'text', contentType: 'text/plain' })
+        linkInput(from)
+        return (await addOutput(Buffer.from(`${text}!`), { role: 'audio', contentType: 'audio/wav' })).id
+      },
+    })
+    const jobs = await stage.open([read])
+    const lineage = openLineage(stage.documents)
+    const text = unique()
+    const job = await jobs.run(read, { text, from: 'talk/7' })
+    const [source, message] = (await lineage.tree(job.output ?? '')).madeFrom
+    assert.deepEqual([source?.artifact?.role, message?.message?.seq], ['text', 7])
+    assert.equal(String(await stage.documents.blobs.bytes(source?.id ?? '')), text)
+    assert.deepEqual(job.inputs, [source?.id, 'talk/7'])
+    assert.equal((await jobs.run(read, { text, from: 'talk/8' })).fromCache, true)
+  })
+
   it('keeps the bytes of artifacts, and lets go of them with the artifact', async () => {
     const jobs = await stage.open([speak])
     const lineage = openLineage(stage.documents)

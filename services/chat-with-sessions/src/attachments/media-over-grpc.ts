@@ -35,7 +35,8 @@ export function mediaOverGrpc(clients: () => Promise<MediaClients>): MediaServic
     async speak(text, { voice = '', speed = 0 }, call) {
       const { textToSpeech } = await clients()
       const value = text.slice(0, longestText).replace(/[\ud800-\udbff]$/, '')
-      const input = { source: { $case: 'text', value }, voice, speed } as const
+      // The reply has no place yet: what it answers leads to it.
+      const input = { source: { $case: 'text', value }, voice, speed, madeFromId: call.message } as const
       const options = optionsOf(`speak ${voice} ${speed}`, value, call)
       const { audio, contentType } = await textToSpeech.speak({ input, options }, { signal: call.signal, deadlineMs })
       return { audio, contentType }

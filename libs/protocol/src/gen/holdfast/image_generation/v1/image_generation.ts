@@ -202,6 +202,11 @@ export interface ListImagesRequest {
   label: string;
   /** Whether `GalleryImage.thumbnail_content` is wanted. */
   withThumbnails: boolean;
+  /**
+   * Words that the prompt has, with English endings or without; "in quotes": next to each other; -word: not this one.
+   * At most 1,000 characters; empty: all.
+   */
+  query: string;
 }
 
 export interface ListImagesResponse {
@@ -1683,7 +1688,7 @@ export const EditResponse: MessageFns<EditResponse> = {
 };
 
 function createBaseListImagesRequest(): ListImagesRequest {
-  return { pageSize: 0, pageToken: "", label: "", withThumbnails: false };
+  return { pageSize: 0, pageToken: "", label: "", withThumbnails: false, query: "" };
 }
 
 export const ListImagesRequest: MessageFns<ListImagesRequest> = {
@@ -1699,6 +1704,9 @@ export const ListImagesRequest: MessageFns<ListImagesRequest> = {
     }
     if (message.withThumbnails !== false) {
       writer.uint32(32).bool(message.withThumbnails);
+    }
+    if (message.query !== "") {
+      writer.uint32(42).string(message.query);
     }
     return writer;
   },
@@ -1748,6 +1756,14 @@ export const ListImagesRequest: MessageFns<ListImagesRequest> = {
             message.withThumbnails = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.query = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1769,6 +1785,7 @@ export const ListImagesRequest: MessageFns<ListImagesRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.label = object.label ?? "";
     message.withThumbnails = object.withThumbnails ?? false;
+    message.query = object.query ?? "";
     return message;
   },
 };

@@ -93,6 +93,11 @@ export interface SpeechInput {
   /** 0.5 to 2; 0: 1. */
   speed: number;
   format: AudioFormat;
+  /**
+   * What the text comes from, for lineage: `CONVERSATION/SEQ` of a message, or the id of an artifact. Empty: the text
+   * itself is kept as an artifact, from which the audio is made. NOT_FOUND: there is no such artifact.
+   */
+  madeFromId: string;
 }
 
 export interface SubmitRequest {
@@ -504,7 +509,7 @@ export const SpokenSentence: MessageFns<SpokenSentence> = {
 };
 
 function createBaseSpeechInput(): SpeechInput {
-  return { source: undefined, voice: "", speed: 0, format: 0 };
+  return { source: undefined, voice: "", speed: 0, format: 0, madeFromId: "" };
 }
 
 export const SpeechInput: MessageFns<SpeechInput> = {
@@ -525,6 +530,9 @@ export const SpeechInput: MessageFns<SpeechInput> = {
     }
     if (message.format !== 0) {
       writer.uint32(40).int32(message.format);
+    }
+    if (message.madeFromId !== "") {
+      writer.uint32(50).string(message.madeFromId);
     }
     return writer;
   },
@@ -582,6 +590,14 @@ export const SpeechInput: MessageFns<SpeechInput> = {
             message.format = reader.int32() as any;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.madeFromId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -616,6 +632,7 @@ export const SpeechInput: MessageFns<SpeechInput> = {
     message.voice = object.voice ?? "";
     message.speed = object.speed ?? 0;
     message.format = object.format ?? 0;
+    message.madeFromId = object.madeFromId ?? "";
     return message;
   },
 };
