@@ -8,7 +8,16 @@ export {
   type JobKindOptions,
   type OutputOptions,
 } from './job-kind.js'
-export type { CancelOptions, Jobs, JobsHealth, ListOptions, OfTenant, WaitOptions, WatchOptions } from './jobs.js'
+export type {
+  CancelOptions,
+  Jobs,
+  JobsHealth,
+  OpenJobs,
+  ListOptions,
+  OfTenant,
+  WaitOptions,
+  WatchOptions,
+} from './jobs.js'
 export type { SubmitOptions } from './submission.js'
 export { outputOf } from './output-of.js'
 export {

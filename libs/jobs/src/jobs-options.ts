@@ -1,4 +1,5 @@
 import type { Prices } from './cost.js'
+import type { Job } from './job.js'
 import type { JobKind } from './job-kind.js'
 
 export interface JobsOptions {
@@ -19,4 +20,6 @@ export interface JobsOptions {
   /** Jobs of one tenant that may wait; default 10,000. Counted every quarter of a second in each process. */
   readonly maxQueued?: number
   readonly prices?: Prices
+  /** Told of each job that this process ended or answered from the cache, once it is stored; without what is kept in blobs. For metrics. */
+  readonly onEnd?: (job: Job) => void
 }

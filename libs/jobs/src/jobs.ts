@@ -33,6 +33,13 @@ export interface ListOptions extends OfTenant {
   readonly cursor?: string
 }
 
+/** Jobs that have not ended, over all processes and tenants. */
+export interface OpenJobs {
+  readonly kind: string
+  readonly queued: number
+  readonly running: number
+}
+
 export interface JobsHealth {
   /** `failing`: the last look for jobs failed. */
   readonly state: 'ok' | 'stopping' | 'failing'
@@ -77,6 +84,8 @@ export interface Jobs extends AsyncDisposable {
    *  among all tenants. Stop other processes' submissions before. */
   eraseTenant(tenant: string): Promise<ErasureReport>
   health(): JobsHealth
+  /** Of each kind that this process knows. */
+  open(): Promise<OpenJobs[]>
   /** Takes no more jobs, gives what runs `drainMs`, and the rest back for other processes, which take it at once. */
   close(): Promise<void>
 }

@@ -18,6 +18,7 @@ export async function openJobs(store: DocumentStore, options: JobsOptions): Prom
     retainMs = 30 * 24 * 3_600_000,
     maxQueued = 10_000,
     prices = {},
+    onEnd = () => {},
   } = options
   if (!Number.isSafeInteger(workers) || workers < 0 || workers > 1_000) {
     throw invalidField('workers', 'must be an integer from 0 to 1000')
@@ -30,7 +31,8 @@ export async function openJobs(store: DocumentStore, options: JobsOptions): Prom
   checkPrices(prices)
   const names = new Map(kinds.map((kind) => [kind.name, kind]))
   if (names.size < kinds.length) throw invalidField('kinds', 'must have different names')
-  const jobs = new StoredJobs(store, names, { workers, leaseMs, pollMs, drainMs, stopMs, retainMs, maxQueued, prices })
+  const known = { workers, leaseMs, pollMs, drainMs, stopMs, retainMs, maxQueued, prices, onEnd }
+  const jobs = new StoredJobs(store, names, known)
   await jobs.start()
   return jobs
 }

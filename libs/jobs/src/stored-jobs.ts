@@ -9,7 +9,16 @@ import { isAborted, jobNotFound } from './failures.js'
 import type { Job, JobEvent, JobPage, JobProgress } from './job.js'
 import { jobStates } from './job.js'
 import type { JobKind } from './job-kind.js'
-import type { CancelOptions, Jobs, JobsHealth, ListOptions, OfTenant, WaitOptions, WatchOptions } from './jobs.js'
+import type {
+  CancelOptions,
+  Jobs,
+  JobsHealth,
+  ListOptions,
+  OfTenant,
+  OpenJobs,
+  WaitOptions,
+  WatchOptions,
+} from './jobs.js'
 import type { JobsOptions } from './jobs-options.js'
 import { Slots } from './limits.js'
 import { type JobNews, Newsroom } from './news.js'
@@ -35,6 +44,7 @@ const maxRaces = 50
 /** Jobs over a document store: what is asked of them, wherever they run. */
 export class StoredJobs implements Jobs {
   readonly #options: Required<Omit<JobsOptions, 'kinds'>>
+  readonly #kinds: readonly string[]
   readonly #clock: DatabaseClock
   readonly #tables: Tables
   readonly #tenants: Tenants
@@ -53,6 +63,7 @@ export class StoredJobs implements Jobs {
     options: Required<Omit<JobsOptions, 'kinds'>>,
   ) {
     this.#options = options
+    this.#kinds = [...kinds.keys()]
     this.#clock = new DatabaseClock(store)
     this.#tables = new Tables(store, options.retainMs)
     this.#tenants = new Tenants(store)
@@ -70,6 +81,7 @@ export class StoredJobs implements Jobs {
       slots: new Slots(options.leaseMs),
       inFlight: new Map<string, Promise<unknown>>(),
       onEnd: (tables: TenantTables, job: JobDocument, value?: unknown) => this.#onEnd(tables, job, value),
+      onCached: ({ tenant }: TenantTables, job: JobDocument) => options.onEnd(toJob(tenant, job)),
     }
     this.#worker = new Worker(home, options)
     this.#submissions = new Submissions(home, this.#worker, options.maxQueued, (tenant) => {
@@ -230,6 +242,19 @@ export class StoredJobs implements Jobs {
     return report
   }
 
+  async open(): Promise<OpenJobs[]> {
+    const tenants = await this.#tenants.known()
+    const counts = async (kind: string): Promise<OpenJobs> => {
+      const count = async (state: 'queued' | 'running'): Promise<number> => {
+        const each = tenants.map((tenant) => this.#tables.of(tenant).jobs.count({ open: true, state, kind }))
+        return (await Promise.all(each)).reduce((sum, one) => sum + one, 0)
+      }
+      const [queued, running] = await Promise.all([count('queued'), count('running')])
+      return { kind, queued, running }
+    }
+    return Promise.all(this.#kinds.map(counts))
+  }
+
   health(): JobsHealth {
     const { failure, running } = this.#worker
     const state = this.#closing !== undefined ? 'stopping' : failure === undefined ? 'ok' : 'failing'
@@ -333,6 +358,7 @@ export class StoredJobs implements Jobs {
 
   #onEnd(tables: TenantTables, job: JobDocument, value?: unknown): void {
     this.#ended.ended(tables, job, value)
+    if (isEnded(job.data)) this.#options.onEnd(toJob(tables.tenant, job))
     if (isEnded(job.data)) this.#news.tell({ ended: [[tables.tenant, job.id]] }, this.#hear)
     else if ((job.data.readyAt ?? 0) <= this.#clock.now()) this.#news.tell({ queued: [tables.tenant] }, this.#hear)
   }

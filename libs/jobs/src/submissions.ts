@@ -70,7 +70,9 @@ export class Submissions {
       outputs: data.outputs,
       ...(data.output === undefined ? {} : { output: data.output }),
     }
-    return { document: await this.#insert(tables, submission, next, this.#home.retainMs) }
+    const document = await this.#insert(tables, submission, next, this.#home.retainMs)
+    if (document.data === next) this.#home.onCached(tables, document)
+    return { document }
   }
 
   async #queue(tables: TenantTables, submission: Submission, base: Omit<JobRecord, 'state'>): Promise<Submitted> {

@@ -23,6 +23,8 @@ export interface WorkerHome extends AttemptHome {
   readonly slots: Slots
   /** Told of each job that changed for good, or that waits again. */
   readonly onEnd: (tables: TenantTables, job: JobDocument, value?: unknown) => void
+  /** Told of each job that was answered from what another one made. */
+  readonly onCached: (tables: TenantTables, job: JobDocument) => void
 }
 
 /** A place in this process for one attempt, with what limits it has passed. */

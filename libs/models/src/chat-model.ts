@@ -30,6 +30,8 @@ export interface ModelCheck {
   readonly latencyMs: number
   /** Why it is not ok. */
   readonly error?: HoldfastError
+  /** Of a local model: whether it is in memory. */
+  readonly isLoaded?: boolean
 }
 
 export interface ChatRequest {

@@ -11,7 +11,7 @@ export interface GalleryImage extends MadeImage {
 export interface GalleryOptions {
   /** Of jobs with this label; default: all. */
   readonly label?: string
-  /** Words of the prompt, as `$text` takes them: `"red barn" -snow`; default: all. */
+  /** Words that the prompt has, all of them: `"red barn" moon -snow`; default: any prompt. */
   readonly query?: string
   /** 1 to 200; default 50. */
   readonly limit?: number
@@ -58,7 +58,7 @@ export async function gallery(
 ): Promise<GalleryPage> {
   const filter = {
     ...(label === undefined ? {} : { labels: label }),
-    ...(query === undefined ? {} : { $text: { $search: query } }),
+    ...(query === undefined ? {} : { $text: { $search: allOf(query) } }),
   }
   const found = galleryIn(scope).find(filter, {
     sort: { _id: -1 },
@@ -68,4 +68,10 @@ export async function gallery(
   const { items, next } = await found.page()
   const images = items.map(({ data: { labels: _labels, at, ...image } }) => ({ ...image, createdAt: new Date(at) }))
   return next === undefined ? { items: images } : { items: images, next }
+}
+
+/** `$text` looks for any of the words, and for all that stands in quotes. */
+function allOf(query: string): string {
+  const parts = query.match(/-?"[^"]*"?|[^\s"]+/g) ?? []
+  return parts.map((part) => (part.startsWith('-') || part.startsWith('"') ? part : `"${part}"`)).join(' ')
 }

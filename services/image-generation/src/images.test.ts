@@ -136,6 +136,9 @@ describe('ImageGenerationService', () => {
       [...found.images, ...more.images].map(({ prompt, image }) => `${prompt} ${image?.seed}`),
       ['a second tree 1', 'a second tree 2'],
     )
+    for (const query of ['second -tree', '"tree second"', 'second house']) {
+      assert.deepEqual((await imageGeneration.listImages({ query })).images, [], query)
+    }
     assert.deepEqual((await imageGeneration.listImages({ query: 'second', label: 'none' })).images, [])
     const all = await imageGeneration.listImages({ pageSize: 200 })
     assert.ok(all.images.length > listed.length)

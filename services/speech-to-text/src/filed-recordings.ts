@@ -107,7 +107,7 @@ export class FiledRecordings implements AsyncDisposable {
       this.#again = false
       try {
         const now = (await store.now()).getTime()
-        for (const id of [...this.#ended]) {
+        for (const id of this.#ended) {
           this.#ended.delete(id)
           this.#noted.delete(id)
           const claim = await this.#filings.claim({ _id: id }, { leaseMs })

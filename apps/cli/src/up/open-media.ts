@@ -1,5 +1,6 @@
 import { createArtifactService } from '@holdfast/artifacts'
 import { createImageGenerationService, imageWork } from '@holdfast/image-generation'
+import { jobMetrics } from '@holdfast/job-service'
 import { type Jobs, openJobs } from '@holdfast/jobs'
 import {
   imageModelFromConfig,
@@ -44,7 +45,9 @@ export async function openMedia(
   const speaking = speechWork({ model: speechModelFromConfig(modelConfigOf(config, 'speech')) })
   const seeing = visionWork({ model: visionModelFromConfig(modelConfigOf(config, 'vision')), limits })
   const painting = imageWork({ model: imageModelFromConfig(modelConfigOf(config, 'image')), limits })
+  const measured = jobMetrics(metrics)
   const jobs = await openJobs(store, {
+    onEnd: measured.onEnd,
     kinds: [hearing.kind, speaking.kind, seeing.kind, painting.kind],
     workers: config.jobs.workers,
     maxQueued: config.jobs.maxQueued,
@@ -56,6 +59,12 @@ export async function openMedia(
       { service: 'vision', name: seeing.model.name },
       { service: 'image', name: painting.model.name },
     ]),
+  })
+  measured.observe(jobs, {
+    [hearing.kind.name]: hearing.model,
+    [speaking.kind.name]: speaking.model,
+    [seeing.kind.name]: seeing.model,
+    [painting.kind.name]: painting.model,
   })
   const recordings = new FiledRecordings({
     jobs,

@@ -8,7 +8,7 @@ import { headFirst } from './late-head.js'
 
 it('a head goes first where bytes are stored in order', async () => {
   for (const knownAt of [0, 1, 3]) {
-    let tell = (_: Uint8Array): void => undefined
+    let tell: (head: Uint8Array) => void = () => undefined
     const bytes = new Promise<Uint8Array>((resolve) => (tell = resolve))
     const source = async function* () {
       for (let at = 0; at < 3; at += 1) {

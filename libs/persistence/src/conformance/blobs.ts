@@ -47,7 +47,7 @@ export function testBlobs(suite: Suite): void {
       for (const size of [44, 45, chunk - 1, chunk, chunk + 1, 3 * chunk + 7]) {
         for (const knownAt of [0, Math.floor(size / 2), size]) {
           const bytes = content(size)
-          let tell = (_: Uint8Array): void => undefined
+          let tell: (head: Uint8Array) => void = () => undefined
           const head = { sizeBytes: 44, bytes: new Promise<Uint8Array>((resolve) => (tell = resolve)) }
           const source = async function* () {
             for (let at = 44; at < size; at += 50_000) {

@@ -13,6 +13,7 @@ export async function checkInstalled(
     ok: error === undefined,
     detail,
     ...(error === undefined ? {} : { error }),
+    isLoaded: host.state().status === 'ready',
     latencyMs: Math.round(performance.now() - startedAt),
   })
   try {

@@ -203,7 +203,7 @@ export interface ListImagesRequest {
   /** Whether `GalleryImage.thumbnail_content` is wanted. */
   withThumbnails: boolean;
   /**
-   * Words that the prompt has, with English endings or without; "in quotes": next to each other; -word: not this one.
+   * Words that the prompt has, all of them, with English endings or without; "in quotes": next to each other; -word: not this one.
    * At most 1,000 characters; empty: all.
    */
   query: string;
