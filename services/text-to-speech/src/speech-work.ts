@@ -37,7 +37,8 @@ export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWo
   const kind = jobKind<SpeechInput, Speech>({
     name: 'text-to-speech',
     model: () => ({ name, version, provider, canStop }),
-    cache: ({ from: _, ...input }) => input,
+    // The same text sounds the same, wherever it comes from.
+    cache: (input) => ({ ...input, from: undefined }),
     parameters: ({ voice, speed, format }) => ({ voice, speed, format }),
     concurrency: {
       ...(perModel === undefined ? {} : { perModel }),

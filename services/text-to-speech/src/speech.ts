@@ -8,7 +8,7 @@ export interface SpeechInput {
   readonly voice: string
   readonly speed: number
   readonly format: AudioFormat
-  /** What the text comes from: a message, or an artifact. The same text sounds the same wherever it comes from. */
+  /** What the text comes from: a message, or an artifact. */
   readonly from?: string
 }
 
