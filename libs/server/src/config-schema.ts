@@ -77,6 +77,10 @@ export interface Config {
     readonly httpHosts: readonly string[]
     /** Addresses of the services that `custom` nodes call, by the names that graphs know; default: none. */
     readonly services: { readonly [name: string]: string }
+    /** How many runs of graphs each tenant may have at once; its others wait. Default: no limit. */
+    readonly maxRuns?: number | undefined
+    /** The same for single tenants, by their names. */
+    readonly maxRunsOf: { readonly [tenant: string]: number }
   }
   readonly limits: {
     /** The largest message on the wire, both ways; default 20 MiB. */
@@ -167,6 +171,18 @@ const namedAddresses = z.preprocess(
         )
       : value,
   z.record(text, address),
+)
+const namedNumbers = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? Object.fromEntries(
+          value.split(',').flatMap((one) => {
+            const [name = '', number] = one.trim().split('=', 2)
+            return name === '' ? [] : [[name, number] as const]
+          }),
+        )
+      : value,
+  z.record(text, z.coerce.number().pipe(z.int().min(1).max(1_000_000))),
 )
 const httpUrl = text.regex(/^https?:\/\/[^/\s]/, 'must be an http:// or https:// URL')
 const longestMs = 2 ** 31 - 1
@@ -330,6 +346,12 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       }),
       services: setting(namedAddresses.default({}), {
         description: 'what custom nodes of graphs call, as NAME=HOST:PORT with commas between them (default: none)',
+      }),
+      maxRuns: setting(wholeNumber(1, 1_000_000).optional(), {
+        description: 'how many runs of graphs each tenant may have at once; its others wait (default: no limit)',
+      }),
+      maxRunsOf: setting(namedNumbers.default({}), {
+        description: 'the same for single tenants, as TENANT=N with commas between them (default: none)',
       }),
     })
     .prefault({}),

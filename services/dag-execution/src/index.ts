@@ -1,4 +1,5 @@
 export { type DagService, type DagServiceOptions, createDagService } from './dag-service.js'
+export { DagTenants, type DagTenantsOptions, type TenantDag } from './tenants/dag-tenants.js'
 export { LocalEngine, type LocalEngineOptions, openLocalEngine } from './engine/local-engine.js'
 export type {
   ExecutionEngine,

@@ -15,34 +15,38 @@ export interface DagParts {
   readonly schedules: Schedules
 }
 
-/** holdfast.dag.v1.DagService: requests to graphs, engine and schedules, what they answer to responses, and nothing else. */
-export function dagGrpcService(parts: DagParts): GrpcService {
-  return defineService(dag.DagServiceService, dagHandlers(parts))
+/** holdfast.dag.v1.DagService: requests to graphs, engine and schedules of the caller's tenant, what they answer to responses, and nothing else. */
+export function dagGrpcService(of: (tenant: string) => DagParts): GrpcService {
+  return defineService(dag.DagServiceService, dagHandlers(of))
 }
 
-function dagHandlers({ graphs, engine, schedules }: DagParts): Implementation<typeof dag.DagServiceService> {
+function dagHandlers(of: (tenant: string) => DagParts): Implementation<typeof dag.DagServiceService> {
   return {
-    validateGraph: async ({ graph }) => ({ problems: [...(await graphs.problems(graph))] }),
-
-    createGraph: async ({ graph }) => ({ graph: graphOnWire(await graphs.create(graph)) }),
-
-    getGraph: async ({ name, version }) => ({
-      graph: graphOnWire(await graphs.get(name, version === '' ? undefined : version)),
+    validateGraph: async ({ graph }, { caller }) => ({
+      problems: [...(await of(caller.tenant).graphs.problems(graph))],
     }),
 
-    async listGraphs({ pageSize, pageToken }) {
-      const { graphs: found, next = '' } = await graphs.list(page(pageSize, pageToken))
+    createGraph: async ({ graph }, { caller }) => ({
+      graph: graphOnWire(await of(caller.tenant).graphs.create(graph)),
+    }),
+
+    getGraph: async ({ name, version }, { caller }) => ({
+      graph: graphOnWire(await of(caller.tenant).graphs.get(name, version === '' ? undefined : version)),
+    }),
+
+    async listGraphs({ pageSize, pageToken }, { caller }) {
+      const { graphs: found, next = '' } = await of(caller.tenant).graphs.list(page(pageSize, pageToken))
       return { graphs: found.map((one) => graphOnWire(one)), nextPageToken: next }
     },
 
-    async deleteGraph({ name }) {
-      await graphs.delete(name)
+    async deleteGraph({ name }, { caller }) {
+      await of(caller.tenant).graphs.delete(name)
       return {}
     },
 
-    async executeGraph({ graph, inputsJson, key, priority, labels, version }) {
-      const run = await engine.start({
-        graph: await chosenGraph(graphs, graph, version),
+    async executeGraph({ graph, inputsJson, key, priority, labels, version }, { caller }) {
+      const run = await of(caller.tenant).engine.start({
+        graph: await chosenGraph(of(caller.tenant).graphs, graph, version),
         inputs: inputsJson === '' ? {} : (parseJsonObject(inputsJson, 'inputs_json') as JsonObject),
         ...(key === '' ? {} : { key }),
         priority,
@@ -51,15 +55,15 @@ function dagHandlers({ graphs, engine, schedules }: DagParts): Implementation<ty
       return { execution: executionOnWire(run) }
     },
 
-    async getExecution({ executionId, withNodes }) {
-      const run = await engine.get(executionId)
-      const nodes = withNodes ? await engine.nodes(executionId) : []
+    async getExecution({ executionId, withNodes }, { caller }) {
+      const run = await of(caller.tenant).engine.get(executionId)
+      const nodes = withNodes ? await of(caller.tenant).engine.nodes(executionId) : []
       return { execution: executionOnWire(run), nodes: nodes.map(nodeOnWire) }
     },
 
-    async listExecutions({ graph, state, pageSize, pageToken }) {
+    async listExecutions({ graph, state, pageSize, pageToken }, { caller }) {
       const wanted = states.find(([, onWire]) => onWire === state)?.[0]
-      const { runs, next = '' } = await engine.list({
+      const { runs, next = '' } = await of(caller.tenant).engine.list({
         ...page(pageSize, pageToken),
         ...(graph === '' ? {} : { graph }),
         ...(wanted === undefined ? {} : { state: wanted }),
@@ -68,6 +72,7 @@ function dagHandlers({ graphs, engine, schedules }: DagParts): Implementation<ty
     },
 
     async *streamExecution({ executionId, after }, context) {
+      const { engine } = of(context.caller.tenant)
       context.annotate({ executionId })
       const signal = AbortSignal.any([context.signal, context.stopping])
       for await (const { cursor, event } of engine.subscribe(executionId, { after, signal })) {
@@ -84,39 +89,39 @@ function dagHandlers({ graphs, engine, schedules }: DagParts): Implementation<ty
       signal.throwIfAborted()
     },
 
-    async cancelExecution({ executionId }) {
-      await engine.cancel(executionId)
+    async cancelExecution({ executionId }, { caller }) {
+      await of(caller.tenant).engine.cancel(executionId)
       return {}
     },
 
-    async pauseExecution({ executionId }) {
-      await engine.pause(executionId)
+    async pauseExecution({ executionId }, { caller }) {
+      await of(caller.tenant).engine.pause(executionId)
       return {}
     },
 
-    async resumeExecution({ executionId }) {
-      await engine.resume(executionId)
+    async resumeExecution({ executionId }, { caller }) {
+      await of(caller.tenant).engine.resume(executionId)
       return {}
     },
 
-    async signalExecution({ executionId, name, payloadJson, key }) {
+    async signalExecution({ executionId, name, payloadJson, key }, { caller }) {
       const payload = payloadJson === '' ? null : (parseJsonText(payloadJson, 'payload_json') as Json)
-      await engine.signal(executionId, { name, payload, ...(key === '' ? {} : { key }) })
+      await of(caller.tenant).engine.signal(executionId, { name, payload, ...(key === '' ? {} : { key }) })
       return {}
     },
 
-    async retryFrom({ executionId, node, key }) {
-      const run = await engine.rerun(executionId, {
+    async retryFrom({ executionId, node, key }, { caller }) {
+      const run = await of(caller.tenant).engine.rerun(executionId, {
         ...(node === '' ? {} : { from: node }),
         ...(key === '' ? {} : { key }),
       })
       return { execution: executionOnWire(run) }
     },
 
-    async putSchedule({ schedule }) {
+    async putSchedule({ schedule }, { caller }) {
       if (schedule === undefined) throw invalidField('schedule', 'must be there')
       const { id, graph, cron, timeZone, inputsJson, missed, paused } = schedule
-      const stored = await schedules.put({
+      const stored = await of(caller.tenant).schedules.put({
         id,
         graph,
         cron,
@@ -128,13 +133,13 @@ function dagHandlers({ graphs, engine, schedules }: DagParts): Implementation<ty
       return { schedule: scheduleOnWire(stored) }
     },
 
-    async listSchedules({ pageSize, pageToken }) {
-      const { schedules: found, next = '' } = await schedules.list(page(pageSize, pageToken))
+    async listSchedules({ pageSize, pageToken }, { caller }) {
+      const { schedules: found, next = '' } = await of(caller.tenant).schedules.list(page(pageSize, pageToken))
       return { schedules: found.map(scheduleOnWire), nextPageToken: next }
     },
 
-    async deleteSchedule({ id }) {
-      await schedules.delete(id)
+    async deleteSchedule({ id }, { caller }) {
+      await of(caller.tenant).schedules.delete(id)
       return {}
     },
   }

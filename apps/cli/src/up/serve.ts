@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
+import { createClients } from '@holdfast/grpc-clients'
 import type { ChatModel } from '@holdfast/models'
 import { openDocumentStore } from '@holdfast/persistence'
 import {
@@ -78,11 +79,15 @@ export async function serve(
     drainMs,
     health: () => checkHealth(chat, failed),
   })
-  graphs.connect(server.address)
+  await using clients = createClients({ address: server.address })
+  graphs.connect(() => clients)
   attachments.connect(server.address)
-  await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
-  // Runs go on with the next start; their calls must not be told that the server stops.
-  await graphs.dag.close()
+  try {
+    await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
+  } finally {
+    // Runs go on with the next start; their calls must not be told that the server stops.
+    await graphs.dag.close()
+  }
   // Replies that nobody reads are calls to no server: they are drained on their own, early enough for readers to get their end.
   await Promise.all([server.stop(), chat.drain(drainMs * 0.8), media.drain(drainMs * 0.8)])
 }

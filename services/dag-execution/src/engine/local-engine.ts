@@ -14,6 +14,7 @@ import { NodeCache } from './node-calls.js'
 import { nodeStates } from './node-states.js'
 import { RunLog, eventLog, isTransient, loadEvent } from './run-log.js'
 import { RunOwner } from './run-owner.js'
+import { Slots } from './slots.js'
 import { type RunRecord, ended, hasEnded, noRun, runOf, runRecords } from './run-records.js'
 
 export interface LocalEngineOptions {
@@ -27,6 +28,10 @@ export interface LocalEngineOptions {
   readonly maxActive?: number
   /** How many runs of all graphs there may be at once, in all processes; the others wait. Default: no limit. */
   readonly maxRuns?: number
+  /** Shared with the engines of other tenants in this process, in the place of `maxActive`. */
+  readonly slots?: Slots
+  /** Called before a run is stored: from now on there is work in this store. */
+  readonly wanted?: () => Promise<void>
   readonly warn?: (message: string, facts: { readonly [name: string]: unknown }) => void
 }
 
@@ -49,7 +54,7 @@ export class LocalEngine implements ExecutionEngine {
   readonly #bell: Bell
   readonly #cache: NodeCache
   readonly #owners = new Map<string, RunOwner>()
-  readonly #maxActive: number
+  readonly #slots: Slots
   #poll: NodeJS.Timeout | undefined
   #claiming = 0
   #isClosed = false
@@ -63,12 +68,12 @@ export class LocalEngine implements ExecutionEngine {
     this.#admission = new Admission(store, this.#versions, options.maxRuns)
     this.#bell = new Bell(store)
     this.#cache = new NodeCache(store)
-    this.#maxActive = options.maxActive ?? 1_000
+    this.#slots = options.slots ?? new Slots(options.maxActive ?? 1_000)
   }
 
   /** Takes part in the work. */
   begin(): void {
-    if (this.#maxActive === 0) return
+    if (this.#slots.most === 0) return
     this.#bell.listen((run) => {
       const owner = this.#owners.get(run)
       if (owner === undefined) void this.#claim()
@@ -80,6 +85,11 @@ export class LocalEngine implements ExecutionEngine {
   /** Runs that this process runs. */
   get active(): number {
     return this.#owners.size
+  }
+
+  /** Whether no run waits, runs or is paused. */
+  async isIdle(): Promise<boolean> {
+    return (await this.#records.findOne({ state: { $in: ['queued', 'running', 'paused'] } })) === undefined
   }
 
   async start(request: StartRun): Promise<Run> {
@@ -248,6 +258,7 @@ export class LocalEngine implements ExecutionEngine {
   async #insert(key: string | undefined, record: RunRecord): Promise<Run> {
     const id = key === undefined ? randomUUID() : `k-${contentHash(key).slice(0, 32)}`
     let stored: Document<RunRecord>
+    await this.#options.wanted?.()
     try {
       stored = await this.#records.insertOne(record, { id })
     } catch (error) {
@@ -266,7 +277,7 @@ export class LocalEngine implements ExecutionEngine {
       await this.#admission.admit()
       stored = await this.#record(id)
     }
-    if (this.#maxActive === 0) void this.#bell.ring(id)
+    if (this.#slots.most === 0) void this.#bell.ring(id)
     else void this.#claim(1)
     return runOf(stored)
   }
@@ -312,22 +323,21 @@ export class LocalEngine implements ExecutionEngine {
 
   async #claim(most = Number.POSITIVE_INFINITY): Promise<void> {
     const { leaseMs = 4_000 } = this.#options
-    for (
-      let count = 0;
-      count < most && !this.#isClosed && this.#owners.size + this.#claiming < this.#maxActive;
-      count += 1
-    ) {
+    for (let count = 0; count < most && !this.#isClosed && this.#slots.take(); count += 1) {
       this.#claiming += 1
+      let isOwned = false
       try {
         const claimed = await this.#records.claim({ open: true }, { sort: { priority: -1, order: 1 }, leaseMs })
         if (claimed === undefined) return
         this.#own(new RunOwner(this.#ownerContext(leaseMs), claimed))
+        isOwned = true
       } catch (error) {
         if (!isTransient(error) && !this.#isClosed)
           this.#warn('Runs cannot be claimed', { error: (error as Error).message })
         return
       } finally {
         this.#claiming -= 1
+        if (!isOwned) this.#slots.free()
       }
     }
   }
@@ -335,6 +345,7 @@ export class LocalEngine implements ExecutionEngine {
   #own(owner: RunOwner): void {
     this.#owners.set(owner.id, owner)
     void owner.run().then(() => {
+      this.#slots.free()
       if (this.#owners.get(owner.id) === owner) this.#owners.delete(owner.id)
       const mayWait = owner.isLimited || this.#options.maxRuns !== undefined
       if (!this.#isClosed && mayWait) void this.#admitSome()

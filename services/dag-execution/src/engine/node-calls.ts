@@ -43,6 +43,7 @@ export class NodeCache {
 
 export interface CallsOptions {
   readonly run: string
+  readonly tenant: string
   readonly executors: NodeExecutors
   readonly cache: NodeCache
   readonly tell: (news: CallNews) => void
@@ -94,7 +95,7 @@ export class NodeCalls {
       readonly source: Call['unit']['task']['node']['source']
     },
   ): Promise<CallNews> {
-    const { run, executors, cache, tell } = this.#options
+    const { run, tenant, executors, cache, tell } = this.#options
     const { type, timeoutMs } = source
     const { signal } = control
     let timer: NodeJS.Timeout | undefined
@@ -122,6 +123,7 @@ export class NodeCalls {
       const work = executor({
         key: callKey(run, node, attempt),
         run,
+        tenant,
         node,
         type,
         attempt,

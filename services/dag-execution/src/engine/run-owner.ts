@@ -53,7 +53,8 @@ export class RunOwner {
     this.#claimed = claimed
     this.#log = new RunLog(context.store, claimed.id)
     const { executors, cache } = context
-    this.#calls = new NodeCalls({ run: claimed.id, executors, cache, tell: (news) => this.#tell(news) })
+    const { tenantId: tenant } = context.store
+    this.#calls = new NodeCalls({ run: claimed.id, tenant, executors, cache, tell: (news) => this.#tell(news) })
   }
 
   /** Ends when the run has ended, when another process has taken it over, or after `release`. Never rejects. */

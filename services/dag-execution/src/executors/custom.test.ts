@@ -9,6 +9,7 @@ import type { NodeCall } from './node-executor.js'
 const call = (more: Partial<NodeCall> = {}): NodeCall => ({
   key: 'dag:r:n:1',
   run: 'r',
+  tenant: 'default',
   node: 'n',
   type: 'custom',
   attempt: 1,

@@ -38,7 +38,17 @@ after(() => {
 })
 
 function call(input: JsonObject, signal = new AbortController().signal): NodeCall {
-  return { key: 'dag:r:n:1', run: 'r', node: 'n', type: 'http', attempt: 1, input, signal, report: () => {} }
+  return {
+    key: 'dag:r:n:1',
+    run: 'r',
+    tenant: 'default',
+    node: 'n',
+    type: 'http',
+    attempt: 1,
+    input,
+    signal,
+    report: () => {},
+  }
 }
 
 function executor(more: object = {}) {

@@ -8,6 +8,8 @@ export interface NodeCall {
    *  work once for it. At most 200 characters. */
   readonly key: string
   readonly run: string
+  /** Whose run it is: what is called must see and touch the data of no other. */
+  readonly tenant: string
   /** The path of the node: `digest[3]/chat`. */
   readonly node: string
   readonly type: NodeType

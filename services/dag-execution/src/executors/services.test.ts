@@ -78,6 +78,7 @@ describe('the ports of the nodes of services', () => {
 const call = (type: NodeType, input: JsonObject, more: Partial<NodeCall> = {}): NodeCall => ({
   key: 'dag:r:n:1',
   run: 'r',
+  tenant: 'default',
   node: 'n',
   type,
   attempt: 1,
@@ -97,7 +98,7 @@ async function serving(...services: readonly GrpcService[]) {
   })
   const clients = createClients({ address: server.address })
   return {
-    executors: serviceExecutors(clients),
+    executors: serviceExecutors(() => clients),
     async [Symbol.asyncDispose]() {
       clients.close()
       await server.stop()

@@ -11,16 +11,19 @@ import type { Json, JsonObject } from '../graph/graph.js'
 import { numberOf, textOf } from '../graph/port-values.js'
 import type { Outputs } from '../run/events.js'
 import { artifactMedia, finishJob, jobOptions } from './media-jobs.js'
-import type { NodeCall, NodeExecutor, NodeExecutors } from './node-executor.js'
+import type { NodeCall, NodeExecutors } from './node-executor.js'
 
-/** What does the work of nodes by the services of Holdfast: each call has its own key, and a service does the work of one key once. */
+export type ServiceClients = Pick<Clients, 'chat' | 'speechToText' | 'textToSpeech' | 'vision' | 'imageGeneration'>
+
+/** What does the work of nodes by the services of Holdfast: each call has its own key, and a service does the work of one key once.
+ *  @param clientsOf the services as a tenant sees them */
 export function serviceExecutors(
-  clients: Pick<Clients, 'chat' | 'speechToText' | 'textToSpeech' | 'vision' | 'imageGeneration'>,
+  clientsOf: (tenant: string) => ServiceClients | Promise<ServiceClients>,
 ): NodeExecutors {
   return {
     'speech-to-text': async (call) => {
       const { input } = call
-      const { speechToText: client } = clients
+      const { speechToText: client } = await clientsOf(call.tenant)
       const transcription = { language: textOf(input, 'language', ''), prompt: textOf(input, 'prompt', '') }
       const { job } = await client.submit(
         { audio: artifactMedia(textOf(input, 'audio', '')), transcription, options: jobOptions(call) },
@@ -40,7 +43,7 @@ export function serviceExecutors(
 
     'text-to-speech': async (call) => {
       const ssml = textOf(call.input, 'ssml', undefined)
-      const { textToSpeech: client } = clients
+      const { textToSpeech: client } = await clientsOf(call.tenant)
       const source =
         ssml === undefined
           ? ({ $case: 'text', value: textOf(call.input, 'text', '') } as const)
@@ -62,7 +65,7 @@ export function serviceExecutors(
       const { tasks = ['describe'] } = input
       const minScore = numberOf(input, 'minScore', undefined)
       const other = textOf(input, 'other', undefined)
-      const { vision: client } = clients
+      const { vision: client } = await clientsOf(call.tenant)
       const request = {
         picture: artifactMedia(textOf(input, 'picture', '')),
         tasks: (tasks as readonly Json[]).map((task) => visionTask(task)),
@@ -77,7 +80,7 @@ export function serviceExecutors(
     },
 
     'image-generation': async (call) => {
-      const { imageGeneration: client } = clients
+      const { imageGeneration: client } = await clientsOf(call.tenant)
       const picture = textOf(call.input, 'picture', undefined)
       const mask = textOf(call.input, 'mask', undefined)
       const edit =
@@ -100,54 +103,52 @@ export function serviceExecutors(
       }
     },
 
-    chat: chatExecutor(clients.chat),
+    chat: async (call) => runChat((await clientsOf(call.tenant)).chat, call),
   }
 }
 
 /** The tokens of a reply are told as progress, as they come. A repeated call finds the reply that the first one began. */
-function chatExecutor(chat: Clients['chat']): NodeExecutor {
-  return async (call: NodeCall): Promise<Outputs> => {
-    const { key, input, signal } = call
-    const temperature = numberOf(input, 'temperature', undefined)
-    const maxOutputTokens = numberOf(input, 'maxOutputTokens', undefined)
-    const systemPrompt = textOf(input, 'system', undefined)
-    const conversationId = textOf(input, 'conversation', undefined) ?? (await newConversation(chat, call))
-    const options = {
-      model: textOf(input, 'model', ''),
-      ...(temperature === undefined ? {} : { temperature }),
-      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
-      ...(systemPrompt === undefined ? {} : { systemPrompt }),
-    }
-    let replyId = ''
-    const cancel = () => {
-      if (replyId !== '') void chat.cancelReply({ replyId }, { deadlineMs: 5_000 }).catch(() => undefined)
-    }
-    signal.addEventListener('abort', cancel, { once: true })
-    try {
-      const parts = [{ content: { $case: 'text', value: textOf(input, 'prompt', '') } as const }]
-      for await (const { event } of chat.streamChat({ conversationId, key, parts, options }, { signal })) {
-        if (event?.$case === 'started') ({ replyId } = event.value)
-        else if (event?.$case === 'delta') call.report({ text: event.value.text })
-        else if (event?.$case === 'finished') {
-          const { status, message } = event.value
-          const text = (message?.parts ?? [])
-            .map(({ content }) => (content?.$case === 'text' ? content.value : ''))
-            .join('')
-          if (status === ReplyStatus.COMPLETE)
-            return { text, conversation: conversationId, reply: replyId, model: message?.reply?.model ?? '' }
-          if (status === ReplyStatus.CANCELLED)
-            throw new HoldfastError('CANCELLED', `The reply of ${call.node} was cancelled`)
-          const why = message?.reply?.error?.message ?? 'it was interrupted'
-          throw new HoldfastError('UNAVAILABLE', `The reply of ${call.node} did not come to its end: ${why}`, {
-            reason: 'REPLY_NOT_COMPLETE',
-          })
-        }
-      }
-    } finally {
-      signal.removeEventListener('abort', cancel)
-    }
-    throw new HoldfastError('UNAVAILABLE', `The reply of ${call.node} ended without its end`)
+async function runChat(chat: Clients['chat'], call: NodeCall): Promise<Outputs> {
+  const { key, input, signal } = call
+  const temperature = numberOf(input, 'temperature', undefined)
+  const maxOutputTokens = numberOf(input, 'maxOutputTokens', undefined)
+  const systemPrompt = textOf(input, 'system', undefined)
+  const conversationId = textOf(input, 'conversation', undefined) ?? (await newConversation(chat, call))
+  const options = {
+    model: textOf(input, 'model', ''),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
   }
+  let replyId = ''
+  const cancel = () => {
+    if (replyId !== '') void chat.cancelReply({ replyId }, { deadlineMs: 5_000 }).catch(() => undefined)
+  }
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    const parts = [{ content: { $case: 'text', value: textOf(input, 'prompt', '') } as const }]
+    for await (const { event } of chat.streamChat({ conversationId, key, parts, options }, { signal })) {
+      if (event?.$case === 'started') ({ replyId } = event.value)
+      else if (event?.$case === 'delta') call.report({ text: event.value.text })
+      else if (event?.$case === 'finished') {
+        const { status, message } = event.value
+        const text = (message?.parts ?? [])
+          .map(({ content }) => (content?.$case === 'text' ? content.value : ''))
+          .join('')
+        if (status === ReplyStatus.COMPLETE)
+          return { text, conversation: conversationId, reply: replyId, model: message?.reply?.model ?? '' }
+        if (status === ReplyStatus.CANCELLED)
+          throw new HoldfastError('CANCELLED', `The reply of ${call.node} was cancelled`)
+        const why = message?.reply?.error?.message ?? 'it was interrupted'
+        throw new HoldfastError('UNAVAILABLE', `The reply of ${call.node} did not come to its end: ${why}`, {
+          reason: 'REPLY_NOT_COMPLETE',
+        })
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
+  throw new HoldfastError('UNAVAILABLE', `The reply of ${call.node} ended without its end`)
 }
 
 /** One for a node of a run, whatever the attempt: the key of the first attempt makes it. */

@@ -17,7 +17,10 @@ function hashedWork({ node, attempt, input }: SimulatedCall) {
   return { output: { of: node, hash } }
 }
 
+/** The long form: `HOLDFAST_RANDOM_RUNS=100000`, and `HOLDFAST_RANDOM_SEED` to see the same graphs again. */
 const runs = Number(process.env['HOLDFAST_RANDOM_RUNS'] ?? 400)
+const { HOLDFAST_RANDOM_SEED: seed } = process.env
+const seeded = seed === undefined ? {} : { seed: Number(seed) }
 
 /** Everything that a run ended with, whatever the order in which it came, but for the clock: when a wait was over. */
 function endings(events: readonly RunEvent[]): string[] {
@@ -44,7 +47,7 @@ describe('the interpreter on random graphs', () => {
         assert.equal(other.phase, first.phase)
         assert.deepEqual(endings(other.events), endings(first.events))
       }),
-      { numRuns: runs },
+      { ...seeded, numRuns: runs },
     )
   })
 
@@ -83,7 +86,7 @@ describe('the interpreter on random graphs', () => {
             assert.ok(ended.has(node.id), `${node.id} never ended`)
         }
       }),
-      { numRuns: runs },
+      { ...seeded, numRuns: runs },
     )
   })
 
@@ -100,7 +103,7 @@ describe('the interpreter on random graphs', () => {
         const last = events.at(-1)
         assert.deepEqual(last?.type === 'run-completed' ? last.outputs : undefined, outputs)
       }),
-      { numRuns: runs / 4 },
+      { ...seeded, numRuns: runs / 4 },
     )
   })
 })
@@ -133,7 +136,7 @@ describe('the interpreter on random graphs that stop early', () => {
         }
         assert.deepEqual([...open], [], 'what was started has no end')
       }),
-      { numRuns: runs / 2 },
+      { ...seeded, numRuns: runs / 2 },
     )
   })
 })

@@ -42,6 +42,8 @@ export interface SchedulesOptions {
   readonly pollMs?: number
   /** Milliseconds since 1970; default: the clock. */
   readonly now?: () => number
+  /** Called before a schedule is stored: from now on there is work in this store. */
+  readonly wanted?: () => Promise<void>
   readonly warn?: (message: string, facts: { readonly [name: string]: unknown }) => void
 }
 
@@ -75,8 +77,14 @@ export class Schedules {
     if (!/^[\w.-]{1,128}$/.test(id))
       throw invalidField('id', 'must be 1 to 128 letters, digits, dots, hyphens and underscores')
     await this.#options.graphs.get(graph)
+    await this.#options.wanted?.()
     const nextAt = paused ? null : timeAfter(cron, timeZone, this.#now())
     return scheduleOf(await this.#records.put(id, { graph, cron, timeZone, inputs, missed, paused, nextAt }))
+  }
+
+  /** Whether none has a next time. */
+  async isIdle(): Promise<boolean> {
+    return (await this.#records.findOne({ nextAt: { $gt: 0 } })) === undefined
   }
 
   async list({ limit = 50, cursor }: { readonly limit?: number; readonly cursor?: string } = {}): Promise<{
