@@ -1,5 +1,6 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import { retryConflicts } from './conflict-retry.js'
+import { laneIsEmpty, laneWaits } from './lane-waits.js'
 import { type Caller, currentCaller, onBehalfOf } from './telemetry/callers.js'
 
 export interface CoalescerOptions<Call, Result> {
@@ -25,6 +26,8 @@ export interface CoalescerOptions<Call, Result> {
 interface Waiting<Call, Result> {
   readonly call: Call
   readonly caller: Caller
+  /** Of `performance.now()`. */
+  readonly since: number
   readonly resolve: (result: Result) => void
   readonly reject: (error: HoldfastError) => void
 }
@@ -49,6 +52,9 @@ const usuallyWorthATrip = 16
  *  1.38 times without a cache to tell; 12 to 64 callers 0.98 to 1.29 times. See docs/decisions/0046-halves-of-sixteen.md. */
 export const worthATripToServer = 8
 
+/** Far more than a server lets in at once; a program that asks for more without awaiting any would otherwise run out of memory instead. */
+const mostWaiting = 250_000
+
 /** Gathers concurrent calls into batches: while a round trip is under way calls queue, and the next one carries them all; a
  *  lone call goes out at once. Each call answers after its own batch has. See docs/decisions/0002-coalescing.md. */
 export class Coalescer<Call, Result> {
@@ -65,8 +71,11 @@ export class Coalescer<Call, Result> {
   }
 
   submit(call: Call): Promise<Result> {
+    if (this.#queue.length >= mostWaiting) return Promise.reject(laneFull())
     return new Promise((resolve, reject) => {
-      this.#queue.push({ call, caller: currentCaller(), resolve, reject })
+      const since = performance.now()
+      if (this.#queue.length === 0) laneWaits(this, since)
+      this.#queue.push({ call, caller: currentCaller(), since, resolve, reject })
       this.#schedule()
     })
   }
@@ -98,6 +107,9 @@ export class Coalescer<Call, Result> {
 
   #start(): void {
     const batch = this.#take()
+    const oldest = this.#queue[0]
+    if (oldest === undefined) laneIsEmpty(this)
+    else laneWaits(this, oldest.since)
     this.#isHeldUp = batch.length === 0
     if (this.#isHeldUp) return
     this.#underWay.add(batch)
@@ -162,4 +174,12 @@ export class Coalescer<Call, Result> {
       else for (const waiting of batch) await this.#runBatch([waiting])
     }
   }
+}
+
+function laneFull(): HoldfastError {
+  return new HoldfastError(
+    'RESOURCE_EXHAUSTED',
+    `${mostWaiting} calls wait for the database already, so this one was not begun: await some of them first`,
+    { reason: 'LANE_FULL', retryAfterMs: 1000 },
+  )
 }

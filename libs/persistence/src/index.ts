@@ -60,3 +60,4 @@ export type { ConnectionStatistics, StatementStatistics } from './telemetry/stat
 export type { Consumer, ConsumerOptions, FeedEvent, FeedOptions, WatchOptions } from './feed/change-feed.js'
 export type { ConsumerHandler } from './contract/scope.js'
 export { encodeJson } from './json.js'
+export { oldestWaitMs } from './lane-waits.js'

@@ -91,6 +91,14 @@ export interface Config {
     readonly defaultDeadlineMs: number
     /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
     readonly drainMs: number
+    /** Calls with one response that are served at once, at most; default 1,000. */
+    readonly maxCalls: number
+    /** Streams that are open at once, at most; default 5,000. */
+    readonly maxStreams: number
+    /** How long work may stand in the process before fewer calls are served at once; default 100 ms. */
+    readonly targetDelayMs: number
+    /** How long a reader of a stream may take nothing before it is cut off; default 60,000 ms. */
+    readonly slowConsumerMs: number
     /** The largest upload; default 1 GiB. */
     readonly maxUploadBytes: number
     /** The longest audio; default 6 hours. */
@@ -367,6 +375,14 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       drainMs: setting(wholeNumber(0, longestMs).default(10_000), {
         description: 'how long a stop waits for running calls before it aborts them, in milliseconds',
       }),
+      maxCalls: setting(wholeNumber(1, 1_000_000).default(1000), {
+        description: 'calls with one response that are served at once, at most',
+      }),
+      maxStreams: setting(wholeNumber(1, 1_000_000).default(5000), {
+        description: 'streams that are open at once, at most',
+      }),
+      targetDelayMs: milliseconds(100, 'how long work may stand in the process before fewer calls are served at once'),
+      slowConsumerMs: milliseconds(60_000, 'how long a reader of a stream may take nothing before it is cut off'),
       maxUploadBytes: setting(wholeNumber(1, 2 ** 40).default(2 ** 30), {
         description: 'the largest upload, in bytes',
       }),

@@ -8,9 +8,11 @@ import { Standing } from './auth/standing.js'
 import { RenewedCredentials, type TlsFiles } from './auth/tls-files.js'
 import { type RunningCall, RunningCalls } from './call-context.js'
 import type { ServerState } from './handlers.js'
-import { HealthWatch } from './health.js'
+import { HealthWatch, type ServerHealth } from './health.js'
 import type { Logger } from './logs.js'
 import type { Metrics } from './metrics.js'
+import { LoadGate, type LoadFigures, type LoadOptions } from './overload/load-gate.js'
+import { watchOverload } from './overload/watch-overload.js'
 import { addReflection } from './reflection.js'
 import type { GrpcService } from './service.js'
 
@@ -31,11 +33,17 @@ export interface GrpcServerOptions {
     readonly maxMessageBytes?: number
     /** For unary calls whose client sets no deadline; default 60,000 ms. */
     readonly defaultDeadlineMs?: number
+    /** How long a reader of a stream may take nothing before it is cut off, with a cursor to go on from; default 60,000 ms. */
+    readonly slowConsumerMs?: number
   }
+  /** What is served at once, what waits, and what is refused. */
+  readonly overload?: LoadOptions
   /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
   readonly drainMs?: number
   /** Resolves when the services can serve, rejects when not; run every few seconds. Default: always well. */
   readonly health?: (signal: AbortSignal) => Promise<void>
+  /** What works less well than it should while calls are served (a cache that is away), a line for each. Default: nothing. */
+  readonly degraded?: () => readonly string[]
   /** Default 5,000 ms. */
   readonly healthIntervalMs?: number
   /** A health check that takes longer counts as failed; default 3,000 ms. */
@@ -57,6 +65,10 @@ export interface GrpcServer extends AsyncDisposable {
   readonly port: number
   /** Where this process may call itself without TLS, on loopback; `address` if that is without. */
   readonly ownAddress: string
+  /** As it stands now, without asking anybody. */
+  readonly health: ServerHealth
+  /** What the load on it is. */
+  readonly load: LoadFigures
   /** Takes no new calls, lets running ones end within `drainMs`, aborts the rest, closes. Safe to call twice. */
   stop(): Promise<StopReport>
 }
@@ -73,7 +85,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const authenticator = options.auth === 'none' ? undefined : options.auth
   requireProtection(wanted, { auth: authenticator !== undefined, tls: options.tls !== undefined })
   logWhatGrpcSays(options.logger)
-  const { maxMessageBytes = 20 * 1024 * 1024, defaultDeadlineMs = 60_000 } = options.limits ?? {}
+  const {
+    maxMessageBytes = 20 * 1024 * 1024,
+    defaultDeadlineMs = 60_000,
+    slowConsumerMs = 60_000,
+  } = options.limits ?? {}
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
@@ -86,7 +102,17 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const stopping = new AbortController()
   const running = new RunningCalls()
   const { logger, roles } = options
-  const state: ServerState = { logger, running, stopping: stopping.signal, defaultDeadlineMs, authenticator, roles }
+  const load = new LoadGate(options.overload)
+  const state: ServerState = {
+    logger,
+    running,
+    stopping: stopping.signal,
+    defaultDeadlineMs,
+    slowConsumerMs,
+    authenticator,
+    roles,
+    load,
+  }
   for (const service of options.services) {
     const { definition, implementation } = service.bind(state, options.metrics)
     server.addService(definition, implementation)
@@ -96,12 +122,17 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     services,
     check: options.health ?? (() => Promise.resolve()),
     logger: options.logger,
+    degraded: () => [
+      ...(load.figures.isShedding ? ['more calls come than can be served, and some are refused'] : []),
+      ...(options.degraded?.() ?? []),
+    ],
     ...(options.healthIntervalMs === undefined ? {} : { intervalMs: options.healthIntervalMs }),
     ...(options.healthTimeoutMs === undefined ? {} : { timeoutMs: options.healthTimeoutMs }),
   })
   health.addTo(server)
   addReflection(server, options.descriptors ?? fileDescriptors(), services)
   options.metrics?.gauge('rpc_server_calls_in_progress', 'Calls that are being served', () => running.size)
+  const overload = watchOverload(load, options.logger, options.metrics)
   await health.start()
   const credentials = options.tls === undefined ? undefined : new RenewedCredentials(options.tls)
   const plain = ServerCredentials.createInsecure()
@@ -118,6 +149,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { port, own } = await listening.catch((error: unknown) => {
     health.stop()
     release()
+    overload.stop()
     server.forceShutdown()
     throw error
   })
@@ -129,6 +161,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       release()
       stopping.abort(new HoldfastError('UNAVAILABLE', 'The server is stopping', { reason: 'SERVER_STOPPING' }))
       const report = await drain(server, running, options.drainMs ?? 10_000)
+      overload.stop()
       options.logger.info({ ...report }, 'gRPC server stopped')
       return report
     })()
@@ -136,7 +169,20 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
   const address = formatAddress({ host: wanted.host, port })
   const ownAddress = own === undefined ? address : formatAddress({ host: '127.0.0.1', port: own })
-  return { address, port, ownAddress, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+  const dispose = async (): Promise<void> => void (await stop())
+  return {
+    address,
+    port,
+    ownAddress,
+    stop,
+    get health() {
+      return health.health
+    },
+    get load() {
+      return load.figures
+    },
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 /** grpc-js has one logger for the process, the console by default. Its errors are told again by what we throw. */

@@ -17,8 +17,9 @@ import type { Role } from './caller.js'
 import { type CallContext, RunningCall, type RunningCalls, type WireCall, deadlineExceeded } from './call-context.js'
 import type { Logger } from './logs.js'
 import type { CallRecorder } from './metrics.js'
+import type { LoadGate } from './overload/load-gate.js'
 import { requestsOf } from './request-stream.js'
-import { refuseUndecodable } from './undecodable.js'
+import { decoded } from './undecodable.js'
 
 /** What the handlers of one server have in common. */
 export interface ServerState {
@@ -32,6 +33,10 @@ export interface ServerState {
   readonly authenticator: Authenticator | undefined
   /** For unary calls without a deadline, in milliseconds. */
   readonly defaultDeadlineMs: number
+  /** How long a reader of a stream may take nothing, in milliseconds. */
+  readonly slowConsumerMs: number
+  /** Refuses calls while that is still cheap. */
+  readonly load: LoadGate
 }
 
 /** One method: how it is called in logs and metrics, and where its calls are counted. */
@@ -75,13 +80,29 @@ export function serveUnary(
       call.abort(error)
       answer(error)
     }
+    const serve = (): Promise<void> => {
+      const leave = (): void => state.load.leave()
+      try {
+        const admitted = enter(method, wire, call, state)
+        const response =
+          admitted === undefined
+            ? handle(requestOf(wire, call), call)
+            : admitted.then(() => handle(requestOf(wire, call), call))
+        // The place is free when the work has ended, which may be after the answer that the deadline gave.
+        return response.then(
+          (done) => (leave(), answer(undefined, done)),
+          (error: unknown) => (leave(), answer(error)),
+        )
+      } catch (error) {
+        leave()
+        answer(error)
+        return Promise.resolve()
+      }
+    }
     try {
-      const admitted = enter(method, wire, call, state)
-      const response =
-        admitted === undefined
-          ? handle(requestOf(wire, call), call)
-          : admitted.then(() => handle(requestOf(wire, call), call))
-      response.then((value) => answer(undefined, value), answer)
+      const turn = state.load.enter()
+      if (turn === undefined) void serve()
+      else turn.then(serve, answer)
     } catch (error) {
       answer(error)
     }
@@ -114,22 +135,31 @@ async function sendAll(
   handle: (request: unknown, context: CallContext) => AsyncIterable<unknown>,
   state: ServerState,
 ): Promise<void> {
-  const admitted = enter(method, wire, call, state)
-  if (admitted !== undefined) await admitted
-  const request = requestOf(wire, call)
-  const { signal } = call
-  for await (const response of handle(request, call)) {
-    if (!signal.aborted && !wire.write(response)) await drained(wire, signal)
-    // Leaving the loop closes the handler's generator.
+  state.load.enterStream()
+  try {
+    const admitted = enter(method, wire, call, state)
+    if (admitted !== undefined) await admitted
+    const request = requestOf(wire, call)
+    const { signal } = call
+    for await (const response of handle(request, call)) {
+      if (!signal.aborted && !wire.write(response)) await drained(wire, call, state)
+      // Leaving the loop closes the handler's generator.
+      signal.throwIfAborted()
+    }
     signal.throwIfAborted()
+  } finally {
+    state.load.leaveStream()
   }
-  signal.throwIfAborted()
 }
 
-/** Resolves when the peer has read enough for more to be written, or the call is over. */
-function drained(wire: StreamWire, signal: AbortSignal): Promise<void> {
+/** Resolves when the peer has read enough for more to be written, or the call is over. A peer that reads nothing for too long keeps what
+ *  it does not read in our memory: it is cut off, and goes on behind what it has read. */
+function drained(wire: StreamWire, call: RunningCall, { slowConsumerMs }: ServerState): Promise<void> {
+  const { signal } = call
   return new Promise((resolve) => {
+    const timer = setTimeout(() => call.abort(tooSlow(call.method, slowConsumerMs)), slowConsumerMs)
     const done = (): void => {
+      clearTimeout(timer)
       wire.off('drain', done)
       signal.removeEventListener('abort', done)
       resolve()
@@ -137,6 +167,14 @@ function drained(wire: StreamWire, signal: AbortSignal): Promise<void> {
     wire.once('drain', done)
     signal.addEventListener('abort', done)
   })
+}
+
+function tooSlow(method: string, slowConsumerMs: number): HoldfastError {
+  return new HoldfastError(
+    'RESOURCE_EXHAUSTED',
+    `${method} was ended, because its reader took nothing for ${slowConsumerMs} ms: go on behind the last cursor that it has`,
+    { reason: 'SLOW_CONSUMER', retryAfterMs: 100 },
+  )
 }
 
 function begin(method: MethodTrace, wire: WireCall, state: ServerState): RunningCall {
@@ -149,6 +187,8 @@ function begin(method: MethodTrace, wire: WireCall, state: ServerState): Running
 function enter(method: MethodTrace, wire: WireCall, call: RunningCall, state: ServerState): Promise<void> | undefined {
   if (state.stopping.aborted) throw stoppingRefusal(call.method)
   if (call.isExpired) throw deadlineExceeded(call.method)
+  // It may have waited for its turn.
+  if (call.isCancelled) throw call.cancellation()
   if (state.authenticator === undefined) {
     call.admit(undefined)
     return undefined
@@ -161,9 +201,7 @@ function enter(method: MethodTrace, wire: WireCall, call: RunningCall, state: Se
 
 /** What the handler is called with. */
 function requestOf(wire: UnaryWire | StreamWire, call: RunningCall): unknown {
-  if (!('request' in wire)) return requestsOf(wire, call)
-  refuseUndecodable(wire.request, call.method)
-  return wire.request
+  return 'request' in wire ? decoded(wire.request, call.method) : requestsOf(wire, call)
 }
 
 function stoppingRefusal(method: string): HoldfastError {
@@ -202,12 +240,17 @@ function end(call: RunningCall, error: HoldfastError | undefined, method: Method
   const durationMs = performance.now() - call.startedAt
   const code = error?.code ?? 'OK'
   method.record?.(code, durationMs)
-  const level = error === undefined || error.code === 'CANCELLED' ? 'debug' : serverFaults.has(code) ? 'warn' : 'info'
+  const level = isQuiet(error) ? 'debug' : serverFaults.has(code) ? 'warn' : 'info'
   if (!state.logger.isLevelEnabled(level)) return
   const facts = { code, durationMs: Math.round(durationMs * 1000) / 1000 }
   if (error === undefined) call.logger[level](facts, 'call')
   else if (level === 'warn') call.logger.warn({ ...facts, reason: error.reason, err: error }, error.message)
   else call.logger[level]({ ...facts, reason: error.reason }, error.message)
+}
+
+/** A line for each call that is shed would cost more than shedding it; `watchOverload` tells of them all together. */
+function isQuiet(error: HoldfastError | undefined): boolean {
+  return error === undefined || error.code === 'CANCELLED' || error.reason === 'SERVER_OVERLOADED'
 }
 
 function statusOf(error: HoldfastError): Partial<StatusObject> {

@@ -8,24 +8,43 @@ export interface HealthOptions {
   /** Resolves when all is well, rejects when not; the signal aborts after the time that it has. */
   readonly check: (signal: AbortSignal) => Promise<void>
   readonly logger: Logger
+  /** What works less well than it should while calls are served, a line for each. Default: nothing. */
+  readonly degraded?: () => readonly string[]
   /** From the end of one check to the next; default 5,000 ms. */
   readonly intervalMs?: number
   /** For one check; default 3,000 ms. Taking longer counts as not serving. */
   readonly timeoutMs?: number
 }
 
+/** What an orchestrator asks: whether to restart the process, whether to send calls to it, whether somebody should look at it. */
+export interface ServerHealth {
+  /** The process answers, and is not stopping. */
+  readonly isAlive: boolean
+  /** What it needs (the database) answers as well. */
+  readonly isReady: boolean
+  /** What does not work, or not as well as it should, while calls are served all the same. */
+  readonly degraded: readonly string[]
+}
+
+/** Health/Check about this name says whether the process is to be restarted … */
+const alive = 'alive'
+/** … and about this one, as about the empty name and the services' own, whether calls are to be sent to it. */
+const ready = 'ready'
+
 /** grpc.health.v1, told by a check that is run again and again. */
 export class HealthWatch {
   readonly #options: HealthOptions
   readonly #service: HealthImplementation
+  readonly #names: readonly string[]
   readonly #stopped = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #status: ServingStatus = 'NOT_SERVING'
 
   constructor(options: HealthOptions) {
     this.#options = options
-    const names = ['', ...options.services]
-    this.#service = new HealthImplementation(Object.fromEntries(names.map((name) => [name, this.#status])))
+    this.#names = ['', ready, ...options.services]
+    const statuses = Object.fromEntries(this.#names.map((name) => [name, this.#status]))
+    this.#service = new HealthImplementation({ ...statuses, [alive]: 'SERVING' })
   }
 
   addTo(server: Server): void {
@@ -34,6 +53,11 @@ export class HealthWatch {
 
   get status(): ServingStatus {
     return this.#status
+  }
+
+  get health(): ServerHealth {
+    const isReady = this.#status === 'SERVING'
+    return { isAlive: !this.#stopped.signal.aborted, isReady, degraded: this.#options.degraded?.() ?? [] }
   }
 
   /** Resolves after the first check. */
@@ -48,6 +72,7 @@ export class HealthWatch {
   stop(): void {
     this.#stopped.abort()
     clearTimeout(this.#timer)
+    this.#service.setStatus(alive, 'NOT_SERVING')
     this.#set('NOT_SERVING')
   }
 
@@ -75,6 +100,6 @@ export class HealthWatch {
   #set(status: ServingStatus): void {
     if (status === this.#status) return
     this.#status = status
-    for (const name of ['', ...this.#options.services]) this.#service.setStatus(name, status)
+    for (const name of this.#names) this.#service.setStatus(name, status)
   }
 }

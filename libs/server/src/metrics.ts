@@ -5,6 +5,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { formatAddress, listenFailure, parseListenAddress, requireMetricsProtection } from './address.js'
 import { isBearer } from './auth/bearer.js'
 import type { TlsFiles } from './auth/tls-files.js'
+import { answerHealth } from './health-over-http.js'
+import type { ServerHealth } from './health.js'
 import type { Logger } from './logs.js'
 
 /** Ends one call: with the name of its gRPC status and its duration. */
@@ -88,14 +90,19 @@ export interface MetricsServerOptions {
   readonly token?: string | undefined
   readonly tls?: TlsFiles | undefined
   readonly logger?: Logger
+  /** Asked for `/livez` and `/readyz`, which take no token: orchestrators have none. Default: it is well. */
+  readonly health?: () => ServerHealth
 }
 
-/** Serves `GET /metrics` over HTTP. @throws FAILED_PRECONDITION if it cannot listen there, or not without a token and TLS */
+/** Serves `GET /metrics` over HTTP, and `/livez` and `/readyz` beside it. @throws FAILED_PRECONDITION if it cannot listen there, or not
+ *  without a token and TLS */
 export async function serveMetrics(metrics: Metrics, options: MetricsServerOptions): Promise<MetricsServer> {
   const wanted = parseListenAddress(options.listen, 'metrics.listen')
   const { token, tls } = options
   requireMetricsProtection(wanted, { token: token !== undefined, tls: tls !== undefined })
+  const health = options.health ?? ((): ServerHealth => ({ isAlive: true, isReady: true, degraded: [] }))
   const answer: RequestListener = (request, response) => {
+    if (answerHealth(request, response, health)) return
     if (token !== undefined && !isBearer(request.headers.authorization, token)) {
       response.writeHead(401, { 'www-authenticate': 'Bearer', 'content-type': 'text/plain' }).end('A token is needed\n')
     } else if (request.url?.split('?')[0] !== '/metrics') {

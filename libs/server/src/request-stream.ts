@@ -1,7 +1,7 @@
 import { setImmediate as soon } from 'node:timers/promises'
 import { Metadata, type ServerDuplexStream, type ServerReadableStream } from '@grpc/grpc-js'
 import type { RunningCall } from './call-context.js'
-import { refuseUndecodable } from './undecodable.js'
+import { decoded } from './undecodable.js'
 
 export type RequestWire = ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>
 
@@ -22,8 +22,7 @@ export async function* requestsOf(wire: RequestWire, call: RunningCall): AsyncGe
       signal.throwIfAborted()
       const request: unknown = wire.read()
       if (request !== null) {
-        refuseUndecodable(request, call.method)
-        yield request
+        yield decoded(request, call.method)
       } else if (wire.readableEnded) {
         await refuseCutOff(wire, call)
         return

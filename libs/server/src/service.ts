@@ -3,7 +3,7 @@ import { roleFor } from './auth/method-roles.js'
 import type { CallContext } from './call-context.js'
 import { type ServerState, serveStream, serveUnary } from './handlers.js'
 import type { Metrics } from './metrics.js'
-import { decodeOrStandIn } from './undecodable.js'
+import { decodeLater } from './undecodable.js'
 
 type DecodedRequest<M> = M extends { requestDeserialize: (bytes: Buffer) => infer R } ? R : never
 type RequestOf<M> = M extends { requestStream: true } ? AsyncIterable<DecodedRequest<M>> : DecodedRequest<M>
@@ -55,7 +55,7 @@ export function defineService<D extends ServiceDefinition>(
         bound[key] = responseStream
           ? serveStream(trace, handle as (...call: Parameters<AnyHandler>) => AsyncIterable<unknown>, state)
           : serveUnary(trace, handle as (...call: Parameters<AnyHandler>) => Promise<unknown>, state)
-        guarded[key] = { ...method, requestDeserialize: decodeOrStandIn(method.requestDeserialize) }
+        guarded[key] = { ...method, requestDeserialize: decodeLater(method.requestDeserialize) }
       }
       return { definition: guarded, implementation: bound }
     },

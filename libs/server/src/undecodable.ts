@@ -1,29 +1,27 @@
 import { invalidField } from '@holdfast/errors'
 
-/** Stands in for a request whose bytes are not what the contract says. */
-export class UndecodableRequest {
-  readonly cause: unknown
-  constructor(cause: unknown) {
-    this.cause = cause
+/** The bytes of a request, decoded when somebody is about to serve it: a call that is refused costs no decoding. */
+class UndecodedRequest {
+  readonly bytes: Buffer
+  readonly decode: (bytes: Buffer) => unknown
+
+  constructor(bytes: Buffer, decode: (bytes: Buffer) => unknown) {
+    this.bytes = bytes
+    this.decode = decode
   }
 }
 
-/** Bytes that are not a request are the caller's fault; grpc-js would call them INTERNAL. */
-export function decodeOrStandIn(decode: (bytes: Buffer) => unknown): (bytes: Buffer) => unknown {
-  return (bytes) => {
-    try {
-      return decode(bytes)
-    } catch (error) {
-      return new UndecodableRequest(error)
-    }
-  }
+export function decodeLater(decode: (bytes: Buffer) => unknown): (bytes: Buffer) => unknown {
+  return (bytes) => new UndecodedRequest(bytes, decode)
 }
 
-export function refuseUndecodable(request: unknown, method: string): void {
-  if (!(request instanceof UndecodableRequest)) return
-  const text = request.cause instanceof Error ? request.cause.message : String(request.cause)
-  throw invalidField('request', `of ${method} cannot be decoded: ${text}`, {
-    cause: request.cause,
-    reason: 'REQUEST_UNDECODABLE',
-  })
+/** Bytes that are not a request are the caller's fault; grpc-js would call them INTERNAL. @throws INVALID_ARGUMENT */
+export function decoded(request: unknown, method: string): unknown {
+  if (!(request instanceof UndecodedRequest)) return request
+  try {
+    return request.decode(request.bytes)
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause)
+    throw invalidField('request', `of ${method} cannot be decoded: ${text}`, { cause, reason: 'REQUEST_UNDECODABLE' })
+  }
 }

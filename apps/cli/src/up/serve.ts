@@ -2,11 +2,13 @@ import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
 import { createClients } from '@holdfast/grpc-clients'
 import type { ChatModel } from '@holdfast/models'
-import { openDocumentStore } from '@holdfast/persistence'
+import { oldestWaitMs, openDocumentStore } from '@holdfast/persistence'
 import {
+  type GrpcServer,
   type Logger,
   type Metrics,
   type MetricsServer,
+  type ServerHealth,
   createMetrics,
   serveMetrics,
   startGrpcServer,
@@ -46,7 +48,8 @@ export async function serve(
   const [{ createChatService }, { openConversationStore }, { openModel }, found, ...openers] = await loading
   const [{ openMedia }, { openAttachments }, { openDag }] = openers
   await using embedder = found
-  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs } = config.limits
+  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs, slowConsumerMs } = config.limits
+  const { maxCalls, maxStreams, targetDelayMs } = config.limits
   await using conversations = await openConversationStore(store, {
     limits: { textBytes: maxTextBytes },
     ...cacheOf(config),
@@ -56,7 +59,9 @@ export async function serve(
   using opened = openModel(config, conversations)
   const { model } = opened
   const metrics = createMetrics()
-  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger) : undefined
+  let serving: GrpcServer | undefined
+  const health = (): ServerHealth => serving?.health ?? { isAlive: true, isReady: false, degraded: [] }
+  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger, health) : undefined
   using attachments = openAttachments(store, config)
   const chat = createChatService({
     conversations,
@@ -75,10 +80,12 @@ export async function serve(
     auth: 'none',
     logger,
     metrics,
-    limits: { maxMessageBytes, defaultDeadlineMs },
+    limits: { maxMessageBytes, defaultDeadlineMs, slowConsumerMs },
+    overload: { maxCalls, maxStreams, targetDelayMs, pressureMs: oldestWaitMs },
     drainMs,
     health: () => checkHealth(chat, failed),
   })
+  serving = server
   await using clients = createClients({ address: server.address })
   graphs.connect(() => clients)
   attachments.connect(server.address)
@@ -93,14 +100,19 @@ export async function serve(
 }
 
 /** A second server on one machine is ready as well: only a metrics port that somebody asked for must be free. */
-async function startMetrics(metrics: Metrics, { config, loaded }: Settings, logger: Logger): Promise<MetricsServer> {
+async function startMetrics(
+  metrics: Metrics,
+  { config, loaded }: Settings,
+  logger: Logger,
+  health: () => ServerHealth,
+): Promise<MetricsServer> {
   const { listen } = config.metrics
   try {
-    return await serveMetrics(metrics, { listen, logger })
+    return await serveMetrics(metrics, { listen, logger, health })
   } catch (error) {
     const isFree = loaded.originOf('metrics.listen').from === 'default'
     if (!isFree || !(error instanceof HoldfastError) || error.reason !== 'PORT_IN_USE') throw error
-    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger })
+    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger, health })
     logger.warn({ wanted: listen, listen: server.address }, 'The metrics port is in use, so another one was taken')
     return server
   }
