@@ -1,4 +1,5 @@
 import type { BenchOptions, BenchReport } from '../main.js'
+import { cancelling } from './cancelling.js'
 import { jobThroughput } from './job-throughput.js'
 import type { MediaReport } from './media-report.js'
 import { speech } from './speech.js'
@@ -7,6 +8,7 @@ import { speech } from './speech.js'
 const parts: Readonly<Record<string, (report: MediaReport) => Promise<void>>> = {
   jobs: jobThroughput,
   speech,
+  cancelling,
 }
 
 /** The services of media: what jobs and services add to the models that do the work, and how many jobs a second there are room for. */

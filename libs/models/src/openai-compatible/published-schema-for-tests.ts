@@ -1,4 +1,5 @@
 import type http from 'node:http'
+import { openApiViolations } from './published-openapi-for-tests.js'
 import type { ReceivedRequest } from './scripted-server.js'
 
 /** What OpenAI says its endpoints take, as far as the models here use them: names, which of them must be there, and values. Source: the schemas
@@ -187,7 +188,11 @@ const shapes: Readonly<Record<string, Shape>> = {
 }
 
 /** What of a request is not as published; empty: all is. */
-export function violations({ method, path, headers, body }: ReceivedRequest): string[] {
+export function violations(request: ReceivedRequest): string[] {
+  return [...fragmentViolations(request), ...openApiViolations(request)]
+}
+
+function fragmentViolations({ method, path, headers, body }: ReceivedRequest): string[] {
   const shape = shapes[path]
   if (method !== 'POST' || shape === undefined) return [`${method} ${path} is no endpoint`]
   const found = shape.required.filter((name) => !(name in body)).map((name) => `${name} is missing`)

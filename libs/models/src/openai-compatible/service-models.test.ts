@@ -12,6 +12,7 @@ import type {
 } from '../transcription-model.js'
 import { openAiEmbeddingModel } from './embeddings.js'
 import { openAiImageModel } from './images.js'
+import { openApiViolations, whyNoOpenApi } from './published-openapi-for-tests.js'
 import { sendJson, violations } from './published-schema-for-tests.js'
 import { type ReceivedRequest, ScriptedServer, type Script, sendError } from './scripted-server.js'
 import { openAiTranscriptionModel } from './transcription.js'
@@ -377,5 +378,26 @@ describe('an endpoint that fails', () => {
     const { baseUrl } = dead
     await dead[Symbol.asyncDispose]().catch(() => {})
     assert.equal((await failureOf(call(baseUrl, { maxRetries: 0 })())).reason, 'MODEL_UNREACHABLE')
+  })
+})
+
+describe('requests of these tests', () => {
+  it('are checked against what OpenAI publishes', { skip: whyNoOpenApi ?? false }, () => {
+    const headers = { 'content-type': 'application/json' }
+    const request = {
+      method: 'POST',
+      path: '/v1/audio/speech',
+      headers,
+      body: { model: 'tts-1', input: 'Hello', voice: 'alloy' },
+    }
+    assert.deepEqual(violations(request), [])
+    assert.deepEqual(openApiViolations({ ...request, body: { ...request.body, speed: 5 } }), ['/speed must be <= 4'])
+    assert.match(
+      openApiViolations({ ...request, body: { model: 'tts-1' } }).join(),
+      /must have required property 'input'/,
+    )
+    assert.deepEqual(openApiViolations({ ...request, path: '/v1/audio/songs' }), [
+      '/audio/songs takes no application/json',
+    ])
   })
 })
