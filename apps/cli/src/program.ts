@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext } from './command-context.js'
+import { backupCommand, restoreCommand } from './commands/backup.js'
 import { chatCommand } from './commands/chat.js'
 import { configCommand } from './commands/config.js'
 import { conversationsCommand } from './commands/conversations.js'
@@ -45,6 +46,8 @@ export function createProgram(context: CommandContext): Command {
     searchCommand,
     dagCommand,
     dataCommand,
+    backupCommand,
+    restoreCommand,
     migrateCommand,
     doctorCommand,
     indexesCommand,

@@ -48,6 +48,6 @@ function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.Proc
       'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
       'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',
     },
-    knownVariables: Object.keys(environment).filter((name) => /^HOLDFAST_(?:TEST|MIGRATE)_/.test(name)),
+    knownVariables: Object.keys(environment).filter((name) => /^HOLDFAST_(?:TEST|MIGRATE|BACKUP)_/.test(name)),
   })
 }

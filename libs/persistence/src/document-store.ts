@@ -1,3 +1,12 @@
+import type {
+  BackupOptions,
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+  ContentDigest,
+  RestoreOptions,
+  RestoreReport,
+} from './backup/backup-options.js'
 import type { BackendHealth, BackendStatistics, MigrationReport } from './backend.js'
 import type { CollectedBlobs } from './blobs/collect-blobs.js'
 import type { StoreEncryption } from './encryption/store-encryption.js'
@@ -77,6 +86,18 @@ export interface DocumentStore extends TenantStore {
    *  again wherever it ended. @throws DATA_LOSS at a line that was changed, lost or moved, and at the end of an export that was cut off; ALREADY_EXISTS if
    *  something is there that differs and `onConflict` is `fail`. What came before the line is imported then. */
   import(lines: Chunks, options?: ImportOptions): Promise<ImportReport>
+  /** Writes everything, or everything of one tenant, as a file that `restore` takes back: compressed, encrypted if a key is given, each part with a digest. Blobs are read
+   *  first; all else, and which blobs there are, is of one moment (on the embedded database only while nobody writes). Holds some megabytes in memory, and
+   *  about 300 bytes for each blob. A file takes the place of the one that is there when it is durable; a backup into the same file after one
+   *  that was cut goes on with the bytes of blobs that it had.
+   *  @throws FAILED_PRECONDITION if the file cannot be written, or another process is writing it; CANCELLED */
+  backup(target: BackupTarget, options?: BackupOptions): Promise<BackupReport>
+  /** Puts in what `backup` wrote, and compares in the end. One that was cut goes on where it was when it is called again.
+   *  @throws DATA_LOSS if the backup was damaged (what came before it is in the store then: `verifyBackup` finds out beforehand), or the store differs in the
+   *  end; FAILED_PRECONDITION if the store is not empty (reason STORE_NOT_EMPTY) or the key is missing or wrong; CANCELLED */
+  restore(source: BackupSource, options?: RestoreOptions): Promise<RestoreReport>
+  /** What it holds, by a digest that equal content has in every kind of store; of one moment as an export is. Reads all but the bytes of blobs. */
+  digest(options?: { readonly tenant?: string }): Promise<ContentDigest>
   close(): Promise<void>
 }
 

@@ -39,7 +39,21 @@ export type {
 export { type MongoImportOptions, readMongoExport } from './transfer/mongodb.js'
 export type { BulkOperation, BulkOptions, BulkReport, BulkResult } from './transfer/bulk-operations.js'
 export type { ExportOptions, ImportOptions, ImportReport } from './transfer/transfer-options.js'
-export { checkLines } from './transfer/import.js'
+export type {
+  BackupManifest,
+  BackupOptions,
+  BackupProgress,
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+  ContentDigest,
+  RestoreOptions,
+  RestoreReport,
+  VerifyOptions,
+} from './backup/backup-options.js'
+export type { BackupSecret } from './backup/backup-key.js'
+export { verifyBackup } from './backup/restore-backup.js'
+export { checkLines } from './transfer/checked-records.js'
 export type { LoadItem, LoadOptions, LoadReport } from './transfer/load.js'
 export type { Indexes, IndexReport, IndexState, MissingIndex, QueryShape } from './index-report.js'
 export type { MigrationReport, QueryPlan, StreamHead } from './backend.js'

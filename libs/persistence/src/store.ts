@@ -1,5 +1,16 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Backend, DocumentOperations, MigrationReport, Operations } from './backend.js'
+import type {
+  BackupOptions,
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+  ContentDigest,
+  RestoreOptions,
+  RestoreReport,
+} from './backup/backup-options.js'
+import { digestContent, restoreBackup } from './backup/restore-backup.js'
+import { writeBackup } from './backup/write-backup.js'
 import { BlobContents } from './blobs/blob-content.js'
 import { collectAllBlobs, type CollectedBlobs, type CollectOptions } from './blobs/collect-blobs.js'
 import type { BlobOperations } from './blobs/blob-operations.js'
@@ -387,6 +398,22 @@ export class Store extends StoreScope implements DocumentStore {
   async import(lines: Chunks, options?: ImportOptions): Promise<ImportReport> {
     this.engine.assertOpen()
     return importLines(this.engine, lines, options)
+  }
+
+  async backup(target: BackupTarget, options?: BackupOptions): Promise<BackupReport> {
+    this.engine.assertOpen()
+    return writeBackup(this.engine, target, options)
+  }
+
+  async restore(source: BackupSource, options?: RestoreOptions): Promise<RestoreReport> {
+    this.engine.assertOpen()
+    return restoreBackup(this.engine, source, options)
+  }
+
+  async digest(options: { readonly tenant?: string } = {}): Promise<ContentDigest> {
+    this.engine.assertOpen()
+    checkOptions(options, ['tenant'])
+    return digestContent(this.engine, options.tenant)
   }
 
   async collectBlobs(options: CollectOptions = {}): Promise<CollectedBlobs> {

@@ -9,6 +9,7 @@ const endLength = ',"crc":"01234567"}'.length
 export class LineWriter {
   #crc = 0
   readonly #hash: Hash = createHash('sha256')
+  readonly #content: Hash = createHash('sha256')
 
   /** The line of the JSON object that `body` is but for its closing brace. */
   line(body: string): string {
@@ -16,6 +17,22 @@ export class LineWriter {
     const line = `${body},"crc":"${this.#crc.toString(16).padStart(8, '0')}"}\n`
     this.#hash.update(line)
     return line
+  }
+
+  /** A line of what is stored, which `contentSha256` is of. */
+  contentLine(body: string): string {
+    this.#content.update(body).update('\n')
+    return this.line(body)
+  }
+
+  /** A line that another writer wrote next. @throws DATA_LOSS if it did not */
+  again(line: string, number: number): void {
+    if (this.line(line.slice(0, -endLength)) !== `${line}\n`) throw damagedLine(number, 'was changed, lost or moved')
+  }
+
+  /** Hex sha256 of the bodies of the content lines, which are the same for the same content. */
+  get contentSha256(): string {
+    return this.#content.copy().digest('hex')
   }
 
   /** Hex sha256 of all lines so far. */

@@ -1,3 +1,4 @@
+import { HoldfastError } from '@holdfast/errors'
 import type { Backend } from '../backend.js'
 import { encryptedBlobOperations } from '../encryption/encrypted-blobs.js'
 import type { StoredKey } from '../encryption/key-operations.js'
@@ -12,8 +13,9 @@ import type { JsonValue } from '../query/predicate.js'
 import { checkTenantId } from '../sql/names.js'
 import { LineWriter } from './checked-lines.js'
 import { Handover } from './handover.js'
-import { formatVersion, noCounts, type TransferCounts } from './records.js'
-import type { DocumentRow, EntryRow, StreamRow, TransferSource } from './seam.js'
+import { GivenBlobs } from './given-blobs.js'
+import { blobsFirstVersion, noCounts, plainVersion, type TransferCounts } from './records.js'
+import type { DeclaredCollection, DocumentRow, EntryRow, StreamRow, TransferSource } from './seam.js'
 import type { ExportOptions } from './transfer-options.js'
 
 /** What is exported. */
@@ -31,18 +33,43 @@ interface TenantKey {
 const linkPage = 1_000
 const blobPage = 500
 
-/** Everything as lines of JSON, each with its line feed, in an order that depends on the content only. */
-export async function* exportLines(origin: ExportOrigin, options: ExportOptions = {}): AsyncGenerator<string> {
+/** How the blobs go out. */
+export interface BlobPlan {
+  /** `with-rows`: as of the moment that all is of; `first`: before that moment is taken, which then does not have to be held while they are read; `names`:
+   *  without their bytes, which makes lines that cannot be imported, for their digest. */
+  readonly blobs: 'with-rows' | 'first' | 'names'
+  /** `first`: lines of an export that was cut off, up to the end of a blob; what is given goes on behind them. */
+  readonly before?: AsyncIterable<string>
+}
+
+/** Everything as lines of JSON, each with its line feed, in an order that depends on the content only (blobs that come first: on when they were found). */
+export async function* exportLines(
+  origin: ExportOrigin,
+  options: ExportOptions = {},
+  plan: BlobPlan = { blobs: 'with-rows' },
+): AsyncGenerator<string> {
   checkOptions(options, ['tenant', 'keys', 'onProgress'])
   const { tenant, onProgress } = options
   if (tenant !== undefined) checkTenantId(tenant, 'tenant')
   const { backend } = origin
+  const lines = new LineWriter()
+  const given = new GivenBlobs()
+  const isResumed = plan.before !== undefined && (await given.takeOver(plan.before, lines))
+  if (!isResumed) {
+    const version = plan.blobs === 'first' ? blobsFirstVersion : plainVersion
+    const header = { type: 'header', format: 'holdfast', version, ...(tenant === undefined ? {} : { tenant }) }
+    yield lines.line(JSON.stringify(header).slice(0, -1))
+  }
+  if (plan.blobs === 'first') yield* earlyBlobs(origin, tenant, lines, given)
   const duties = await backend.upkeep.duties()
-  const keys = options.keys === true ? await keysOf(backend, tenant) : []
   const blocks = new Handover<readonly string[]>()
   const done = backend.transfer
     .snapshot(async (source) => {
-      const writer = new ExportWriter(source, origin, tenant, duties, keys)
+      // Its moment is that of its first statement. Keys that were made before it must come along: later ones do no harm.
+      const collections = await source.collections()
+      const keys = options.keys === true ? await keysOf(backend, tenant) : []
+      const bytes = plan.blobs === 'names' ? undefined : given
+      const writer = new ExportWriter(source, origin, tenant, { duties, keys, collections, lines, given: bytes })
       for await (const block of writer.blocks()) {
         if (!(await blocks.give(block))) return
         onProgress?.(writer.counts)
@@ -59,42 +86,40 @@ export async function* exportLines(origin: ExportOrigin, options: ExportOptions 
   }
 }
 
+interface Exported {
+  readonly duties: Duties
+  readonly keys: readonly TenantKey[]
+  readonly collections: readonly DeclaredCollection[]
+  readonly lines: LineWriter
+  /** The blobs whose bytes have gone out; `undefined`: no bytes are wanted. */
+  readonly given: GivenBlobs | undefined
+}
+
 class ExportWriter {
   readonly counts: TransferCounts = noCounts()
   readonly #source: TransferSource
   readonly #blobs: BlobOperations
   readonly #contents: BlobContents
   readonly #tenant: string | undefined
-  readonly #duties: Duties
-  readonly #keys: readonly TenantKey[]
-  readonly #lines = new LineWriter()
+  readonly #exported: Exported
+  readonly #lines: LineWriter
 
-  constructor(
-    source: TransferSource,
-    { contents, ring }: ExportOrigin,
-    tenant: string | undefined,
-    duties: Duties,
-    keys: readonly TenantKey[],
-  ) {
+  constructor(source: TransferSource, origin: ExportOrigin, tenant: string | undefined, exported: Exported) {
     this.#source = source
-    this.#blobs =
-      ring === undefined
-        ? source.blobs
-        : encryptedBlobOperations(source.blobs, { keys: (of) => ring.source(of), encrypts: false })
-    this.#contents = contents
+    this.#blobs = readableBlobs(source.blobs, origin)
+    this.#contents = origin.contents
     this.#tenant = tenant
-    this.#duties = duties
-    this.#keys = keys
+    this.#exported = exported
+    this.#lines = exported.lines
   }
 
   async *blocks(): AsyncGenerator<string[]> {
-    const tenant = this.#tenant === undefined ? {} : { tenant: this.#tenant }
-    yield [this.#line({ type: 'header', format: 'holdfast', version: formatVersion, ...tenant })]
-    this.counts.keys = this.#keys.length
-    yield this.#keys.map(({ tenant: of, key: { number, wrappedBy, wrapped } }) =>
+    const { keys, collections } = this.#exported
+    this.counts.keys = keys.length
+    yield keys.map(({ tenant: of, key: { number, wrappedBy, wrapped } }) =>
       this.#line({ type: 'key', tenant: of, number, wrappedBy, wrapped }),
     )
-    for (const { name, indexes, columns } of await this.#source.collections()) {
+    for (const { name, indexes, columns } of collections) {
       const declared = indexes.map((index) => canonicalJson(index as unknown as JsonValue)).sort()
       const own = columns === undefined ? '' : `,"columns":${JSON.stringify(columns)}`
       yield* this.#collection(
@@ -104,7 +129,8 @@ class ExportWriter {
     }
     for (const log of await this.#source.logs()) yield* this.#log(log)
     yield* this.#allBlobs()
-    yield [this.#line({ type: 'trailer', ...this.counts, sha256: this.#lines.sha256 })]
+    const { contentSha256, sha256 } = this.#lines
+    yield [this.#line({ type: 'trailer', ...this.counts, contentSha256, sha256 })]
   }
 
   /** Of one tenant, only collections that have something of it are named: the others are not its own. */
@@ -118,9 +144,13 @@ class ExportWriter {
       if (!isNamed && (rows.length > 0 || this.#tenant === undefined)) {
         isNamed = true
         this.counts.collections += 1
-        lines.push(this.#lines.line(heading))
+        lines.push(this.#lines.contentLine(heading))
       }
-      for (const row of rows) lines.push(this.#lines.line(documentBody(row)))
+      for (const row of rows) {
+        const body = documentBody(row)
+        // By the time that somebody compares, what has a lifetime may be over here or there.
+        lines.push(row.expiresAt === undefined ? this.#lines.contentLine(body) : this.#lines.line(body))
+      }
       this.counts.documents += rows.length
       if (lines.length > 0) yield lines
       if (rows.length === 0) return
@@ -137,14 +167,14 @@ class ExportWriter {
       if (!isNamed && (streams.length > 0 || this.#tenant === undefined)) {
         isNamed = true
         this.counts.logs += 1
-        yield [this.#lines.line(`{"type":"log","name":${JSON.stringify(log)}${this.#retentionOf(log)}`)]
+        yield [this.#lines.contentLine(`{"type":"log","name":${JSON.stringify(log)}${this.#retentionOf(log)}`)]
       }
       for (const stream of streams) {
         this.counts.streams += 1
-        yield [this.#lines.line(streamBody(stream))]
+        yield [this.#lines.contentLine(streamBody(stream))]
         for await (const rows of entries.of(stream)) {
           this.counts.entries += rows.length
-          yield rows.map((row) => this.#lines.line(entryBody(row)))
+          yield rows.map((row) => this.#lines.contentLine(entryBody(row)))
         }
       }
       if (streams.length === 0) return
@@ -153,21 +183,26 @@ class ExportWriter {
 
   async *#allBlobs(): AsyncGenerator<string[]> {
     const blobs = this.#blobs
+    const { given } = this.#exported
     let after: (PlacedBlob & { readonly tenant: string }) | undefined
     for (;;) {
       const page = await blobs.list(this.#tenant, after, blobPage)
       after = page.at(-1)
       for (const blob of page) {
-        const { tenant, hash, sizeBytes, contentType, createdAt } = blob
+        const { tenant, hash, sizeBytes } = blob
         this.counts.blobs += 1
-        yield [this.#line({ type: 'blob', tenant, hash, sizeBytes, contentType, createdAt: timeOf(createdAt) })]
-        const bytes = readBlob(tenant, blobs, this.#contents, blob, 0, sizeBytes)
-        for await (const chunk of inChunks(bytes))
-          yield [this.#line({ type: 'chunk', bytes: chunk.toString('base64') })]
+        const state = given === undefined ? 'given' : given.take(blob)
+        if (state === 'otherwise') yield [this.#line({ type: 'gone', tenant, hash })]
+        yield [this.#lines.contentLine(blobBody('blob', blob))]
+        if (state !== 'given') {
+          const bytes = readBlob(tenant, blobs, this.#contents, blob, 0, sizeBytes)
+          for await (const chunk of inChunks(bytes)) yield [this.#line(chunkOf(chunk))]
+        }
         yield* this.#links(tenant, hash)
       }
-      if (page.length < blobPage) return
+      if (page.length < blobPage) break
     }
+    for (const { tenant, hash } of given?.left() ?? []) yield [this.#line({ type: 'gone', tenant, hash })]
   }
 
   async *#links(tenant: string, hash: string): AsyncGenerator<string[]> {
@@ -176,26 +211,69 @@ class ExportWriter {
       const links = await this.#blobs.links(tenant, { hash }, owner, linkPage)
       owner = links.at(-1)?.owner ?? owner
       this.counts.links += links.length
-      if (links.length > 0) yield links.map((link) => this.#line({ type: 'link', owner: link.owner }))
+      if (links.length > 0) {
+        yield links.map(({ owner: by }) => this.#lines.contentLine(`{"type":"link","owner":${JSON.stringify(by)}`))
+      }
       if (links.length < linkPage) return
     }
   }
 
   #lifeOf(collection: string): string {
-    const { expiring, softDeleting } = this.#duties
+    const { expiring, softDeleting } = this.#exported.duties
     const found = softDeleting.find((one) => one.collection === collection)
     const softDelete = found === undefined ? '' : `,"softDelete":${canonical(found.softDelete)}`
     return `${expiring.includes(collection) ? ',"expires":true' : ''}${softDelete}`
   }
 
   #retentionOf(log: string): string {
-    const found = this.#duties.retaining.find((one) => one.log === log)
+    const found = this.#exported.duties.retaining.find((one) => one.log === log)
     return found === undefined ? '' : `,"retain":${canonical(found.retention)}`
   }
 
   #line(record: object): string {
     return this.#lines.line(JSON.stringify(record).slice(0, -1))
   }
+}
+
+/** All blobs, as they are found, but for those that were given before. */
+async function* earlyBlobs(
+  origin: ExportOrigin,
+  ofTenant: string | undefined,
+  lines: LineWriter,
+  given: GivenBlobs,
+): AsyncGenerator<string> {
+  const blobs = readableBlobs(origin.backend.blobs, origin)
+  let after: (PlacedBlob & { readonly tenant: string }) | undefined
+  for (;;) {
+    const page = await blobs.list(ofTenant, after, blobPage)
+    after = page.at(-1)
+    for (const blob of page) {
+      if (given.has(blob)) continue
+      const { tenant, sizeBytes } = blob
+      yield lines.line(blobBody('bytes', blob))
+      try {
+        const bytes = readBlob(tenant, blobs, origin.contents, blob, 0, sizeBytes)
+        for await (const chunk of inChunks(bytes)) yield lines.line(JSON.stringify(chunkOf(chunk)).slice(0, -1))
+        given.add(blob)
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error
+        yield lines.line('{"type":"broken"')
+      }
+    }
+    if (page.length < blobPage) return
+  }
+}
+
+function readableBlobs(blobs: BlobOperations, { ring }: ExportOrigin): BlobOperations {
+  if (ring === undefined) return blobs
+  return encryptedBlobOperations(blobs, { keys: (of) => ring.source(of), encrypts: false })
+}
+
+const chunkOf = (bytes: Buffer) => ({ type: 'chunk', bytes: bytes.toString('base64') })
+
+function blobBody(type: 'blob' | 'bytes', blob: PlacedBlob & { readonly tenant: string }): string {
+  const { tenant, hash, sizeBytes, contentType, createdAt } = blob
+  return JSON.stringify({ type, tenant, hash, sizeBytes, contentType, createdAt: timeOf(createdAt) }).slice(0, -1)
 }
 
 /** The entries of a log, taken stream by stream from pages that go across streams. */

@@ -6,11 +6,12 @@ import { putStream } from '../blobs/put-blob.js'
 import { checkOptions } from '../options.js'
 import type { Relations } from '../relations.js'
 import { checkName, checkTenantId } from '../sql/names.js'
-import { type CheckedLine, damagedLine, LineReader } from './checked-lines.js'
+import { type CheckedLine, damagedLine } from './checked-lines.js'
+import { Records } from './checked-records.js'
 import { declarationOf, documentOf, entryOf, integerOf, streamOf, textOf, timeOf } from './read-record.js'
-import { formatVersion, noCounts, type TransferCounts } from './records.js'
+import { newestVersion } from './records.js'
 import type { DocumentRow, EntryRow, StreamRow } from './seam.js'
-import { type Chunks, splitLines } from './split-lines.js'
+import type { Chunks } from './split-lines.js'
 import type { ImportOptions, ImportReport, WrittenCounts } from './transfer-options.js'
 
 export interface ImportTarget {
@@ -24,99 +25,33 @@ export interface ImportTarget {
 const batchRows = 1_000
 const batchUnits = 4 * 1024 * 1024
 
-export function importLines(target: ImportTarget, lines: Chunks, options: ImportOptions = {}): Promise<ImportReport> {
+/** An import that is taken up again, of the same lines into the same store. */
+export interface Resumption {
+  /** Lines up to there are in the store; 0: none. */
+  readonly after: number
+  /** Told now and then up to which line all is in the store; what it returns is awaited. */
+  readonly onDurable: (line: number) => Promise<void>
+  /** Whether nothing else is in the store, so that blobs which turn out to belong to nothing can go. */
+  readonly isAlone: boolean
+}
+
+export function importLines(
+  target: ImportTarget,
+  lines: Chunks,
+  options: ImportOptions = {},
+  resumption?: Resumption,
+): Promise<ImportReport> {
   checkOptions(options, ['tenant', 'onConflict', 'signal', 'onProgress'])
   const { tenant, onConflict = 'fail' } = options
   if (tenant !== undefined) checkTenantId(tenant, 'tenant')
   if (onConflict !== 'fail' && onConflict !== 'skip' && onConflict !== 'replace') {
     throw invalidField('onConflict', 'must be fail, skip or replace')
   }
-  return new Import(target, lines, { ...options, onConflict }).run()
+  return new Import(target, lines, { ...options, onConflict }, resumption).run()
 }
 
-/** Reads an export to its end and finds out whether it is whole and unchanged, without importing anything.
- *  @throws DATA_LOSS that names the line */
-export async function checkLines(
-  lines: Chunks,
-  options: Pick<ImportOptions, 'signal' | 'onProgress'> = {},
-): Promise<TransferCounts> {
-  checkOptions(options, ['signal', 'onProgress'])
-  const reader = new Records(lines, options)
-  for (;;) {
-    const line = await reader.next()
-    reader.count(line)
-    if (line.record['type'] === 'trailer') {
-      await reader.finish(line)
-      return reader.counts
-    }
-  }
-}
-
-/** The checked lines of an export, one ahead if need be. */
-class Records {
-  readonly counts: TransferCounts = noCounts()
-  readonly #reader = new LineReader()
-  readonly #lines: AsyncGenerator<string>
-  readonly #signal: AbortSignal | undefined
-  #ahead: CheckedLine | undefined
-
-  constructor(lines: Chunks, { signal, onProgress }: Pick<ImportOptions, 'signal' | 'onProgress'>) {
-    this.#signal = signal
-    let bytes = 0
-    this.#lines = splitLines(lines, (more) => onProgress?.((bytes += more)))
-  }
-
-  async next(): Promise<CheckedLine> {
-    const line = this.#ahead ?? (await this.#read())
-    this.#ahead = undefined
-    return line
-  }
-
-  async peek(): Promise<CheckedLine> {
-    this.#ahead ??= await this.#read()
-    return this.#ahead
-  }
-
-  count({ record }: CheckedLine): void {
-    const counted = countedAs[String(record['type'])]
-    if (counted !== undefined) this.counts[counted] += 1
-  }
-
-  /** @throws DATA_LOSS unless the trailer ends all and speaks of what came */
-  async finish({ record, number, sha256Before }: CheckedLine): Promise<void> {
-    if (record['sha256'] !== sha256Before())
-      throw damagedLine(number, 'does not have the checksum of what came before it')
-    for (const [name, count] of Object.entries(this.counts)) {
-      if (record[name] !== count) throw damagedLine(number, `counts ${String(record[name])} ${name}, but ${count} came`)
-    }
-    const more = await this.#lines.next()
-    if (more.done !== true) throw damagedLine(number + 1, 'comes after the end of the export')
-  }
-
-  async #read(): Promise<CheckedLine> {
-    if (this.#signal?.aborted === true) {
-      throw new HoldfastError('CANCELLED', 'The import was stopped: import the same again to go on')
-    }
-    const line = await this.#lines.next()
-    if (line.done !== true) return this.#reader.check(line.value)
-    const { number } = this.#reader
-    throw damagedLine(
-      number + 1,
-      number === 0 ? 'is missing: there is nothing' : `is missing: the export was cut off after line ${number}`,
-    )
-  }
-}
-
-const countedAs: Readonly<Record<string, keyof TransferCounts>> = {
-  key: 'keys',
-  collection: 'collections',
-  document: 'documents',
-  log: 'logs',
-  stream: 'streams',
-  entry: 'entries',
-  blob: 'blobs',
-  link: 'links',
-}
+/** Its bytes were deleted while they were exported. */
+class BrokenBlob extends Error {}
 
 /** What is to become of a stream. */
 interface OpenStream {
@@ -129,6 +64,9 @@ class Import {
   readonly #target: ImportTarget
   readonly #options: ImportOptions & { readonly onConflict: 'fail' | 'skip' | 'replace' }
   readonly #records: Records
+  readonly #resumption: Resumption | undefined
+  /** Lines up to there were imported before. */
+  readonly #before: number
   readonly #written: WrittenCounts = { keys: 0, documents: 0, streams: 0, entries: 0, blobs: 0, links: 0 }
   readonly #skipped = { documents: 0, streams: 0 }
   #units = 0
@@ -143,9 +81,12 @@ class Import {
     target: ImportTarget,
     lines: Chunks,
     options: ImportOptions & { readonly onConflict: 'fail' | 'skip' | 'replace' },
+    resumption: Resumption | undefined,
   ) {
     this.#target = target
     this.#options = options
+    this.#resumption = resumption
+    this.#before = resumption?.after ?? 0
     this.#records = new Records(lines, options)
   }
 
@@ -168,7 +109,9 @@ class Import {
     const { record, number } = line
     switch (record['type']) {
       case 'key': {
-        return this.#key(line)
+        await this.#leave()
+        await this.#key(line)
+        return this.#durable(number)
       }
       case 'collection': {
         await this.#leave()
@@ -178,6 +121,7 @@ class Import {
       }
       case 'document': {
         if (this.#collection === undefined) throw damagedLine(number, 'is a document outside of a collection')
+        if (number <= this.#before) return
         this.#documents.push({ row: this.#ofTenant(documentOf(line)), line: number })
         return this.#grow(line)
       }
@@ -189,18 +133,28 @@ class Import {
       }
       case 'stream': {
         if (this.#log === undefined) throw damagedLine(number, 'is a stream outside of a log')
+        if (number <= this.#before) return
         this.#streams.push({ row: this.#ofTenant(streamOf(line)), line: number, writes: undefined })
         return this.#grow(line)
       }
       case 'entry': {
+        if (number <= this.#before) return
         const stream = this.#streams.at(-1)
         if (stream === undefined) throw damagedLine(number, 'is an entry outside of a stream')
         this.#entries.push({ row: entryOf(line, stream.row), stream })
         return this.#grow(line)
       }
+      case 'bytes':
       case 'blob': {
         await this.#leave()
-        return this.#blob(line)
+        return this.#durable(await this.#blob(line))
+      }
+      case 'gone': {
+        await this.#leave()
+        if (number > this.#before && this.#resumption?.isAlone === true) {
+          await this.#target.blobs.remove(textOf(line, 'tenant'), textOf(line, 'hash'))
+        }
+        return
       }
       default: {
         throw damagedLine(number, `has the type ${String(record['type'])}, which does not belong here`)
@@ -237,6 +191,10 @@ class Import {
     if (this.#units >= batchUnits || rows >= batchRows) await this.#flush(false)
   }
 
+  async #durable(line: number): Promise<void> {
+    if (line > this.#before) await this.#resumption?.onDurable(line)
+  }
+
   /** A collection or log is over. */
   async #leave(): Promise<void> {
     await this.#flush(true)
@@ -256,6 +214,7 @@ class Import {
     if (documents.length === 0) return
     const { onConflict } = this.#options
     const rows = documents.map(({ row }) => row)
+    const last = documents.at(-1)?.line ?? 0
     const outcomes = await this.#target.backend.transfer.putDocuments(collection, rows, onConflict === 'replace')
     for (const [index, outcome] of outcomes.entries()) {
       const document = documents[index]
@@ -264,6 +223,7 @@ class Import {
       if (onConflict === 'fail') throw conflict(document.line, `${collection} has a document ${document.row.id}`)
       this.#skipped.documents += 1
     }
+    await this.#durable(last)
   }
 
   /** Entries first: a stream is seen when it is whole. The last stream may have entries to come. */
@@ -291,6 +251,9 @@ class Import {
       )
     this.#written.entries += entries.length
     this.#written.streams += over.length
+    // Of the open one an import that is taken up again needs the line and all that follows it.
+    const next = open[0]?.line
+    if (next !== undefined) await this.#durable(next - 1)
   }
 
   #decide(log: string, { row, line }: OpenStream, state: 'absent' | 'same' | 'other'): boolean {
@@ -301,32 +264,45 @@ class Import {
     return onConflict === 'replace'
   }
 
-  async #blob(line: CheckedLine): Promise<void> {
-    const { blobs, contents } = this.#target
+  /** @returns the last line that belongs to it */
+  async #blob(line: CheckedLine): Promise<number> {
+    const { blobs } = this.#target
     const tenant = this.#tenantOf(textOf(line, 'tenant'))
     const hash = textOf(line, 'hash')
     const chunks = this.#chunks()
-    if ((await blobs.stat(tenant, hash)) === undefined) {
-      const place = {
-        tenant,
-        operations: blobs,
-        content: contents.chosen,
-        inTransaction: false,
-        createdAt: timeOf(line, 'createdAt'),
-      }
-      const made = await putStream(place, chunks, textOf(line, 'contentType'))
-      if (made.hash !== hash || made.sizeBytes !== integerOf(line, 'sizeBytes')) {
-        await blobs.remove(tenant, made.hash)
-        throw damagedLine(line.number, `speaks of blob ${hash}, but the bytes after it are not those`)
-      }
-      this.#written.blobs += 1
+    if (line.number > this.#before && (await blobs.stat(tenant, hash)) === undefined) {
+      await this.#putBlob(line, tenant, hash, chunks)
     } else {
-      for await (const _ of chunks);
+      await ignoring(BrokenBlob, async () => {
+        for await (const _ of chunks);
+      })
     }
+    let last = line.number
     for (let next = await this.#records.peek(); next.record['type'] === 'link'; next = await this.#records.peek()) {
       this.#records.count(await this.#records.next())
+      last = next.number
+      if (last <= this.#before) continue
       if (await blobs.link(tenant, hash, textOf(next, 'owner'))) this.#written.links += 1
     }
+    return last
+  }
+
+  async #putBlob(line: CheckedLine, tenant: string, hash: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { blobs, contents } = this.#target
+    const place = {
+      tenant,
+      operations: blobs,
+      content: contents.chosen,
+      inTransaction: false,
+      createdAt: timeOf(line, 'createdAt'),
+    }
+    const made = await ignoring(BrokenBlob, () => putStream(place, chunks, textOf(line, 'contentType')))
+    if (made === undefined) return
+    if (made.hash !== hash || made.sizeBytes !== integerOf(line, 'sizeBytes')) {
+      await blobs.remove(tenant, made.hash)
+      throw damagedLine(line.number, `speaks of blob ${hash}, but the bytes after it are not those`)
+    }
+    this.#written.blobs += 1
   }
 
   async *#chunks(): AsyncGenerator<Uint8Array> {
@@ -334,16 +310,19 @@ class Import {
       await this.#records.next()
       yield Buffer.from(textOf(next, 'bytes'), 'base64')
     }
+    if ((await this.#records.peek()).record['type'] !== 'broken') return
+    await this.#records.next()
+    throw new BrokenBlob()
   }
 
   #checkHeader({ record, number }: CheckedLine): void {
     if (record['type'] !== 'header' || record['format'] !== 'holdfast')
       throw damagedLine(number, 'is not the header of an export')
     const { version } = record
-    if (typeof version !== 'number' || version > formatVersion) {
+    if (typeof version !== 'number' || version > newestVersion) {
       throw new HoldfastError(
         'FAILED_PRECONDITION',
-        `The export has format version ${String(version)}, newer than this program's ${formatVersion}: upgrade the program`,
+        `The export has format version ${String(version)}, newer than this program's ${newestVersion}: upgrade the program`,
         { reason: 'EXPORT_TOO_NEW' },
       )
     }
@@ -359,6 +338,15 @@ class Import {
   #ofTenant<R extends { readonly tenant: string }>(row: R): R {
     const { tenant } = this.#options
     return tenant === undefined ? row : { ...row, tenant }
+  }
+}
+
+async function ignoring<R>(kind: new () => Error, work: () => Promise<R>): Promise<R | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof kind) return undefined
+    throw error
   }
 }
 
