@@ -46,6 +46,11 @@ export class BackupKey {
   }
 }
 
+/** @throws INVALID_ARGUMENT */
+export function assertSecret(secret: BackupSecret): void {
+  bytesOf(secret)
+}
+
 export function keyMissing(): HoldfastError {
   return new HoldfastError('FAILED_PRECONDITION', 'The backup is encrypted: give the key that it was made with', {
     reason: 'BACKUP_KEY_MISSING',

@@ -6,7 +6,7 @@ import { checkOptions } from '../options.js'
 import { type ExportOrigin, exportLines } from '../transfer/export.js'
 import { noCounts, type TransferCounts } from '../transfer/records.js'
 import { splitLines } from '../transfer/split-lines.js'
-import { BackupKey } from './backup-key.js'
+import { assertSecret, BackupKey } from './backup-key.js'
 import { type BackupHeader, FrameOpener } from './backup-lines.js'
 import type { BackupManifest, BackupOptions, BackupReport, BackupTarget } from './backup-options.js'
 import { type OpenTarget, openTarget } from './backup-target.js'
@@ -39,8 +39,8 @@ export async function writeBackup(
   if (!Number.isInteger(compressionLevel) || compressionLevel < 0 || compressionLevel > 9) {
     throw invalidField('compressionLevel', 'must be an integer from 0 to 9')
   }
-  // Before a file is made: whether the secret is one.
-  if (options.key !== undefined) new BackupKey(options.key, '')
+  // Before a file is made.
+  if (options.key !== undefined) assertSecret(options.key)
   const to = await openTarget(target)
   let writer: BackupWriter | undefined
   try {
