@@ -30,6 +30,11 @@ export class HoldfastProcess implements AsyncDisposable {
     return started
   }
 
+  /** Of the process that runs now; changes with each start. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   /** @returns milliseconds until it was ready */
   async start(): Promise<number> {
     const before = performance.now()
