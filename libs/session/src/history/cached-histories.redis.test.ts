@@ -127,6 +127,22 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
     for (const { appends, reads } of reports) assert.ok(appends > 5 && reads > 20)
   })
 
+  it('are listed from the database while Redis is away', async () => {
+    const { store } = await open()
+    const { id } = await store.create()
+    await store.append(
+      id,
+      upTo(5).map((n) => user(`${n}`)),
+    )
+    await redis.kill()
+    try {
+      assert.deepEqual(textsOf(await store.messages(id, { after: 1, limit: 3 })), ['1', '2', '3'])
+      assert.deepEqual(textsOf(await store.messages(id, { limit: 1, reverse: true })), ['4'])
+    } finally {
+      await redis.restart()
+    }
+  })
+
   it('stay deleted under 16 late writers, in both processes', async () => {
     const [here, there] = [await open(), await open()]
     const { id } = await here.store.create()

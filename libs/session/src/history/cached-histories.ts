@@ -54,7 +54,8 @@ export class CachedHistories implements Histories {
   }
 
   async messages(id: string, range: HistoryRange): Promise<StoredMessage[] | undefined> {
-    const history = await this.read(id, 0)
+    // One at least, because while the cache is away it is the database that is asked, and a log is not asked for none.
+    const history = await this.read(id, 1)
     return history === undefined ? undefined : messagesWithin(history, range)
   }
 
