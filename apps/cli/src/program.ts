@@ -20,6 +20,7 @@ import {
 } from './commands/media.js'
 import { searchCommand } from './commands/search.js'
 import { migrateCommand } from './migrate/migrate.js'
+import { smokeCommand } from './commands/smoke.js'
 import { upCommand } from './commands/up.js'
 
 /** All commands. What a command needs is loaded when it runs, so that the others start fast. */
@@ -50,6 +51,7 @@ export function createProgram(context: CommandContext): Command {
     restoreCommand,
     migrateCommand,
     doctorCommand,
+    smokeCommand,
     indexesCommand,
     configCommand,
   ]) {
