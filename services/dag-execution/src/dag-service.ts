@@ -1,8 +1,12 @@
-import type { GrpcService } from '@holdfast/server'
+import type { GrpcService, Metrics } from '@holdfast/server'
+import { dagMetrics } from './dag-metrics.js'
 import { dagGrpcService } from './server.js'
 import { DagTenants, type DagTenantsOptions } from './tenants/dag-tenants.js'
 
-export type DagServiceOptions = DagTenantsOptions
+export interface DagServiceOptions extends Omit<DagTenantsOptions, 'wrote'> {
+  /** Default: none. */
+  readonly metrics?: Metrics
+}
 
 export interface DagService {
   readonly service: GrpcService
@@ -13,8 +17,10 @@ export interface DagService {
 }
 
 /** holdfast.dag.v1.DagService on a store: each call sees the tenant of its caller, and this process runs the graphs of all. */
-export async function createDagService(options: DagServiceOptions): Promise<DagService> {
-  const tenants = new DagTenants(options)
+export async function createDagService({ metrics, ...options }: DagServiceOptions): Promise<DagService> {
+  const measured = metrics && dagMetrics(metrics)
+  const tenants = new DagTenants({ ...options, ...(measured === undefined ? {} : { wrote: measured.wrote }) })
+  measured?.observe(tenants)
   tenants.begin()
   return {
     service: dagGrpcService((tenant) => tenants.of(tenant)),

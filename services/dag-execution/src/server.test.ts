@@ -4,7 +4,7 @@ import { createClients } from '@holdfast/grpc-clients'
 import { HoldfastError } from '@holdfast/errors'
 import { openDocumentStore } from '@holdfast/persistence'
 import { dag } from '@holdfast/protocol'
-import { createLogger, startGrpcServer } from '@holdfast/server'
+import { createLogger, createMetrics, startGrpcServer } from '@holdfast/server'
 import { createDagService } from './dag-service.js'
 import type { NodeExecutor } from './executors/node-executor.js'
 
@@ -12,7 +12,8 @@ const { ExecutionState, MissedPolicy } = dag
 
 async function startDag(custom: NodeExecutor = async ({ input }) => ({ output: input['input'] ?? null })) {
   const store = await openDocumentStore('memory:')
-  const service = await createDagService({ store, executors: { custom } })
+  const metrics = createMetrics()
+  const service = await createDagService({ store, executors: { custom }, metrics })
   const server = await startGrpcServer({
     services: [service.service],
     listen: '127.0.0.1:0',
@@ -23,6 +24,7 @@ async function startDag(custom: NodeExecutor = async ({ input }) => ({ output: i
   const clients = createClients({ address: server.address })
   return {
     dag: clients.dag,
+    metrics,
     async [Symbol.asyncDispose]() {
       await service.close()
       clients.close()
@@ -146,6 +148,31 @@ describe('the DAG service', () => {
     const types: string[] = []
     for await (const { type } of at.dag.streamExecution({ executionId })) types.push(type)
     assert.deepEqual(types.slice(-3), ['run-stopping', 'node-cancelled', 'run-cancelled'])
+  })
+
+  it('counts what nodes and runs come to, and what is open', async () => {
+    await using at = await startDag()
+    const value = `name: g
+nodes:
+  - { id: a, type: custom, with: { service: s, input: 1 }, cache: true }
+  - { id: b, type: custom, with: { service: s, input: 1 }, cache: true, needs: [a] }
+  - { id: c, type: transform, with: { value: 1 }, when: 'nodes.b.output == 2' }
+`
+    const { execution } = await at.dag.executeGraph({ graph: { $case: 'text', value } })
+    for await (const _ of at.dag.streamExecution({ executionId: execution?.id ?? '' })) {
+      // Until its end.
+    }
+    await at.dag.executeGraph({ graph: { $case: 'text', value: 'name: w\nnodes: [{ id: ask, type: approval }]\n' } })
+    const text = await at.metrics.text()
+    for (const line of [
+      'dag_nodes_total{outcome="completed"} 1',
+      'dag_nodes_total{outcome="cached"} 1',
+      'dag_nodes_total{outcome="skipped"} 1',
+      'dag_runs_ended_total{state="succeeded"} 1',
+      'dag_runs_open{state="running"} 1',
+      'dag_runs_active 1',
+    ])
+      assert.ok(text.includes(line), line)
   })
 
   it('keeps schedules', async () => {

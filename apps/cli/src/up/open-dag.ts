@@ -7,7 +7,7 @@ import {
 } from '@holdfast/dag-execution'
 import type { Clients } from '@holdfast/grpc-clients'
 import type { DocumentStore } from '@holdfast/persistence'
-import type { Config, Logger } from '@holdfast/server'
+import type { Config, Logger, Metrics } from '@holdfast/server'
 
 export interface OpenedDag extends AsyncDisposable {
   readonly dag: DagService
@@ -16,7 +16,12 @@ export interface OpenedDag extends AsyncDisposable {
 }
 
 /** Runs graphs of all tenants in this process, over the services that it serves. */
-export async function openDag(store: DocumentStore, { dag: config }: Config, logger: Logger): Promise<OpenedDag> {
+export async function openDag(
+  store: DocumentStore,
+  { dag: config }: Config,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<OpenedDag> {
   // The clients need the server, and the server serves what has the executors.
   let connect: (clientsOf: (tenant: string) => Clients) => void = () => {}
   const connected = new Promise<(tenant: string) => Clients>((resolve) => {
@@ -31,6 +36,7 @@ export async function openDag(store: DocumentStore, { dag: config }: Config, log
       http: httpExecutor({ hosts: config.httpHosts }),
       custom: custom.execute,
     },
+    metrics,
     maxRunsOf: (tenant) => maxRunsOf[tenant] ?? maxRuns,
     warn: (message, facts) => logger.warn(facts, message),
   })

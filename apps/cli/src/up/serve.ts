@@ -72,7 +72,7 @@ export async function serve(
     metrics,
   })
   await using media = await openMedia(store, config, metrics, conversations, logger)
-  await using graphs = await openDag(store, config, logger)
+  await using graphs = await openDag(store, config, logger, metrics)
   const failed = new AbortController()
   await using server = await startGrpcServer({
     services: [chat.service, ...media.services, graphs.dag.service],

@@ -1,6 +1,6 @@
 import type { Collection, TenantStore } from '@holdfast/persistence'
 import type { GraphVersions } from './graph-versions.js'
-import { type RunRecord, runRecords } from './run-records.js'
+import { type RunRecord, runRecords, underWay } from './run-records.js'
 
 /** Lets runs begin that wait for others to end, the one of highest priority first. Counting and beginning are one transaction, so that no two
  *  processes give away the same place. */
@@ -38,7 +38,8 @@ export class Admission {
       const limit = compiled.source.maxRuns ?? Number.POSITIVE_INFINITY
       const outcome = await this.#store.transaction(async (tx) => {
         const records = runRecords(tx)
-        const [all, ofGraph] = [await records.count({ open: true }), await records.count({ open: true, graph })]
+        const state = { $in: [...underWay] }
+        const [all, ofGraph] = [await records.count({ state }), await records.count({ state, graph })]
         if (all >= this.#maxRuns) return 'full'
         if (ofGraph >= limit) return 'graph full'
         const begun = await records.updateOne(

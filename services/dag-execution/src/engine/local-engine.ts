@@ -5,13 +5,15 @@ import type { NodeExecutors } from '../executors/node-executor.js'
 import { contentHash } from '../graph/graph-version.js'
 import type { JsonObject } from '../graph/graph.js'
 import { checkInputs } from '../graph/inputs.js'
+import type { RunEvent } from '../run/events.js'
 import { Interpreter } from '../run/interpreter.js'
 import { Admission } from './admission.js'
 import { Bell, type Command, commandLog } from './commands.js'
 import type { ExecutionEngine, ListRuns, NodeState, Run, RunEventAt, StartRun } from './execution-engine.js'
 import { GraphVersions } from './graph-versions.js'
-import { NodeCache } from './node-calls.js'
+import { NodeCache } from './node-cache.js'
 import { nodeStates } from './node-states.js'
+import { ParkedRuns } from './parked-runs.js'
 import { RunLog, eventLog, isTransient, loadEvent } from './run-log.js'
 import { RunOwner } from './run-owner.js'
 import { Slots } from './slots.js'
@@ -26,6 +28,11 @@ export interface LocalEngineOptions {
   readonly pollMs?: number
   /** How many runs this process runs at once; default 1,000. 0: it starts runs and runs none. */
   readonly maxActive?: number
+  /** A run that only waits, for a time or a signal, is let go of after so many milliseconds, if it will wait for as long again: it takes up no place
+   *  of `maxActive` then. Default 10,000. */
+  readonly parkAfterMs?: number
+  /** Told of what runs of this process have written down. */
+  readonly wrote?: (events: readonly RunEvent[]) => void
   /** How many runs of all graphs there may be at once, in all processes; the others wait. Default: no limit. */
   readonly maxRuns?: number
   /** Shared with the engines of other tenants in this process, in the place of `maxActive`. */
@@ -53,6 +60,7 @@ export class LocalEngine implements ExecutionEngine {
   readonly #admission: Admission
   readonly #bell: Bell
   readonly #cache: NodeCache
+  readonly #parked: ParkedRuns
   readonly #owners = new Map<string, RunOwner>()
   readonly #slots: Slots
   #poll: NodeJS.Timeout | undefined
@@ -67,6 +75,7 @@ export class LocalEngine implements ExecutionEngine {
     this.#versions = new GraphVersions(store)
     this.#admission = new Admission(store, this.#versions, options.maxRuns)
     this.#bell = new Bell(store)
+    this.#parked = new ParkedRuns(this.#records, () => void this.#wakeDue())
     this.#cache = new NodeCache(store)
     this.#slots = options.slots ?? new Slots(options.maxActive ?? 1_000)
   }
@@ -85,6 +94,17 @@ export class LocalEngine implements ExecutionEngine {
   /** Runs that this process runs. */
   get active(): number {
     return this.#owners.size
+  }
+
+  /** How many runs there are that have not ended, in all processes. `waiting`: for a time or a signal, without an owner. */
+  async open(): Promise<{ readonly [state in 'queued' | 'running' | 'paused' | 'waiting']: number }> {
+    const [queued, running, paused, waiting] = await Promise.all([
+      this.#records.count({ state: 'queued' }),
+      this.#records.count({ state: 'running', open: true }),
+      this.#records.count({ state: 'paused' }),
+      this.#records.count({ state: 'running', open: false }),
+    ])
+    return { queued, running, paused, waiting }
   }
 
   /** Whether no run waits, runs or is paused. */
@@ -246,6 +266,7 @@ export class LocalEngine implements ExecutionEngine {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#poll)
+    this.#parked.close()
     await this.#bell.close()
     while (this.#claiming > 0) await new Promise((resolve) => setTimeout(resolve, 2))
     await Promise.all([...this.#owners.values()].map((owner) => owner.release()))
@@ -299,17 +320,27 @@ export class LocalEngine implements ExecutionEngine {
     if (hasEnded(data.state)) throw ended(id, data.state)
     await this.#commands.append(id, [{ ...(key === undefined ? {} : { key }), data: command }])
     const owner = this.#owners.get(id)
-    if (owner === undefined) await this.#bell.ring(id)
-    else owner.nudge()
+    if (owner !== undefined) return owner.nudge()
+    const wasParked = await this.#parked.wake(id)
+    await this.#bell.ring(id)
+    if (wasParked && this.#slots.most > 0) void this.#claim(1)
   }
 
   #pollSoon(): void {
     if (this.#isClosed) return
     this.#poll = setTimeout(() => {
-      void this.#claim()
+      void this.#wakeDue()
         .then(() => this.#admitSome())
+        .then(() => this.#cache.sweepSometimes())
         .finally(() => this.#pollSoon())
     }, this.#options.pollMs ?? 500)
+  }
+
+  async #wakeDue(): Promise<void> {
+    if (this.#isClosed) return
+    // What fails is tried again with the next look.
+    await this.#parked.wakeDue().catch(() => undefined)
+    await this.#claim()
   }
 
   /** Places come free when runs end in processes that die before they tell. */
@@ -361,6 +392,9 @@ export class LocalEngine implements ExecutionEngine {
       executors: this.#options.executors,
       cache: this.#cache,
       leaseMs,
+      parkAfterMs: this.#options.parkAfterMs ?? 10_000,
+      wrote: (events: readonly RunEvent[]) => this.#options.wrote?.(events),
+      parked: (until: number | undefined) => this.#parked.parked(until),
       warn: (message: string, facts: { readonly [name: string]: unknown }) => this.#warn(message, facts),
     }
   }

@@ -1,11 +1,10 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { Collection, TenantStore } from '@holdfast/persistence'
 import { type NodeExecutors, callKey } from '../executors/node-executor.js'
-import { contentHash } from '../graph/graph-version.js'
 import type { Json, JsonObject } from '../graph/graph.js'
 import type { NodeError, Outputs } from '../run/events.js'
 import type { Call } from '../run/interpreter.js'
 import { nodeError } from '../run/node-error.js'
+import { NodeCache } from './node-cache.js'
 
 /** How a call ended, or what it tells meanwhile. */
 export type CallNews = { readonly node: string; readonly attempt: number } & (
@@ -17,29 +16,7 @@ export type CallNews = { readonly node: string; readonly attempt: number } & (
 
 /** How long a call that is told to stop may take until it counts as stopped. */
 const graceMs = 2_000
-const cacheTtlMs = 30 * 86_400_000
 const allowsLargestTimerMs = 2_147_483_647
-
-/** Keeps the outputs of nodes that say `cache: true`, by the hash of their type and their input. */
-export class NodeCache {
-  readonly #entries: Collection<{ readonly outputs: Outputs }>
-
-  constructor(store: Pick<TenantStore, 'collection'>) {
-    this.#entries = store.collection('dag-cache', { ttlMs: cacheTtlMs })
-  }
-
-  static key(type: string, input: JsonObject): string {
-    return contentHash({ type, input })
-  }
-
-  async find(key: string): Promise<Outputs | undefined> {
-    return (await this.#entries.get(key))?.data.outputs
-  }
-
-  async keep(key: string, outputs: Outputs): Promise<void> {
-    await this.#entries.put(key, { outputs })
-  }
-}
 
 export interface CallsOptions {
   readonly run: string
@@ -108,7 +85,8 @@ export class NodeCalls {
       }
       const cacheKey = source.cache ? NodeCache.key(type, input) : undefined
       if (cacheKey !== undefined) {
-        const outputs = await cache.find(cacheKey)
+        // A cache that cannot be read, or names what is gone, has nothing.
+        const outputs = await cache.find(cacheKey).catch(() => undefined)
         if (outputs !== undefined) return { type: 'completed', node, attempt, outputs, from: 'cache' }
       }
       if (timeoutMs !== undefined) {
@@ -136,7 +114,8 @@ export class NodeCalls {
         },
       })
       const outputs = await Promise.race([work, stopped(signal)])
-      if (cacheKey !== undefined) await cache.keep(cacheKey, outputs)
+      // What was done is done, kept for others or not.
+      if (cacheKey !== undefined) await cache.keep(cacheKey, outputs).catch(() => undefined)
       return { type: 'completed', node, attempt, outputs }
     } catch (error) {
       const reason: unknown = signal.aborted ? signal.reason : error

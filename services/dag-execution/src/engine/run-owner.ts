@@ -6,7 +6,8 @@ import { Interpreter } from '../run/interpreter.js'
 import { nodeError } from '../run/node-error.js'
 import type { Command } from './commands.js'
 import type { GraphVersions } from './graph-versions.js'
-import { type CallNews, type NodeCache, NodeCalls } from './node-calls.js'
+import type { NodeCache } from './node-cache.js'
+import { type CallNews, NodeCalls } from './node-calls.js'
 import { keptEvents } from './rerun.js'
 import { LogTaken, RunLog } from './run-log.js'
 import type { RunRecord } from './run-records.js'
@@ -19,11 +20,19 @@ export interface OwnerContext {
   readonly executors: NodeExecutors
   readonly cache: NodeCache
   readonly leaseMs: number
+  /** A run that has waited for so long, and will for as long again, is let go of until what it waits for is there. */
+  readonly parkAfterMs: number
+  /** Told what was written down. */
+  readonly wrote: (events: readonly RunEvent[]) => void
+  /** Told when a run was let go of, and when its time comes. */
+  readonly parked: (until: number | undefined) => void
   readonly warn: (message: string, facts: { readonly [name: string]: unknown }) => void
 }
 
 type News = CallNews | { readonly type: 'command'; readonly seq: number; readonly command: Command }
 
+/** In which a run that was let go of is taken up again, if nobody wrote down for how long. */
+const parkedCheckMs = 5_000
 const longestTimerMs = 2_147_483_647
 /** Outputs up to this many characters of JSON stand in the run's document too, and need not be looked up in its log. */
 const inlineOutputs = 64 * 1024
@@ -124,14 +133,20 @@ export class RunOwner {
       events = []
       if (interpreter.hasEnded) return this.#finish(interpreter)
       for (const { node } of interpreter.callsToStop()) this.#calls.cancel(node)
-      if (this.#inbox.length === 0) await this.#news(interpreter.nextTime)
+      if (this.#inbox.length > 0) continue
+      const { nextTime } = interpreter
+      const parkAt = this.#parkingTime(interpreter)
+      await this.#news(parkAt ?? nextTime)
       if (this.#stop.signal.aborted) return
+      if (parkAt !== undefined && this.#inbox.length === 0 && Date.now() >= parkAt && (await this.#park(nextTime)))
+        return
     }
   }
 
   /** Writes first, then begins the calls that were written down. */
   async #write(interpreter: Interpreter, events: readonly RunEvent[]): Promise<void> {
     await this.#log.append(events, this.#stop.signal)
+    this.#context.wrote(events)
     for (const event of events) {
       if (event.type === 'node-started') {
         const call = interpreter.call(event.node)
@@ -198,6 +213,39 @@ export class RunOwner {
     if (command.type === 'cancel') return dated({ type: 'run-stopping', why: 'cancelled', command: seq })
     if (command.type === 'pause') return phase === 'running' ? dated({ type: 'run-paused', command: seq }) : []
     return phase === 'paused' ? dated({ type: 'run-resumed', command: seq }) : []
+  }
+
+  /** When a run is let go of that only waits from now on; `undefined`: it does something, or will soon. */
+  #parkingTime({ hasCalls, nextTime }: Interpreter): number | undefined {
+    const { parkAfterMs } = this.#context
+    const at = Date.now() + parkAfterMs
+    return hasCalls || (nextTime !== undefined && nextTime < at + parkAfterMs) ? undefined : at
+  }
+
+  /** Lets go of the run until a time, or until something is asked of it. Whoever asks writes the command first and looks for parked runs then;
+   *  here it is the other way round, so that one of the two sees the other. A process that dies in between leaves a run that is looked at
+   *  again soon. @returns whether it is let go of */
+  async #park(nextTime: number | undefined): Promise<boolean> {
+    const { commands, records, parked } = this.#context
+    const soon = Date.now() + parkedCheckMs
+    try {
+      await this.#claimed.lease.release({ set: { open: false, wakeAt: soon } })
+    } catch (error) {
+      return error instanceof HoldfastError && error.reason === 'LEASE_LOST'
+    }
+    try {
+      const { next } = await commands.head(this.id)
+      const isAsked = next - 1 > this.#lastCommand
+      const until = isAsked ? Date.now() : nextTime
+      await records.updateOne(
+        { _id: this.id, open: false, wakeAt: soon },
+        until === undefined ? { $unset: { wakeAt: '' } } : { $set: { wakeAt: until } },
+      )
+      parked(until)
+    } catch {
+      // It is looked at again soon.
+    }
+    return true
   }
 
   #tell(news: News): void {

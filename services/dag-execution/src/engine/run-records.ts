@@ -9,8 +9,10 @@ export interface RunRecord {
   readonly graph: string
   readonly version: string
   readonly state: RunState
-  /** Whether it wants an owner: neither waiting for its turn nor ended. */
+  /** Whether it wants an owner: neither waiting for its turn, nor for a time or a signal, nor ended. */
   readonly open: boolean
+  /** Of a run that waits without an owner: when it wants one again, in milliseconds since 1970; absent: when something is asked of it. */
+  readonly wakeAt?: number
   readonly priority: number
   /** Milliseconds since 1970, for the order among runs of one priority. */
   readonly order: number
@@ -34,6 +36,7 @@ export function runRecords(store: Pick<TenantStore, 'collection'>): Collection<R
       { on: ['state', 'graph', 'order'] },
       { on: ['graph', 'order'] },
       { on: 'order' },
+      { on: 'wakeAt' },
     ],
   })
 }
@@ -55,6 +58,9 @@ export function runOf({ id, data, createdAt }: Document<RunRecord>): Run {
     ...(rerun === undefined ? {} : { rerunOf: rerun.run }),
   }
 }
+
+/** Under way, whether it has an owner at the moment or not. */
+export const underWay: readonly RunState[] = ['running', 'paused']
 
 export function hasEnded(state: RunState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled'

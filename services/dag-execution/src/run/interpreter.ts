@@ -27,6 +27,8 @@ interface Moment {
   readonly emit: (event: NewRunEvent) => void
 }
 
+const endPhases = { 'run-completed': 'succeeded', 'run-failed': 'failed', 'run-cancelled': 'cancelled' } as const
+
 /** What a run does, from its graph and what has happened: nothing else goes in, no clock, no chance, no outside. Everything that happened goes
  *  through `apply`; `advance` answers what follows of itself, applied already. The same events give the same state, and the same
  *  results of nodes the same outputs, in whatever order they came. */
@@ -67,6 +69,10 @@ export class Interpreter {
 
   get hasEnded(): boolean {
     return this.#phase !== 'running'
+  }
+
+  get hasCalls(): boolean {
+    return (this.#root?.calls ?? 0) > 0
   }
 
   /** The calls that are under way, in the order in which they started. */
@@ -163,15 +169,10 @@ export class Interpreter {
         this.#halt(root, { why: event.why, ...(event.why === 'timeout' ? { error: runTimeout(this.#graph) } : {}) })
         break
       case 'run-completed':
-        this.#phase = 'succeeded'
-        this.#ending = event
-        break
       case 'run-failed':
-        this.#phase = 'failed'
-        this.#ending = event
-        break
       case 'run-cancelled':
-        this.#phase = 'cancelled'
+        this.#phase = endPhases[event.type]
+        if (event.type !== 'run-cancelled') this.#ending = event
         break
       case 'signal-received':
         this.#approvals.receive(event.name, event.payload)

@@ -48,6 +48,15 @@ export class DagTenants implements AsyncDisposable {
     return this.#slots.taken
   }
 
+  /** How many runs have not ended, by state, in all processes: of the tenants that are at work here. */
+  async open(): Promise<{ readonly [state: string]: number }> {
+    const all: { [state: string]: number } = {}
+    for (const counts of await Promise.all([...this.#opened.values()].map(({ engine }) => engine.open()))) {
+      for (const [state, count] of Object.entries(counts)) all[state] = (all[state] ?? 0) + count
+    }
+    return all
+  }
+
   begin(): void {
     this.#work(defaultTenant)
     const look = () => {
