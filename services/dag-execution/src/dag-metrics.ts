@@ -24,8 +24,8 @@ const runOutcomes: { readonly [type: string]: string } = {
 
 /** What runs of graphs do, in the server's Prometheus metrics: how nodes and runs ended here, and what is open in all processes, counted
  *  whenever Prometheus asks. */
-export function dagMetrics({ registry, gauge }: Metrics): DagMetrics {
-  const registers = [registry]
+export function dagMetrics(metrics: Metrics): DagMetrics {
+  const registers = [metrics.registry]
   const nodes = new Counter({
     name: 'dag_nodes_total',
     help: 'Nodes that ended or are tried again in runs of this process, by what became of them; `cached`: taken from an earlier call',
@@ -49,7 +49,7 @@ export function dagMetrics({ registry, gauge }: Metrics): DagMetrics {
       }
     },
     observe(tenants) {
-      gauge('dag_runs_active', 'Runs that this process runs', () => tenants.active)
+      metrics.gauge('dag_runs_active', 'Runs that this process runs', () => tenants.active)
       const open = new Gauge({
         name: 'dag_runs_open',
         help: 'Runs that have not ended, in all processes, of tenants at work here; `queued`: wait for their turn, `waiting`: for a time or a signal',

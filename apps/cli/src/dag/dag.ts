@@ -41,6 +41,13 @@ export function dagCommand(context: CommandContext): Command {
       .action(async (file, flags) => (await import('./keep.js')).keepGraph(file, flags, context)),
   )
   dag.addCommand(
+    withAccess(new Command('delete'))
+      .description('Take a kept graph away. Its runs go on, with the version that they have.')
+      .argument('<graph>', 'its name')
+      .action(async (name, flags) => (await import('./keep.js')).deleteGraph(name, flags, context)),
+  )
+  dag.addCommand(scheduleCommand(context))
+  dag.addCommand(
     withAccess(new Command('list'))
       .description('Runs, newest first.')
       .option('--graph <name>', 'only those of this graph')
@@ -106,6 +113,48 @@ export function dagCommand(context: CommandContext): Command {
       .action(async (file, flags) => (await import('./graph.js')).showGraph(file, flags, context)),
   )
   return dag
+}
+
+function scheduleCommand(context: CommandContext): Command {
+  const schedule = new Command('schedule').description('Start kept graphs at times.')
+  schedule.addCommand(
+    withAccess(new Command('put'))
+      .description('Keep a schedule under its id; one of the same id is replaced.')
+      .argument('<id>')
+      .requiredOption('--graph <name>', 'of a kept graph; each run is of its newest version')
+      .requiredOption('--cron <fields>', 'five fields, or six with seconds first: `0 3 * * *`')
+      .option('--zone <name>', 'time zone, as Europe/Berlin (default: UTC)')
+      .option('--input <name=value...>', 'as of `dag run`', collect, [])
+      .option('--missed <policy>', 'of times when nobody was there: skip, once or all (default: once)')
+      .option('--paused', 'it starts nothing until it is resumed')
+      .option('--json', 'one JSON object')
+      .action(async (id, flags) => (await import('./schedule.js')).putSchedule(id, flags, context)),
+  )
+  schedule.addCommand(
+    withAccess(new Command('list'))
+      .description('All schedules, with when they come next.')
+      .option('--json', 'one JSON object')
+      .action(async (flags) => (await import('./schedule.js')).listSchedules(flags, context)),
+  )
+  for (const [name, paused, description] of [
+    ['pause', true, 'Start nothing by a schedule until it is resumed.'],
+    ['resume', false, 'Go on with a paused schedule, from its next time on.'],
+  ] as const) {
+    schedule.addCommand(
+      withAccess(new Command(name))
+        .description(description)
+        .argument('<id>')
+        .option('--json', 'one JSON object')
+        .action(async (id, flags) => (await import('./schedule.js')).pauseSchedule(id, paused, flags, context)),
+    )
+  }
+  schedule.addCommand(
+    withAccess(new Command('delete'))
+      .description('Delete a schedule. Runs that it has started go on.')
+      .argument('<id>')
+      .action(async (id, flags) => (await import('./schedule.js')).deleteSchedule(id, flags, context)),
+  )
+  return schedule
 }
 
 function withAccess(command: Command): Command {

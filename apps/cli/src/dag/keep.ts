@@ -15,3 +15,7 @@ export async function keepGraph(
     else await context.out.line(`${name} is kept, version ${version.slice(0, 12)}`)
   })
 }
+
+export async function deleteGraph(name: string, flags: ServiceFlags, context: CommandContext): Promise<void> {
+  await withServices(flags, context, async ({ dag }) => void (await dag.deleteGraph({ name })))
+}
