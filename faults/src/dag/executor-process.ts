@@ -9,6 +9,8 @@ process.once('disconnect', () => process.exit(1))
 
 const store = await open()
 await openLocalEngine(store, {
+  // Waits of some milliseconds are let go of already, so that this is killed in the middle as well.
+  parkAfterMs: 2,
   executors: {
     async custom({ run, node, attempt, input, signal }) {
       tell({ kind: 'call', run, node, attempt, at: Date.now() })

@@ -144,11 +144,12 @@ describe('the services', () => {
     assert.deepEqual(streamsOf(imagine), ['watch: out'])
   })
 
-  it('of graphs streams what happens, and asks one thing of services of its users', () => {
+  it('of graphs streams what happens, and asks one thing of services of its users, in two ways', () => {
     const { DagServiceService: service, NodeServiceService: node } = dag
     assert.equal(Object.keys(service).length, 17)
     assert.deepEqual(streamsOf(service), ['streamExecution: out'])
-    assert.deepEqual(Object.keys(node), ['runNode'])
+    assert.deepEqual(Object.keys(node), ['runNode', 'watchNode'])
+    assert.deepEqual(streamsOf(node), ['watchNode: out'])
   })
 
   it('of artifacts takes and gives bytes as streams', () => {

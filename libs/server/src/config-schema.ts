@@ -75,8 +75,10 @@ export interface Config {
   readonly dag: {
     /** Hosts that `http` nodes of graphs may ask: `api.example.org`, `*.example.org`, `localhost:8080`; default: none. */
     readonly httpHosts: readonly string[]
-    /** Addresses of the services that `custom` nodes call, by the names that graphs know; default: none. */
+    /** Addresses of the services that `custom` nodes call, by the names that graphs know: `HOST:PORT`, or `tls://HOST:PORT`; default: none. */
     readonly services: { readonly [name: string]: string }
+    /** PEM file of whoever vouches for those that are called by TLS; default: those that Node.js knows. */
+    readonly servicesCa?: string | undefined
     /** How many runs of graphs each tenant may have at once; its others wait. Default: no limit. */
     readonly maxRuns?: number | undefined
     /** The same for single tenants, by their names. */
@@ -157,6 +159,10 @@ const yesOrNo = z.preprocess((value) => {
 
 const text = z.string().min(1)
 const address = text.regex(/^(\[[^\]]+\]|[^:[\]\s]+):\d{1,5}$/, 'must be HOST:PORT, as 127.0.0.1:9095 or [::1]:9095')
+const serviceAddress = text.regex(
+  /^(tls:\/\/)?(\[[^\]]+\]|[^:[\]\s/]+):\d{1,5}$/,
+  'must be HOST:PORT, or tls://HOST:PORT',
+)
 const databaseUrl = text.regex(
   /^(postgres(ql)?:\/\/.|embedded:.|memory:$)/,
   'must be postgres://…, embedded:FOLDER or memory:',
@@ -178,7 +184,7 @@ const namedAddresses = z.preprocess(
           value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim().split('=', 2) as [string, string]])),
         )
       : value,
-  z.record(text, address),
+  z.record(text, serviceAddress),
 )
 const namedNumbers = z.preprocess(
   (value) =>
@@ -353,7 +359,12 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
           'hosts that http nodes of graphs may ask, with commas between them; private ones with their port (default: none)',
       }),
       services: setting(namedAddresses.default({}), {
-        description: 'what custom nodes of graphs call, as NAME=HOST:PORT with commas between them (default: none)',
+        description:
+          'what custom nodes of graphs call, as NAME=HOST:PORT or NAME=tls://HOST:PORT with commas between them (default: none)',
+      }),
+      servicesCa: setting(text.optional(), {
+        description:
+          'PEM file of whoever vouches for custom services that are called by TLS (default: those that Node.js knows)',
       }),
       maxRuns: setting(wholeNumber(1, 1_000_000).optional(), {
         description: 'how many runs of graphs each tenant may have at once; its others wait (default: no limit)',

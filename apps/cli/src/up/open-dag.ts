@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import {
   type DagService,
   createDagService,
@@ -27,7 +28,8 @@ export async function openDag(
   const connected = new Promise<(tenant: string) => Clients>((resolve) => {
     connect = resolve
   })
-  const custom = customServices(config.services)
+  const ca = config.servicesCa === undefined ? {} : { ca: await readFile(config.servicesCa) }
+  const custom = customServices(config.services, ca)
   const { maxRuns, maxRunsOf } = config
   const dag = await createDagService({
     store,

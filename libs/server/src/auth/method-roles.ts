@@ -63,7 +63,7 @@ export const methodRoles: MethodRoles = {
     DeleteSchedule: 'writer',
   },
   // What others serve, for custom nodes of graphs.
-  'holdfast.dag.v1.NodeService': { RunNode: 'writer' },
+  'holdfast.dag.v1.NodeService': { RunNode: 'writer', WatchNode: 'writer' },
   'holdfast.image_generation.v1.ImageGenerationService': {
     ...jobMethods,
     Generate: 'writer',

@@ -1,10 +1,14 @@
+import { after } from 'node:test'
 import { openDocumentStore } from '@holdfast/persistence'
-import { postgresForTests } from '@holdfast/test-servers'
+import { type TestDatabase, postgresForTests } from '@holdfast/test-servers'
 import { executionEngineConformance } from '../conformance/index.js'
-import { localStage } from './local-stage.test.support.js'
+import { stagesOfTenants } from './local-stage.test.support.js'
 
-executionEngineConformance('local, on PostgreSQL', async (options) => {
-  const database = await postgresForTests()
-  const open = () => openDocumentStore(database.url)
-  return localStage(await open(), options, open, async () => database[Symbol.asyncDispose]())
-})
+let database: Promise<TestDatabase> | undefined
+
+executionEngineConformance(
+  'local, on PostgreSQL',
+  stagesOfTenants(async () => openDocumentStore((await (database ??= postgresForTests())).url), { processes: 2 }),
+)
+
+after(async () => (await database)?.[Symbol.asyncDispose]())

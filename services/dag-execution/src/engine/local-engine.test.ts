@@ -1,7 +1,8 @@
 import { openDocumentStore } from '@holdfast/persistence'
 import { executionEngineConformance } from '../conformance/index.js'
-import { localStage } from './local-stage.test.support.js'
+import { stagesOfTenants } from './local-stage.test.support.js'
 
-executionEngineConformance('local, in memory', async (options) =>
-  localStage(await openDocumentStore('memory:'), options),
+executionEngineConformance(
+  'local, in memory',
+  stagesOfTenants(() => openDocumentStore('memory:'), { processes: 1 }),
 )

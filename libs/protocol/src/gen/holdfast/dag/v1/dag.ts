@@ -362,6 +362,21 @@ export interface RunNodeResponse {
   outputJson: string;
 }
 
+export interface WatchNodeRequest {
+  node: RunNodeRequest | undefined;
+}
+
+export interface WatchNodeResponse {
+  event:
+    | //
+    /** JSON that those who watch the execution see; kept as an event of it. */
+    { $case: "progressJson"; value: string }
+    | //
+    /** The `output` of the node; nothing comes after it. */
+    { $case: "outputJson"; value: string }
+    | undefined;
+}
+
 function createBaseGraph(): Graph {
   return { name: "", version: "", graphJson: "", description: "", createTime: undefined };
 }
@@ -3541,6 +3556,144 @@ export const RunNodeResponse: MessageFns<RunNodeResponse> = {
   },
 };
 
+function createBaseWatchNodeRequest(): WatchNodeRequest {
+  return { node: undefined };
+}
+
+export const WatchNodeRequest: MessageFns<WatchNodeRequest> = {
+  encode(message: WatchNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      RunNodeRequest.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = RunNodeRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchNodeRequest>): WatchNodeRequest {
+    return WatchNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchNodeRequest>): WatchNodeRequest {
+    const message = createBaseWatchNodeRequest();
+    message.node = (object.node !== undefined && object.node !== null)
+      ? RunNodeRequest.fromPartial(object.node)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWatchNodeResponse(): WatchNodeResponse {
+  return { event: undefined };
+}
+
+export const WatchNodeResponse: MessageFns<WatchNodeResponse> = {
+  encode(message: WatchNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "progressJson":
+        writer.uint32(10).string(message.event.value);
+        break;
+      case "outputJson":
+        writer.uint32(18).string(message.event.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "progressJson", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "outputJson", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchNodeResponse>): WatchNodeResponse {
+    return WatchNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchNodeResponse>): WatchNodeResponse {
+    const message = createBaseWatchNodeResponse();
+    switch (object.event?.$case) {
+      case "progressJson": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "progressJson", value: object.event.value };
+        }
+        break;
+      }
+      case "outputJson": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "outputJson", value: object.event.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 /** Graphs and their executions. */
 export type DagServiceService = typeof DagServiceService;
 export const DagServiceService = {
@@ -4065,6 +4218,16 @@ export const NodeServiceService = {
     responseSerialize: (value: RunNodeResponse): Buffer => Buffer.from(RunNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RunNodeResponse => RunNodeResponse.decode(value),
   },
+  /** The same, telling how far it is. It is asked first; a service that has nothing to tell leaves it UNIMPLEMENTED, and RunNode is asked. */
+  watchNode: {
+    path: "/holdfast.dag.v1.NodeService/WatchNode" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchNodeRequest): Buffer => Buffer.from(WatchNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchNodeRequest => WatchNodeRequest.decode(value),
+    responseSerialize: (value: WatchNodeResponse): Buffer => Buffer.from(WatchNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchNodeResponse => WatchNodeResponse.decode(value),
+  },
 } as const;
 
 export interface NodeServiceServer extends UntypedServiceImplementation {
@@ -4073,6 +4236,8 @@ export interface NodeServiceServer extends UntypedServiceImplementation {
    * UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL and UNKNOWN are tried again as the node says.
    */
   runNode: handleUnaryCall<RunNodeRequest, RunNodeResponse>;
+  /** The same, telling how far it is. It is asked first; a service that has nothing to tell leaves it UNIMPLEMENTED, and RunNode is asked. */
+  watchNode: handleServerStreamingCall<WatchNodeRequest, WatchNodeResponse>;
 }
 
 export interface NodeServiceClient extends Client {
@@ -4095,6 +4260,13 @@ export interface NodeServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RunNodeResponse) => void,
   ): ClientUnaryCall;
+  /** The same, telling how far it is. It is asked first; a service that has nothing to tell leaves it UNIMPLEMENTED, and RunNode is asked. */
+  watchNode(request: WatchNodeRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchNodeResponse>;
+  watchNode(
+    request: WatchNodeRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchNodeResponse>;
 }
 
 export const NodeServiceClient = makeGenericClientConstructor(
