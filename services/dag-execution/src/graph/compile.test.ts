@@ -148,6 +148,32 @@ describe('a graph is refused, naming the place', () => {
       ]),
       ['nodes[0].with.inputs.y is no input of g: known are x', 'nodes[0].with.inputs.x is missing'],
     ],
+    [
+      'for what is no member of a node, and limits of runs in a graph within',
+      g([
+        { ...t('a', 1), name: 'A' },
+        { id: 's', type: 'sub-graph', with: { graph: g([t('a', 1)], { maxRuns: 1 }) } },
+      ]),
+      [
+        'nodes[0].name is unknown: known are id, type, with, needs, when, forEach, retry, timeoutMs, cache, concurrency, optional',
+        'nodes[1].with.graph.maxRuns is for runs, and a graph within is none',
+      ],
+    ],
+    [
+      'for retries and time limits of what is not tried',
+      g([
+        { ...t('a', 1), retry: {}, timeoutMs: 1, cache: true },
+        { id: 'w', type: 'wait', with: { ms: 1 }, timeoutMs: 1 },
+        { id: 's', type: 'sub-graph', with: { graph: g([t('a', 1)]) }, retry: {}, timeoutMs: 1, cache: true },
+      ]),
+      [
+        'nodes[0].retry is not for nodes of type transform',
+        'nodes[0].cache is not for nodes of type transform',
+        'nodes[0].timeoutMs is not for nodes of type transform',
+        'nodes[1].timeoutMs is not for nodes of type wait',
+        'nodes[2].cache is not for nodes of type sub-graph',
+      ],
+    ],
     ['for what YAML knows and JSON does not', g([t('a', Number.NaN)]), ['nodes[0].with.value must be JSON']],
   ]
   for (const [what, graph, expected] of cases) {

@@ -105,7 +105,6 @@ function nodeOf(from: Reader, value: unknown, path: string): GraphNode {
   const node = from.object(value, path, [
     'id',
     'type',
-    'name',
     'with',
     'needs',
     'when',
