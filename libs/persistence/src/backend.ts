@@ -7,7 +7,7 @@ import type { FeedOperations } from './feed/feed-operations.js'
 import type { KeyOperations } from './encryption/key-operations.js'
 import type { Hints } from './hints.js'
 import type { IndexReport } from './index-report.js'
-import type { LogOperations, ReadRange, StoredEntry, StreamHead, StreamKey } from './log-operations.js'
+import type { Hold, LogOperations, ReadRange, StoredEntry, StreamHead, StreamKey } from './log-operations.js'
 import type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
 import type { TransferOperations } from './transfer/seam.js'
 
@@ -46,7 +46,7 @@ export interface Backend extends Operations {
     collections: readonly string[],
     creations: readonly Creation[],
   ): Promise<readonly (readonly Written[] | undefined)[] | undefined>
-  /** Answers all of them in one round trip, as of one moment. */
+  /** Answers all of them in one round trip, as of one moment. It may be carried out twice, which does no harm to holds. */
   readTogether(reads: TogetherReads): Promise<TogetherAnswers>
   health(): Promise<BackendHealth>
   /** What passed since it was opened. */
@@ -98,6 +98,8 @@ export interface TogetherReads {
   readonly documents: readonly { readonly collection: string; readonly key: Key }[]
   readonly heads: readonly { readonly log: string; readonly stream: StreamKey }[]
   readonly entries: readonly { readonly log: string; readonly range: ReadRange }[]
+  /** At most one for a stream. With any, it is not only a read. */
+  readonly holds: readonly { readonly log: string; readonly hold: Hold }[]
 }
 
 /** Each in the order of what was asked. */
@@ -105,6 +107,8 @@ export interface TogetherAnswers {
   readonly documents: readonly (StoredDocument | undefined)[]
   readonly heads: readonly StreamHead[]
   readonly entries: readonly (readonly StoredEntry[])[]
+  /** Whether each append that these reads did not see finds the stream held, for `ms` from now. */
+  readonly holds: readonly boolean[]
 }
 
 export interface BackendStatistics {

@@ -132,9 +132,11 @@ function share(
     for (const call of members) answers.set(call, outcome)
     return
   }
+  const { isHeld } = outcome
   let from = 0
   for (const call of members) {
-    answers.set(call, { kind: 'appended', entries: outcome.entries.slice(from, from + call.entries.length) })
+    const entries = outcome.entries.slice(from, from + call.entries.length)
+    answers.set(call, isHeld === undefined ? { kind: 'appended', entries } : { kind: 'appended', entries, isHeld })
     from += call.entries.length
   }
 }

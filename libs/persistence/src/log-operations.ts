@@ -48,7 +48,12 @@ export interface AppendGroup extends StreamKey {
 export type AppendOutcome =
   /** In the order of the group's entries. `stored` are entries whose key was there already, with the same data; the others were
    *  appended now, gap-free, in order. */
-  | { readonly kind: 'appended'; readonly entries: readonly AppendedEntry[] }
+  | {
+      readonly kind: 'appended'
+      readonly entries: readonly AppendedEntry[]
+      /** Whether the stream was held when it was appended to; absent: not known. */
+      readonly isHeld?: boolean
+    }
   /** Nothing was appended, because the key of this entry of the group is stored with other data. */
   | { readonly kind: 'conflict'; readonly index: number; readonly seq: number }
   /** Nothing was appended, because `next` is not `ifNext`. A group of which every key is stored is answered, not stale. */
@@ -72,6 +77,11 @@ export interface StreamHead {
   readonly removed: boolean
   /** When the last entry was appended; 0 if never. */
   readonly at: number
+}
+
+/** Says of a stream that somebody is about to keep a copy of its end, for at most `ms`. */
+export interface Hold extends StreamKey {
+  readonly ms: number
 }
 
 export interface ReadRange extends StreamKey {

@@ -3,6 +3,7 @@ import type {
   AppendedEntry,
   AppendGroup,
   AppendOutcome,
+  Hold,
   LogOperations,
   NewEntry,
   StoredEntry,
@@ -11,7 +12,7 @@ import type {
   TrimTo,
 } from './backend.js'
 import { wait } from './conflict-retry.js'
-import type { AppendOptions, Entry, Log, ReadOptions } from './contract/log.js'
+import type { AppendOptions, Entry, HeldEntries, Log, ReadOptions } from './contract/log.js'
 import { decodeJson, encodeJson } from './json.js'
 import { type LogNotifier, removedError } from './log-hub.js'
 import { checkEntries, checkInteger, checkLimit, checkTrim } from './log-input.js'
@@ -29,6 +30,8 @@ export interface LogTarget {
   /** Gather calls with those of others; absent inside a transaction. */
   readonly lanes?: LogLanes
   readonly hub: LogNotifier
+  /** Only of what reads together. */
+  readonly hold?: (hold: Hold) => Promise<boolean>
   /** Makes the tables on first use; afterwards an already resolved promise. */
   readonly ready: () => Promise<void>
   /** How long a keyed append of unknown outcome is repeated, in milliseconds; default 5,000. */
@@ -50,25 +53,34 @@ export class StoredLog<T> implements Log<T> {
   async append(
     stream: string,
     entries: readonly { readonly key?: string; readonly data: T }[],
-    options: AppendOptions = {},
+    options?: AppendOptions,
   ): Promise<Entry<T>[]> {
+    return (await this.appendHeld(stream, entries, options)).entries
+  }
+
+  async appendHeld(
+    stream: string,
+    entries: readonly { readonly key?: string; readonly data: T }[],
+    options: AppendOptions = {},
+  ): Promise<HeldEntries<T>> {
     const target = this.#key(stream)
     const fresh = checkEntries(target, entries)
     if (!this.#encrypted)
       for (const [index, { json }] of fresh.entries()) refuseMarkName(json, `entries[${index}].data`)
     checkOptions(options, ['ifNext', 'ifExists'])
     const call = appendGroup(target, fresh, options)
-    if (fresh.length === 0) return []
+    if (fresh.length === 0) return { entries: [], isHeld: false }
     await this.#target.ready()
     const outcome = await this.#append(call)
     if (outcome.kind !== 'appended') throw this.#refusal(call, outcome)
     this.#announce(call, outcome.entries)
-    return outcome.entries.map(({ seq, at, stored }, index) => {
+    const appended = outcome.entries.map(({ seq, at, stored }, index) => {
       const given = entries[index]
       const data = stored === undefined && given !== undefined ? given.data : (decodeJson(stored?.json ?? 'null') as T)
       const key = fresh[index]?.key
       return key === undefined ? { seq, at: new Date(at), data } : { seq, key, at: new Date(at), data }
     })
+    return { entries: appended, isHeld: outcome.isHeld ?? true }
   }
 
   async read(stream: string, options: ReadOptions = {}): Promise<Entry<T>[]> {
@@ -112,6 +124,16 @@ export class StoredLog<T> implements Log<T> {
     const { lanes, operations } = this.#target
     if (lanes === undefined) return keys.length === 0 ? [] : operations.heads(this.name, keys)
     return Promise.all(keys.map((key) => lanes.head(key)))
+  }
+
+  async hold(stream: string, ms: number): Promise<boolean> {
+    const { hold, ready } = this.#target
+    if (hold === undefined) {
+      throw new HoldfastError('FAILED_PRECONDITION', 'A stream is held by what is read of it: call it in readTogether')
+    }
+    const held = { ...this.#key(stream), ms: checkInteger(ms, 'ms', 1) }
+    await ready()
+    return hold(held)
   }
 
   async create(stream: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type {
   Backend,
   DocumentOperations,
+  Hold,
   Key,
   LogOperations,
   ReadRange,
@@ -25,6 +26,7 @@ export class GatheredReads {
   #documents: Asked<TogetherReads['documents'][number], StoredDocument | undefined>[] = []
   #heads: Asked<TogetherReads['heads'][number], StreamHead>[] = []
   #entries: Asked<TogetherReads['entries'][number], StoredEntry[]>[] = []
+  #holds: Asked<TogetherReads['holds'][number], boolean>[] = []
   #scheduled = false
 
   constructor(backend: Backend) {
@@ -50,6 +52,10 @@ export class GatheredReads {
     return operations as LogOperations
   }
 
+  hold(log: string, hold: Hold): Promise<boolean> {
+    return this.#ask(this.#holds, { log, hold })
+  }
+
   #ask<Read, Answer>(queue: Asked<Read, Answer>[], read: Read): Promise<Answer> {
     return new Promise((resolve, reject) => {
       queue.push({ read, resolve, reject })
@@ -62,18 +68,21 @@ export class GatheredReads {
 
   async #send(): Promise<void> {
     const [documents, heads, entries] = [this.#documents.splice(0), this.#heads.splice(0), this.#entries.splice(0)]
+    const holds = this.#holds.splice(0)
     this.#scheduled = false
     try {
       const answers = await this.#backend.readTogether({
         documents: documents.map(({ read }) => read),
         heads: heads.map(({ read }) => read),
         entries: entries.map(({ read }) => read),
+        holds: holds.map(({ read }) => read),
       })
       for (const [index, { resolve }] of documents.entries()) resolve(answers.documents[index])
       for (const [index, { resolve }] of heads.entries()) resolve(answers.heads[index] as StreamHead)
       for (const [index, { resolve }] of entries.entries()) resolve([...(answers.entries[index] ?? [])])
+      for (const [index, { resolve }] of holds.entries()) resolve(answers.holds[index] === true)
     } catch (error) {
-      for (const { reject } of [...documents, ...heads, ...entries]) reject(error)
+      for (const { reject } of [...documents, ...heads, ...entries, ...holds]) reject(error)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Backend, DocumentOperations, MigrationReport, Operations } from './backend.js'
+import type { Backend, DocumentOperations, Hold, MigrationReport, Operations } from './backend.js'
 import type {
   BackupOptions,
   BackupReport,
@@ -282,7 +282,8 @@ class StoreScope implements TenantStore {
       log: <T>(name: string, options?: LogOptions<T>) => {
         const operations = gathered.logs(checkName(name, 'log'))
         const ready = this.engine.outside(relations.log(name, options?.retain))
-        return declarations.log<T>({ name, tenant, operations, hub, ready }, options)
+        const hold = (held: Hold) => gathered.hold(name, held)
+        return declarations.log<T>({ name, tenant, operations, hub, ready, hold }, options)
       },
     })
   }

@@ -12,14 +12,17 @@ export class ActivityTimes {
   #flushing: Promise<void> | undefined
   #lastFlush = -Infinity
   #closed = false
+  /** Of all that were told; 0: none. */
+  latest = 0
 
   constructor(context: StoreContext) {
     this.#context = context
   }
 
   touch(conversationId: string, at: Date): void {
-    const known = this.#pending.get(conversationId) ?? 0
-    this.#pending.set(conversationId, Math.max(known, at.getTime()))
+    const time = at.getTime()
+    this.#pending.set(conversationId, Math.max(this.#pending.get(conversationId) ?? 0, time))
+    this.latest = Math.max(this.latest, time)
     this.#schedule()
   }
 

@@ -12,6 +12,7 @@ import type {
   ListOptions,
   NewConversation,
 } from './conversation-store.js'
+import { DatabaseClock } from './database-clock.js'
 import { conversationDeleted, isCode, noConversation, resolveUnknown, staleVersion } from './failures.js'
 import { checkConversationId, checkKey, checkUserId, conversationIdOfKey, newConversationId } from './ids.js'
 import { type Deleted, deleteConversation } from './deletion.js'
@@ -33,10 +34,12 @@ import { checkInteger, checkLimit, checkMetadata, checkText, checkTitle } from '
 export class Conversations {
   readonly #context: StoreContext
   readonly #activity: ActivityTimes
+  readonly #clock: DatabaseClock
 
   constructor(context: StoreContext, activity: ActivityTimes) {
     this.#context = context
     this.#activity = activity
+    this.#clock = new DatabaseClock(context.now)
   }
 
   async create(input: NewConversation): Promise<Conversation> {
@@ -48,7 +51,8 @@ export class Conversations {
     // As it was before there were tags and retentions.
     const others = Object.keys(more).length === 0 ? [] : [more]
     const origin = digestOf(['created', userId, title, Object.entries(metadata).sort(byKey), ...others])
-    const [now] = await Promise.all([this.#context.now(), refuseErased(this.#context.shapes, userId)])
+    this.#clock.saw(this.#activity.latest)
+    const [now] = await Promise.all([this.#clock.now(), refuseErased(this.#context.shapes, userId)])
     const record = { userId, title, metadata, ...more, revision: 1, origin, lastActivityAt: now, activity: now }
     const { conversations, messages, states, turns } = this.#context.shapes
     return this.#make(id, record, async () => {

@@ -169,9 +169,10 @@ export async function appendTo(
   entries: readonly EntryToAppend[],
 ): Promise<Message[]> {
   try {
-    const append = () => resolveUnknown(() => shapes.messages.append(id, entries, { ifExists: true }))
-    const appended = await histories.committing(id, append)
-    await histories.appended(id, appended)
+    const append = () => resolveUnknown(() => shapes.messages.appendHeld(id, entries, { ifExists: true }))
+    const { entries: appended, isHeld } = await histories.committing(id, append)
+    // Most conversations are in no cache, and then nobody has to be told.
+    if (isHeld) await histories.appended(id, appended)
     return appended.map(messageOf)
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw noConversation(id)

@@ -15,6 +15,7 @@ import { testExports } from './exports.js'
 import { testConsumers } from './consumers.js'
 import { testFeed } from './feed.js'
 import { testForks } from './forks.js'
+import { testHolds } from './holds.js'
 import { testHistories } from './histories.js'
 import { testKeyedTransactions } from './keyed-transactions.js'
 import { testIndexes } from './indexes.js'
@@ -76,6 +77,7 @@ export function describeDocumentStore(
     testForks(suite)
     testCreations(suite)
     testReadsTogether(suite)
+    testHolds(suite)
     testTails(suite)
     testFeed(suite)
     testConsumers(suite)

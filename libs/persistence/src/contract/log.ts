@@ -37,6 +37,21 @@ export interface LogOptions<T = unknown> {
   readonly retain?: LogRetention
 }
 
+export interface HeldEntries<T> {
+  readonly entries: Entry<T>[]
+  /** `false`: when they were appended, nobody held the stream (`ReadLog.hold`). */
+  readonly isHeld: boolean
+}
+
+/** A log as `readTogether` reads it. */
+export interface ReadLog<T> extends Pick<Log<T>, 'name' | 'read' | 'head' | 'heads'> {
+  /** For whoever keeps a copy of a stream's end, and has to be told of what is appended: says in the same statement, durably, that the stream is
+   *  held. `true`: every append that these reads did not see answers `isHeld`, for at least `ms` from when the statement began.
+   *  `false`: somebody appended meanwhile, or there is no such stream; nothing may be kept then. A write only when less than `ms` is left of
+   *  an earlier hold, which is made for four times as long. At most once for a stream in one `readTogether`. */
+  hold(stream: string, ms: number): Promise<boolean>
+}
+
 /** Append-only streams of entries; the cost of an append does not depend on a stream's length. */
 export interface Log<T> {
   readonly name: string
@@ -48,6 +63,12 @@ export interface Log<T> {
     entries: readonly { readonly key?: string; readonly data: T }[],
     options?: AppendOptions,
   ): Promise<Entry<T>[]>
+  /** As `append`, and tells whether somebody may keep a copy of the stream's end, who has to be told. */
+  appendHeld(
+    stream: string,
+    entries: readonly { readonly key?: string; readonly data: T }[],
+    options?: AppendOptions,
+  ): Promise<HeldEntries<T>>
   read(stream: string, options?: ReadOptions): Promise<Entry<T>[]>
   /** What is there after `after` (default 0: all), then what comes, until `signal` aborts (then it ends quietly).
    *  @throws FAILED_PRECONDITION when the stream is removed meanwhile */

@@ -14,7 +14,7 @@ import type {
   Update,
   WriteOptions,
 } from './document.js'
-import type { Log, LogOptions } from './log.js'
+import type { Log, LogOptions, ReadLog } from './log.js'
 import type { SchemaCheck, SchemaCheckOptions } from '../schema/check-schema.js'
 import type { RewriteOptions, RewriteReport } from '../schema/rewrite.js'
 import type { Upcast } from '../schema/schema-versions.js'
@@ -158,7 +158,7 @@ export interface CreateScope {
 /** What `readTogether` reads from. */
 export interface ReadScope {
   collection<T>(name: string, options?: CollectionOptions<T>): Pick<Collection<T>, 'name' | 'get'>
-  log<T>(name: string, options?: LogOptions<T>): Pick<Log<T>, 'name' | 'read' | 'head' | 'heads'>
+  log<T>(name: string, options?: LogOptions<T>): ReadLog<T>
 }
 
 /** @param scope with `transactional: true` the transaction, which alone must be used; otherwise the tenant's store */

@@ -3,6 +3,7 @@ import type {
   AppendedEntry,
   AppendGroup,
   AppendOutcome,
+  Hold,
   LogOperations,
   NewEntry,
   ReadRange,
@@ -66,6 +67,15 @@ export class MemoryLogs implements LogOperations {
 
   heads(log: string, keys: readonly StreamKey[]): Promise<StreamHead[]> {
     return this.#run(() => keys.map((key) => headOf(this.#streams(log).get(nameOf(key)))))
+  }
+
+  /** Outside of any transaction, as the row's writers see it. */
+  async hold(log: string, { ms, ...key }: Hold): Promise<boolean> {
+    const stream = this.#live(log, key)
+    if (stream === undefined) return false
+    const now = this.#clock()
+    if (stream.heldUntil < now + ms) stream.heldUntil = now + 4 * ms
+    return true
   }
 
   create(log: string, key: StreamKey): Promise<boolean> {
@@ -209,7 +219,10 @@ export class MemoryLogs implements LogOperations {
     if (isRepeated || entries.length === 0) return { kind: 'appended', entries: answers(stored, []) }
     const stream = known ?? this.#addStream(log, key, new Stream())
     const fresh = entries.filter((_, index) => stored[index] === undefined)
-    return { kind: 'appended', entries: answers(stored, this.#extend(stream, fresh)) }
+    const appended = answers(stored, this.#extend(stream, fresh))
+    // What was stored before may have been unheld then, or not.
+    if (fresh.length < entries.length) return { kind: 'appended', entries: appended }
+    return { kind: 'appended', entries: appended, isHeld: stream.heldUntil > this.#clock() }
   }
 
   #extend(stream: Stream, entries: readonly NewEntry[]): MemoryEntry[] {

@@ -33,6 +33,8 @@ export class Stream {
   /** Below this, `entries` holds nothing. */
   lowest: number
   at: number
+  /** Until when somebody keeps a copy of its end; no part of what it holds, and of no export. */
+  heldUntil = 0
   removed = false
   /** Meaningful if it is removed. */
   removedAt: number | undefined = undefined

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
-import type { AppendOptions, Entry, ReadOptions } from '../contract/log.js'
+import type { AppendOptions, Entry, HeldEntries, ReadOptions } from '../contract/log.js'
 import type { EncryptedEntries } from '../encryption/encrypted-entries.js'
 import { encodeJson } from '../json.js'
 import { type LogTarget, StoredLog } from '../log.js'
@@ -26,9 +26,13 @@ export class CodedLog<T> extends StoredLog<T> {
     this.#encrypted = encrypted
   }
 
-  override async append(stream: string, entries: readonly NewData<T>[], options?: AppendOptions): Promise<Entry<T>[]> {
+  override async appendHeld(
+    stream: string,
+    entries: readonly NewData<T>[],
+    options?: AppendOptions,
+  ): Promise<HeldEntries<T>> {
     if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== 'object' || entry === null)) {
-      return super.append(stream, entries, options)
+      return super.appendHeld(stream, entries, options)
     }
     const accepted: NewData<T>[] = await Promise.all(
       entries.map(async (entry, index) => ({
@@ -37,9 +41,12 @@ export class CodedLog<T> extends StoredLog<T> {
       })),
     )
     const encrypted = this.#encrypted
-    if (encrypted === undefined) return super.append(stream, accepted, options)
+    if (encrypted === undefined) return super.appendHeld(stream, accepted, options)
     const appended = await this.#appendEncrypted(encrypted, stream, accepted, options)
-    return Promise.all(appended.map((entry) => this.#decoded(stream, entry)))
+    return {
+      ...appended,
+      entries: await Promise.all(appended.entries.map((entry) => this.#decoded(stream, entry))),
+    }
   }
 
   override async read(stream: string, options?: ReadOptions): Promise<Entry<T>[]> {
@@ -97,7 +104,7 @@ export class CodedLog<T> extends StoredLog<T> {
     stream: string,
     entries: readonly NewData<T>[],
     options: AppendOptions | undefined,
-  ): Promise<Entry<T>[]> {
+  ): Promise<HeldEntries<T>> {
     const texts = entries.map(({ data }, index) => encodeJson(data, `entries[${index}].data`))
     const encode = (index: number, number?: number) =>
       encrypted.encode({ stream, key: entries[index]?.key }, texts[index] ?? '', number)
@@ -106,7 +113,7 @@ export class CodedLog<T> extends StoredLog<T> {
     for (;;) {
       try {
         const call = entries.map((entry, index) => ({ ...entry, data: sealed[index] as T }))
-        return await super.append(stream, call, options)
+        return await super.appendHeld(stream, call, options)
       } catch (error) {
         if (!(error instanceof HoldfastError) || error.reason !== 'KEY_CONFLICT') throw error
         const index = Number(error.metadata['index'])

@@ -103,7 +103,8 @@ class GroupWork {
   }
 
   /** @param before the last sequence number before the fresh entries */
-  wasAppended(before: number, at: number): void {
+  /** @param isHeld `undefined`: not known */
+  wasAppended(before: number, at: number, isHeld?: boolean): void {
     let seq = before
     const entries = this.group.entries.map((entry): AppendedEntry => {
       const stored = this.#stored?.get(entry)
@@ -111,7 +112,11 @@ class GroupWork {
       seq += 1
       return { seq, at }
     })
-    this.outcome = { kind: 'appended', entries }
+    // What was stored before may have been unheld then, or not.
+    this.outcome =
+      isHeld === undefined || this.#stored !== undefined
+        ? { kind: 'appended', entries }
+        : { kind: 'appended', entries, isHeld }
   }
 }
 
@@ -151,7 +156,7 @@ async function attemptOne(
   const values = [tenant, stream, key ?? null, escapeForJsonb(json), ifNext ?? null]
   const [row] = await connection.query({ ...statement, values })
   if (row === undefined) return 'nothing written'
-  work.wasAppended(Number(row[0]) - 1, Number(row[1]))
+  work.wasAppended(Number(row[0]) - 1, Number(row[1]), row[2] === true)
   return 'written'
 }
 
@@ -171,12 +176,12 @@ async function attemptSingles(
   })
   // Rows have always been seen in the order that was sent, which costs nothing to check and is not relied on.
   let next = 0
-  for (const [tenant, stream, before, at] of rows) {
+  for (const [tenant, stream, before, at, isHeld] of rows) {
     const isOf = ({ group }: GroupWork) => group.stream === stream && group.tenant === tenant
     let place = next
     for (let work = works[place]; work !== undefined && !isOf(work); work = works[place]) place += 1
     if (place === works.length) place = works.findIndex(isOf)
-    works[place]?.wasAppended(Number(before), Number(at))
+    works[place]?.wasAppended(Number(before), Number(at), isHeld === true)
     next = place + 1
   }
   return rows.length > 0 ? 'written' : 'nothing written'
@@ -208,7 +213,8 @@ async function attemptMany(
 }
 
 function appended(works: readonly GroupWork[], rows: readonly SqlRow[]): 'written' | 'nothing written' {
-  for (const [number, before, at] of rows) works[Number(number) - 1]?.wasAppended(Number(before), Number(at))
+  for (const [number, before, at, isHeld] of rows)
+    works[Number(number) - 1]?.wasAppended(Number(before), Number(at), isHeld === true)
   return rows.length > 0 ? 'written' : 'nothing written'
 }
 

@@ -7,6 +7,7 @@ import { logTables, quoteIdentifier } from './names.js'
  *  - `at`: of the last entry.
  *  - `parent`, `base`: of a branch: entries up to `base` are those of `parent` (which is never itself a branch after `base`).
  *  - `removed_at`: the tombstone.
+ *  - `held_until`: until then somebody may keep a copy of the stream's end, and appends say so (docs/decisions/0057-appends-that-nobody-caches.md).
  *  - `unswept`: entries may still be stored that are not part of any stream, see log-sweep.ts.
  *
  *  `key` answers repeated appends, `digest` is the sha256 of the data before its first amendment, for the same purpose;
@@ -26,8 +27,11 @@ export function logDdl(name: string): string[] {
       base bigint,
       removed_at timestamptz(3),
       unswept boolean not null default false,
+      held_until timestamptz(3),
       primary key (tenant, stream)
     ) with (fillfactor = 50)`,
+    // Of a log that was made before.
+    `alter table ${streams} add column if not exists held_until timestamptz(3)`,
     `create index if not exists ${quoteIdentifier(`s_${name}_branches`)} on ${streams} (tenant, parent)
       where parent is not null`,
     `create index if not exists ${quoteIdentifier(`s_${name}_unswept`)} on ${streams} (tenant, stream) where unswept`,

@@ -48,6 +48,41 @@ for (const [name, start] of servers) {
       assert.equal(again?.kind, 'appended')
     })
 
+    it('do not hold for a reader who may have missed an append that nobody tells', async (context) => {
+      if (!server.driver.sharedWithOthers) return context.skip('one statement at a time')
+      const tenant = freshTenant()
+      const hold = async (): Promise<boolean | undefined> => {
+        const reads = { documents: [], heads: [], entries: [] }
+        const holds = [{ log, hold: { tenant, stream: 's', ms: 60_000 } }]
+        return (await backend.readTogether({ ...reads, holds })).holds[0]
+      }
+      const append = { tenant, stream: 's', entries: [{ json: '1' }] }
+      await logs.append(log, [append])
+      let held: Promise<boolean | undefined> | undefined
+      await backend.transaction(async (tx) => {
+        const [outcome] = await tx.logs.append(log, [append])
+        assert.equal(outcome?.kind === 'appended' && outcome.isHeld, false)
+        held = hold()
+        // Until it waits for the row.
+        const waits = `pg_stat_activity where wait_event_type = 'Lock' and query like '%held_until%'`
+        while ((await count(waits)) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      })
+      assert.equal(await held, false)
+      assert.equal(await hold(), true)
+    })
+
+    it('of before there were holds get them', async () => {
+      const old = 'old-log'
+      await backend.logs.ensure(old)
+      await server.driver.script(`alter table holdfast."s_old-log" drop column held_until`)
+      await server.driver.script(`update holdfast.relations set definition = '1' where name = '${old}'`)
+      const another = openSqlBackend(server.driver)
+      await another.migrate()
+      await another.logs.ensure(old)
+      const [outcome] = await another.logs.append(old, [{ tenant: 't', stream: 's', entries: [{ json: '1' }] }])
+      assert.equal(outcome?.kind === 'appended' && outcome.isHeld, false)
+    })
+
     it('delete what no branch shows any more, and only that', async () => {
       const tenant = freshTenant()
       const key = (stream: string) => ({ tenant, stream })

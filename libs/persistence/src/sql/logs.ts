@@ -45,7 +45,7 @@ export class SqlLogs implements LogOperations {
   }
 
   async ensure(log: string): Promise<void> {
-    await this.#schema.ensure('log', log, '1', logDdl(log))
+    await this.#schema.ensure('log', log, '2', logDdl(log))
     await sweepLeftovers(this.#connection, log)
   }
 

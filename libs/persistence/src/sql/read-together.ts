@@ -12,11 +12,11 @@ import { visible } from './visibility.js'
 export async function readTogether(connection: SqlConnection, reads: TogetherReads): Promise<TogetherAnswers> {
   const parts: string[] = []
   const values: SqlValue[] = []
+  const held: string[] = []
   const add = (text: string, ...given: SqlValue[]): void => {
     const before = values.length
     values.push(...given)
-    const renumbered = text.replace(/\$(\d+)/g, (_, place: string) => `$${Number(place) + before}`)
-    parts.push(`select ${parts.length}::int4 as part, x.* from (${renumbered}) x`)
+    parts.push(`select ${parts.length}::int4 as part, x.* from (${renumbered(text, before)}) x`)
   }
   for (const { collection, key } of reads.documents) add(documentText(collection), key.tenant, key.id)
   for (const { log, stream } of reads.heads) add(headText(log), stream.tenant, stream.stream)
@@ -24,13 +24,19 @@ export async function readTogether(connection: SqlConnection, reads: TogetherRea
     const { tenant, stream, after = 0, before = Number.MAX_SAFE_INTEGER, limit, reverse } = range
     add(entriesText(log, reverse), tenant, stream, after, before, limit)
   }
-  const text = parts.join(' union all ')
+  for (const [index, { log, hold }] of reads.holds.entries()) {
+    held.push(`h${index} as (${renumbered(holdText(log), values.length)})`)
+    add(heldText(log, `h${index}`), hold.tenant, hold.stream, hold.ms)
+  }
+  const together = parts.join(' union all ')
+  const text = held.length === 0 ? together : ['with', held.join(', '), together].join(' ')
   const name = `together:${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
   const rows = parts.length === 0 ? [] : await connection.query({ name, text, values, readOnly: true })
   const byPart = parts.map((): SqlRow[] => [])
   for (const [part, ...row] of rows) byPart[Number(part)]?.push(row)
   const isReverse = reads.entries.map(({ range }) => range.reverse)
   const heads = byPart.splice(reads.documents.length, reads.heads.length)
+  const holds = byPart.splice(reads.documents.length + reads.entries.length)
   const entries = byPart.splice(reads.documents.length)
   return {
     documents: byPart.map(([row], index) =>
@@ -38,6 +44,7 @@ export async function readTogether(connection: SqlConnection, reads: TogetherRea
     ),
     heads: heads.map(([row]) => (row === undefined ? nowhere : headFrom(row))),
     entries: entries.map((all, index) => all.map(entryOf).sort(bySeq(isReverse[index] === true))),
+    holds: holds.map(([row]) => row?.[6] === true),
   }
 }
 
@@ -61,6 +68,29 @@ function entriesText(log: string, reverse: boolean): string {
   const { readBranch, readBranchReverse } = logStatements(log)
   return `select e.seq as n1, ${nothing.number} as n2, e.key, e.at as t1, ${nothing.time} as t2, ${nothing.time} as t3,
       ${nothing.truth} as b, e.data from (${reverse ? readBranchReverse : readBranch}) e`
+}
+
+/** A later place among all parameters. */
+function renumbered(text: string, before: number): string {
+  return text.replace(/\$(\d+)/g, (_, place: string) => `$${Number(place) + before}`)
+}
+
+/** tenant, stream, milliseconds → the head as it is once the row is locked, if there was something to write. */
+function holdText(log: string): string {
+  return `update ${logTables(log).streams} s
+    set held_until = clock_timestamp() + 4 * $3::float8 * interval '1 millisecond'
+    where s.tenant = $1 and s.stream = $2 and s.removed_at is null
+      and coalesce(s.held_until < clock_timestamp() + $3::float8 * interval '1 millisecond', true)
+    returning s.head`
+}
+
+/** Whether the hold covers all that this statement does not see: what was appended between its snapshot and its lock was not told of it. */
+function heldText(log: string, hold: string): string {
+  return `select ${nothing.number} as n1, ${nothing.number} as n2, ${nothing.key} as key, ${nothing.time} as t1, ${nothing.time} as t2,
+      ${nothing.time} as t3, coalesce(s.head = h.head, s.held_until >= clock_timestamp() + $3::float8 * interval '1 millisecond') as b,
+      null::jsonb as data
+    from ${logTables(log).streams} s left join ${hold} h on true
+    where s.tenant = $1 and s.stream = $2 and s.removed_at is null`
 }
 
 function documentOf(id: string, [n1, , , t1, t2, t3, , data]: SqlRow): StoredDocument {

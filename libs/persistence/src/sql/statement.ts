@@ -5,7 +5,7 @@ export interface Statement {
   readonly name?: string
   readonly text: string
   readonly values: readonly SqlValue[]
-  /** The statement writes nothing, so a lost connection may be answered by asking again. Default false. */
+  /** The statement writes nothing (or only what a repetition finds done), so a lost connection may be answered by asking again. Default false. */
   readonly readOnly?: boolean
   /** What becomes of the statement on a connection that records changes, see sql/feed.ts. Drivers take no notice of it. */
   readonly records?: Recording

@@ -70,6 +70,20 @@ describe('cached histories', { skip: await whyNoRedis() }, () => {
     assert.equal((await commands()) - filled.commands, 10 + 1)
   })
 
+  it('cost an append nothing as long as nobody has read the conversation', async () => {
+    const { store } = await open(500)
+    const { id } = await store.create()
+    const before = await commands()
+    for (const n of upTo(10)) await store.append(id, [user(`${n}`)])
+    // The command that asks is counted as well.
+    assert.equal((await commands()) - before, 1)
+    await store.history(id)
+    const filled = await commands()
+    await store.append(id, [user('told')])
+    assert.equal((await commands()) - filled > 1, true)
+    assert.equal((await store.history(id)).messages.length, 11)
+  })
+
   it('grow with appends in place, up to their limits, and are not read anew', async () => {
     const { store, documents } = await open(500)
     const { id } = await store.create()

@@ -2,16 +2,19 @@ import { randomBytes } from 'node:crypto'
 import type { Entry } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
 import type { EpochTrust } from '../cache/epoch-trust.js'
-import { maxAgeMs } from '../cache/session-cache.js'
+import { leaseMs, maxAgeMs } from '../cache/session-cache.js'
 import type { StoreContext } from '../context.js'
 import type { MessageRecord } from '../shapes.js'
-import { type Histories, loadHistory, storedMessage } from './histories.js'
+import { type HeldHistory, type Histories, loadHeldHistory, loadHistory, storedMessage } from './histories.js'
 import type { HistoryAnswer, HistoryCache } from './history-cache.js'
 import { historyText } from './history-entry.js'
 import { type HistoryRange, messagesWithin, reaches, type StoredHistory, type StoredMessage } from './history.js'
 
 /** How long to wait for somebody else's fill, step by step, before its lease is taken over. */
 const waitsMs = [2, 4, 8, 16, 32, 64, 128]
+/** An entry is gone before appends stop telling of it: it lives this long from when its lease was taken, by the cache's clock, and as long again
+ *  is for clocks that do not run alike. */
+const holdMs = 2 * (leaseMs + maxAgeMs)
 const maxAttempts = 8
 const maxSeen = 100_000
 
@@ -80,9 +83,11 @@ export class CachedHistories implements Histories {
       try {
         const answer = await this.#lease(epoch, id, token)
         if (this.#isUsable(id, answer)) return await this.#reaching(id, answer, atLeast)
-        history = await this.#load(id, Math.max(atLeast, this.#cache.maxMessages))
-        // Nothing is held of what is not there, so that who creates it need not tell.
-        if (answer.kind !== 'miss' || history === undefined || !isFollowed(history)) await this.#cache.forget(epoch, id)
+        const held = await this.#loadHeld(id, Math.max(atLeast, this.#cache.maxMessages))
+        history = held.history
+        // Nothing is kept of what is not there, so that who creates it need not tell.
+        const isKept = answer.kind === 'miss' && held.isHeld && history !== undefined && isFollowed(history)
+        if (!isKept || history === undefined) await this.#cache.forget(epoch, id)
         else {
           const text = historyText(history, this.#cache.maxMessages, this.#cache.maxBytes / 2)
           await this.#cache.fill(epoch, id, token, text)
@@ -116,7 +121,16 @@ export class CachedHistories implements Histories {
   }
 
   async #load(id: string, count: number): Promise<StoredHistory | undefined> {
-    const history = await loadHistory(this.#context, id, count)
+    return this.#saw(id, await loadHistory(this.#context, id, count))
+  }
+
+  async #loadHeld(id: string, count: number): Promise<HeldHistory> {
+    const held = await loadHeldHistory(this.#context, id, count, holdMs)
+    this.#saw(id, held.history)
+    return held
+  }
+
+  #saw(id: string, history: StoredHistory | undefined): StoredHistory | undefined {
     if (history !== undefined) this.#seen.saw(id, { ...history, revision: history.record.revision })
     return history
   }

@@ -14,6 +14,7 @@ export interface Histories {
   saw(id: string, last: number): void
   /** Runs a write and, should nobody know whether it took effect, sees to it that nothing older than it is read anywhere. */
   committing<R>(id: string, write: () => Promise<R>): Promise<R>
+  /** Of messages whose append found the conversation held: nobody keeps any other. */
   appended(id: string, entries: readonly Entry<MessageRecord>[]): Promise<void>
   changed(id: string): Promise<void>
   /** A message that branches may share. */
@@ -66,19 +67,35 @@ export async function loadHistory(
   id: string,
   count: number,
 ): Promise<StoredHistory | undefined> {
-  const [document, head, changes, newest] = await store.readTogether((scope) => {
+  return (await load({ store, shapes }, id, count)).history
+}
+
+/** The same for whoever keeps it: from then on appends tell that somebody does (`isHeld`), for at least `holdMs`. If it is not held, it must not
+ *  be kept: a message may have been appended meanwhile without a word. See docs/decisions/0057-appends-that-nobody-caches.md. */
+export function loadHeldHistory(scope: StoredShapes, id: string, count: number, holdMs: number): Promise<HeldHistory> {
+  return load(scope, id, count, holdMs)
+}
+
+export interface HeldHistory {
+  readonly history: StoredHistory | undefined
+  readonly isHeld: boolean
+}
+
+async function load({ store, shapes }: StoredShapes, id: string, count: number, holdMs?: number): Promise<HeldHistory> {
+  const [document, head, changes, newest, isHeld] = await store.readTogether((scope) => {
     const messages = scope.log<MessageRecord>(shapes.messages.name)
     return Promise.all([
       scope.collection<ConversationRecord>(shapes.conversations.name).get(id),
       messages.head(id),
       scope.log(shapes.changes.name).head(id),
       messages.read(id, { reverse: true, limit: count }),
+      holdMs === undefined ? false : messages.hold(id, holdMs),
     ])
   })
-  if (document === undefined || head.removed || isDeleting(document.data)) return undefined
+  if (document === undefined || head.removed || isDeleting(document.data)) return { history: undefined, isHeld }
   const last = head.next - 1
   const first = last - newest.length + 1
-  return {
+  const history: StoredHistory = {
     id,
     createdAt: document.createdAt.getTime(),
     record: document.data,
@@ -89,6 +106,7 @@ export async function loadHistory(
     isWhole: newest.length < count || first <= head.first,
     message: (seq) => storedMessage(newest[last - seq] as Entry<MessageRecord>),
   }
+  return { history, isHeld }
 }
 
 export function storedMessage({ seq, key, at, data }: Entry<MessageRecord>): StoredMessage {

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { allHistoryGuards, exploreHistories, type HistoryGuards } from './history-model.test.support.js'
 
-const quiet = { crashes: 0, evictions: 0 }
+const quiet = { crashes: 0, evictions: 0, expiries: 0 }
+const expiring = { ...quiet, expiries: 1 }
+
+const isLong = process.env['HOLDFAST_LONG_TESTS'] === '1'
+const quick = [
+  { faults: quiet, reads: 2 },
+  { faults: { ...expiring, evictions: 1, crashes: 1 }, reads: 1 },
+]
+const long = [
+  { faults: { ...quiet, evictions: 1 }, reads: 2 },
+  { faults: { ...expiring, evictions: 1 }, reads: 2 },
+]
 
 const exposedBy: Readonly<Record<keyof HistoryGuards, typeof quiet>> = {
   extendsInPlace: quiet,
@@ -12,12 +23,17 @@ const exposedBy: Readonly<Record<keyof HistoryGuards, typeof quiet>> = {
   editForgets: quiet,
   fillNeedsLease: quiet,
   refusedFillForgets: quiet,
+  fillNeedsHold: quiet,
+  holdNeedsSnapshot: quiet,
+  holdOutlivesEntry: expiring,
+  heldAppendTells: quiet,
 }
 
 describe('cached histories, in every order of two appends, an edit and two readers', () => {
-  for (const faults of [quiet, { crashes: 0, evictions: 1 }]) {
-    it(`show no gap, nothing stale and nothing that goes back: ${JSON.stringify(faults)}`, () => {
-      const { states, violation } = exploreHistories(allHistoryGuards, faults)
+  for (const { faults, reads } of isLong ? [...quick, ...long] : quick) {
+    const name = JSON.stringify({ ...faults, reads })
+    it(`show no gap, nothing stale and nothing that goes back: ${name}`, () => {
+      const { states, violation } = exploreHistories(allHistoryGuards, faults, reads)
       assert.equal(violation, undefined)
       assert.ok(states > 1000, `${states} states`)
     })

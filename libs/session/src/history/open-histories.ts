@@ -34,7 +34,8 @@ export async function openHistories(
   const database = await identityOf(documents, name)
   const connection = await connectRedis(redis === undefined ? { clusterUrls: redisCluster ?? [] } : { url: redis })
   const trust = new EpochTrust(documents, connection, name, { trustMs })
-  const cache = new HistoryCache(connection, `holdfast:conversations:${database}:${scope.store.tenantId}`, limits)
+  // Entries without the 2 were filled without a hold.
+  const cache = new HistoryCache(connection, `holdfast:conversations:2:${database}:${scope.store.tenantId}`, limits)
   await trust.soon()
   return new CachedHistories(scope, cache, trust, () => connection.close())
 }
