@@ -10,6 +10,8 @@ export interface BenchReport {
 export interface BenchOptions {
   /** The long form: more rounds, larger data. The quick one ends within 5 minutes. */
   readonly long: boolean
+  /** One part of those that have parts (session); default: all. */
+  readonly part: string | undefined
   readonly report: (line: string) => void
 }
 
@@ -26,19 +28,24 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, long: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    part: { type: 'string' },
+  },
 })
 const [name = ''] = positionals
 const load = Object.hasOwn(benches, name) ? benches[name] : undefined
 if (load === undefined) {
   process.stderr.write(
-    `Usage: npm run bench -- NAME [--json] [--long]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+    `Usage: npm run bench -- NAME [--json] [--long] [--part PART]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
   )
   process.exitCode = 2
 } else {
   const bench = await load()
   const { metrics, notes } = await bench.run({
     long: values.long,
+    part: values.part,
     report: (line) => process.stderr.write(`${line}\n`),
   })
   if (values.json) {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openDocumentStore } from '@holdfast/persistence'
-import { type ConversationStore, type NewMessage, openConversationStore } from '@holdfast/session'
+import { type NewMessage, openConversationStore } from '@holdfast/session'
 import { compareWithPeer, installPeers, Peer, versionOf } from '../peer.js'
 import { compareRates } from '../persistence/report.js'
 import { median, rounded } from '../rounds.js'
@@ -20,14 +20,12 @@ const sizes = [10, 1_000]
 const conversationsOfEach = 400
 const callers = 16
 
-/** Conversations over Redis: appending against the legacy way, which reads, extends and writes back all messages for each one; with 16 callers,
- *  and `_c1` with one. */
-export async function conversations(world: World): Promise<void> {
-  const { postgres, redis, connections, report } = world
+/** Appending over Redis to conversations that are cached, against the legacy way, which reads, extends and writes back all messages for each one; with 16
+ *  callers, and `_c1` with one. */
+export async function appends({ postgres, redis, connections, report }: World): Promise<void> {
   await using documents = await openDocumentStore(await postgres.createDatabase(), { maxConnections: connections })
   await using ours = await openConversationStore(documents, { cache: { redis: redis.url }, maintenanceIntervalMs: 0 })
   await using legacy = await openLegacyStore(await postgres.createDatabase(), redis.url, connections)
-
   for (const size of sizes) {
     const count = size > 100 ? conversationsOfEach / 10 : conversationsOfEach
     const ids = Array.from({ length: count }, (_, n) => `size-${size}-${n}`)
@@ -49,20 +47,18 @@ export async function conversations(world: World): Promise<void> {
       })
     }
   }
-  await replay(world, ours, legacy)
-  await againstLangGraph(world, ours, await postgres.createDatabase())
 }
 
-/** All real dialogues, 16 at a time, message by message; each begins with a conversation (for the legacy way its three keys). */
-async function replay(
-  { report }: World,
-  ours: ConversationStore,
-  legacy: Awaited<ReturnType<typeof openLegacyStore>>,
-): Promise<void> {
+/** All real dialogues, 16 at a time, message by message; each begins with a conversation (for the legacy way its three keys). Nobody reads them
+ *  meanwhile, other than the legacy way itself. */
+export async function dialogueReplay({ postgres, redis, connections, report }: World): Promise<void> {
   if (!existsSync(dialogueFolder)) {
     report.note('dialogues_replay_vs_legacy: skipped, the dialogues are not there')
     return
   }
+  await using documents = await openDocumentStore(await postgres.createDatabase(), { maxConnections: connections })
+  await using ours = await openConversationStore(documents, { cache: { redis: redis.url }, maintenanceIntervalMs: 0 })
+  await using legacy = await openLegacyStore(await postgres.createDatabase(), redis.url, connections)
   const dialogues = readDialogues()
   const messages = dialogues.reduce((sum, { turns }) => sum + turns.length, 0)
   report.note(`dialogues_replay: ${dialogues.length} dialogues, ${messages} messages, ${callers} at a time`)
@@ -129,17 +125,24 @@ function readDialogues(): { readonly id: string; readonly turns: readonly Turn[]
     )
 }
 
-async function againstLangGraph({ connections, report }: World, ours: ConversationStore, url: string): Promise<void> {
+/** To conversations that nobody has read, as nobody has read the peer's threads, and (`cached`) to ones whose end is in the cache. */
+export async function againstLangGraph({ postgres, redis, connections, report }: World): Promise<void> {
+  await using documents = await openDocumentStore(await postgres.createDatabase(), { maxConnections: connections })
+  await using ours = await openConversationStore(documents, { cache: { redis: redis.url }, maintenanceIntervalMs: 0 })
+  const url = await postgres.createDatabase()
   await installPeers(report)
   const name = '@langchain/langgraph-checkpoint-postgres'
   report.note(`${name} ${await versionOf(name)}: one put of a checkpoint with ten messages, a thread for each caller`)
   await using peer = await Peer.start('langgraph.mjs', { url, connections, callers, payload: { text } })
-  for (let caller = 0; caller < callers; caller += 1) {
-    await ours.create({ id: `langgraph-${caller}` })
-    await ours.history(`langgraph-${caller}`)
+  for (const kind of ['', '_cached']) {
+    const idOf = (caller: number) => `langgraph${kind}-${caller}`
+    for (let caller = 0; caller < callers; caller += 1) {
+      await ours.create({ id: idOf(caller) })
+      if (kind !== '') await ours.history(idOf(caller))
+    }
+    const append = (caller: number) => ours.append(idOf(caller), [newMessage()])
+    await compareWithPeer(report, `append_c16${kind}_vs_langgraph`, callers, append, peer, 'append')
   }
-  const append = (caller: number) => ours.append(`langgraph-${caller}`, [newMessage()])
-  await compareWithPeer(report, 'append_c16_vs_langgraph', callers, append, peer, 'append')
 }
 
 /** What a history costs in round trips, counted between the drivers and the servers. */

@@ -1,24 +1,26 @@
 import { startPostgres, startRedis } from '@holdfast/test-servers'
 import type { BenchOptions, BenchReport } from '../main.js'
-import { conversations, historyRoundTrips } from './conversations.js'
+import { againstLangGraph, appends, dialogueReplay, historyRoundTrips } from './conversations.js'
 import { erasure } from './erasure.js'
 import { keyedSessions } from './keyed-sessions.js'
 import { nearReads } from './near-reads.js'
 import { redisAway } from './redis-away.js'
 import type { World } from './world.js'
 
-const parts: readonly ((world: World) => Promise<void>)[] = [
+const parts: Readonly<Record<string, (world: World) => Promise<void>>> = {
   keyedSessions,
   nearReads,
   redisAway,
   historyRoundTrips,
-  conversations,
+  appends,
+  dialogueReplay,
+  againstLangGraph,
   erasure,
-]
+}
 
 /** The session store and conversations, over PostgreSQL and Redis, against the legacy way of doing the same: `NAME_vs_legacy` is
  *  the rate of ours over theirs. */
-export async function run({ long, report: print }: BenchOptions): Promise<BenchReport> {
+export async function run({ long, part: only, report: print }: BenchOptions): Promise<BenchReport> {
   const connections = 10
   const metrics: Record<string, number> = {}
   const notes = [
@@ -44,6 +46,6 @@ export async function run({ long, report: print }: BenchOptions): Promise<BenchR
       },
     },
   }
-  for (const part of parts) await part(world)
+  for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part(world)
   return { metrics, notes }
 }

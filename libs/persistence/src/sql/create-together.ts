@@ -39,8 +39,18 @@ export async function createTogether(
   })
 }
 
-/** tenants, streams, then ids and datas for each collection → tenant, stream, now; no row for a stream that was there */
+/** A program creates few kinds of things. */
+const known = new Map<string, PreparedText>()
+
 function statementOf(log: string, collections: readonly string[]): PreparedText {
+  const kind = [log, ...collections].join()
+  const statement = known.get(kind) ?? makeStatement(log, collections)
+  known.set(kind, statement)
+  return statement
+}
+
+/** tenants, streams, then ids and datas for each collection → tenant, stream, now; no row for a stream that was there */
+function makeStatement(log: string, collections: readonly string[]): PreparedText {
   const { streams } = logTables(log)
   const inserts = collections.map((collection, index) => {
     const [ids, datas] = [`$${3 + 2 * index}`, `$${4 + 2 * index}`]
