@@ -1,9 +1,13 @@
 import { PassThrough, Readable, type Writable } from 'node:stream'
-import type { CliResult } from './cli-process.js'
 import type { CommandContext } from './command-context.js'
-import { reportFailure } from './failure.js'
 import { Output } from './output.js'
-import { createProgram } from './program.js'
+import { run } from './run.js'
+
+export interface CliResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
 
 export interface HereOptions {
   /** For standard input; default: none, which is empty. */
@@ -11,27 +15,29 @@ export interface HereOptions {
   /** Standard error is a terminal with so many columns. */
   readonly columns?: number
   readonly signal?: AbortSignal
+  /** Added to the environment, but not to that of options which commander reads from it. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
-/** For tests: runs a command to its end in the process of the test, which spares the start of one. Whatever is about the process itself (signals, exits,
- *  how fast it starts) needs `runCli`. */
+/** For tests: runs a command to its end in the process of the test, which spares the start of one: what a process loads and compiles first takes a second
+ *  of processor time or two. Whatever is about the process itself (signals, exits, how fast it starts) needs `runCliProcess`. */
 export async function runHere(args: readonly string[], options: HereOptions = {}): Promise<CliResult> {
-  const { input = '', columns, signal = new AbortController().signal } = options
+  const { input = '', columns, environment, signal = new AbortController().signal } = options
   const [stdout, stderr] = [new Memory(), new Memory()]
   const terminal = columns === undefined ? stderr.stream : Object.assign(stderr.stream, { isTTY: true, columns })
+  let found = 0
   const context: CommandContext = {
     out: new Output(stdout.stream),
     err: new Output(terminal),
     input: Readable.from([Buffer.from(input)]) as unknown as NodeJS.ReadStream,
-    environment: process.env,
+    environment: { ...process.env, ...environment },
     signal,
+    endWith: (code) => {
+      found = code
+    },
   }
-  let code = 0
-  try {
-    await createProgram(context).parseAsync(['node', 'holdfast', ...args])
-  } catch (error) {
-    code = await reportFailure(error, context, false)
-  }
+  const failed = await run(args, context)
+  const code = failed === 0 ? found : failed
   return { code, stdout: stdout.text, stderr: stderr.text }
 }
 

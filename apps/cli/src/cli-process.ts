@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type CliResult, runHere } from './cli-here.js'
 
 /** For tests: the command as a user runs it. */
 const binary = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url))
@@ -17,14 +18,14 @@ export interface CliOptions {
   readonly signal?: AbortSignal
 }
 
-export interface CliResult {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
+/** Runs a command to its end, in this process unless it is to run in another folder. */
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { folder, ...here } = options
+  return folder === undefined ? runHere(args, here) : runCliProcess(args, options)
 }
 
-/** Runs a command to its end. */
-export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+/** Runs a command to its end as a user does. */
+export async function runCliProcess(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const child = spawnCli(args, options)
   child.stdin?.end(options.input ?? '')
   const exit = once(child, 'exit')

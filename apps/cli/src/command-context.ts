@@ -11,6 +11,8 @@ export interface CommandContext {
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /** The first SIGINT, SIGTERM or SIGHUP aborts it; the reason is the signal's name. */
   readonly signal: AbortSignal
+  /** The exit code of a command that did what it was asked, and found something wrong. Without it 0. */
+  readonly endWith: (code: number) => void
 }
 
 // In a terminal Ctrl-C reaches the command twice under `npm start`: from the terminal and, forwarded, from npm.
@@ -39,5 +41,8 @@ export function openContext(): CommandContext {
     },
     environment: process.env,
     signal: stop.signal,
+    endWith: (code) => {
+      process.exitCode = code
+    },
   }
 }

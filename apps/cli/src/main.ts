@@ -1,12 +1,5 @@
 import { openContext } from './command-context.js'
-import { reportFailure } from './failure.js'
-import { createProgram } from './program.js'
+import { run } from './run.js'
 
-const context = openContext()
-const program = createProgram(context)
-try {
-  await program.parseAsync(process.argv)
-} catch (error) {
-  const verbose = program.opts<{ verbose?: true }>().verbose === true || (process.env['DEBUG'] ?? '') !== ''
-  process.exitCode = await reportFailure(error, context, verbose).catch(() => 70)
-}
+const failed = await run(process.argv.slice(2), openContext())
+if (failed !== 0) process.exitCode = failed

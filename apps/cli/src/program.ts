@@ -32,7 +32,7 @@ export function createProgram(context: CommandContext): Command {
     .showSuggestionAfterError()
     .exitOverride()
     // The caller prints errors, in the form of all other errors.
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeOut: (text) => void context.out.stream.write(text) })
   for (const command of [
     upCommand,
     chatCommand,

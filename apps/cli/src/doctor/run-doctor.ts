@@ -11,12 +11,12 @@ import { checkStore } from './check-store.js'
 
 type DoctorFlags = StoreFlags & { readonly server?: string; readonly json?: true }
 
-export async function runDoctor(flags: DoctorFlags, { environment, out }: CommandContext): Promise<void> {
+export async function runDoctor(flags: DoctorFlags, { environment, out, endWith }: CommandContext): Promise<void> {
   const checks = [checkNode(), ...(await checkAll(flags, environment))]
   const ok = checks.every(({ status }) => status !== 'fail')
   if (flags.json === true) await out.json({ ok, checks })
   else await out.write(checks.map(shown).join(''))
-  if (!ok) process.exitCode = 1
+  if (!ok) endWith(1)
 }
 
 async function checkAll(flags: DoctorFlags, environment: Readonly<NodeJS.ProcessEnv>): Promise<Check[]> {

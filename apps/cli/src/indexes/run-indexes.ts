@@ -12,7 +12,10 @@ interface IndexesFlags extends StoreFlags {
   readonly json?: true
 }
 
-export async function runIndexes(flags: IndexesFlags, { environment, out, err }: CommandContext): Promise<void> {
+export async function runIndexes(
+  flags: IndexesFlags,
+  { environment, out, err, endWith }: CommandContext,
+): Promise<void> {
   const { folder, storeUrl } = settingsOf(flags, environment)
   if (folder !== undefined && !existsSync(folder)) {
     throw new HoldfastError('NOT_FOUND', `There is no data folder ${folder}: name one with --data, or a --database`)
@@ -26,7 +29,7 @@ export async function runIndexes(flags: IndexesFlags, { environment, out, err }:
   const ok = report.indexes.every(({ status }) => status === 'ready' || status === 'building')
   if (flags.json === true) await out.json({ ok, ...report })
   else await out.write(shown(report))
-  if (!ok) process.exitCode = 1
+  if (!ok) endWith(1)
 }
 
 function shown({ indexes, missing }: IndexReport): string {

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { openDocumentStore } from '@holdfast/persistence'
 import { openPostgresDriver, type SqlDriver } from '@holdfast/persistence/sql'
 import { postgresForTests, type TestDatabase } from '@holdfast/test-servers'
-import { outputOf, runCli } from '../cli-process.js'
+import { outputOf, runCli, runCliProcess } from '../cli-process.js'
 
 let legacy: TestDatabase
 let fresh: TestDatabase
@@ -68,8 +68,8 @@ test('goes step by step, and says what is so and what comes next', async () => {
 
 test('prints one JSON object, and takes the databases from the environment', async () => {
   const environment = { HOLDFAST_MIGRATE_FROM: legacy.url, HOLDFAST_DATABASE_URL: fresh.url }
-  const printed = await outputOf(['migrate', 'sessions', 'plan', '--json'], { environment })
-  const { phase, sessions, seconds } = JSON.parse(printed) as Record<string, unknown>
+  const { stdout } = await runCliProcess(['migrate', 'sessions', 'plan', '--json'], { environment })
+  const { phase, sessions, seconds } = JSON.parse(stdout) as Record<string, unknown>
   assert.deepEqual([phase, sessions, typeof seconds], ['direct', 300, 'number'])
 })
 

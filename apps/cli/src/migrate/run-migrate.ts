@@ -58,7 +58,7 @@ export async function runMigrate(step: string, flags: MigrateFlags, context: Com
   if (flags.json === true) await out.json({ step, ...report, seconds })
   else await out.write(shown(step, report, seconds))
   if (step === 'verify' && 'different' in report && 'differentRanges' in report) {
-    if (report.different !== 0 || report.differentRanges !== 0) process.exitCode = 1
+    if (report.different !== 0 || report.differentRanges !== 0) context.endWith(1)
   }
 }
 

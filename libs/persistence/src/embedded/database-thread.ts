@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { type CompiledModule, compiledDatabase } from './compiled-database.js'
 
 export interface ThreadSettings {
   /** The data folder, which holds `pg/`. */
   readonly folder: string
   readonly isNew: boolean
+}
+
+/** What the thread begins with. */
+export interface ThreadData extends ThreadSettings {
+  readonly compiled: CompiledModule
 }
 
 export type ThreadMessage =
@@ -50,8 +56,9 @@ export class DatabaseThread {
   /** @param onDeath called once, also when the thread ends because of `close`
    *  @throws ThreadDied when the database does not start */
   static async start(settings: ThreadSettings, onDeath: (death: ThreadDied) => void): Promise<DatabaseThread> {
+    const compiled = await compiledDatabase()
     const worker = new Worker(new URL('worker.js', import.meta.url), {
-      workerData: settings,
+      workerData: { ...settings, compiled } satisfies ThreadData,
       name: 'holdfast-database',
     })
     const message = await firstMessage(worker)

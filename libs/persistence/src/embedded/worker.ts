@@ -1,13 +1,13 @@
 import { PGlite } from '@electric-sql/pglite'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { ThreadMessage, ThreadSettings } from './database-thread.js'
+import type { ThreadData, ThreadMessage } from './database-thread.js'
 import { DurableFolder } from './durable-folder.js'
 import { databaseFolder, finishInitialisation } from './folder.js'
 import { unpackTemplate } from './template.js'
 
 /** The thread that PGlite runs in: it takes protocol messages (one statement each, Sync included) and gives back what the
  *  server says to each, in order. It knows nothing of their meaning, so that no value is copied more than once. */
-const { folder, isNew } = workerData as ThreadSettings
+const { folder, isNew, compiled } = workerData as ThreadData
 
 /** What the server wrote on its standard error; its last words say why it does not start. */
 const log: string[] = []
@@ -21,6 +21,7 @@ async function start(): Promise<void> {
     if (isNew) unpackTemplate(databaseFolder(folder))
     database = await PGlite.create({
       fs: files,
+      pgliteWasmModule: compiled,
       startParams: startParameters(),
       onStderr: (line) => {
         if (log.push(line) > 50) log.shift()

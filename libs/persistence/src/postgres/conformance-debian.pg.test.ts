@@ -13,5 +13,6 @@ if (version === undefined) {
   after(() => server.stop())
   const url = await server.createDatabase()
   const open = (options?: OpenOptions) => openDocumentStore(url, options)
-  describeDocumentStore(`PostgreSQL ${version}`, open, { openAnother: open })
+  // The newest version runs 300 random cases.
+  describeDocumentStore(`PostgreSQL ${version}`, open, { openAnother: open, cases: 60, seed: 15 })
 }
