@@ -293,15 +293,23 @@ select result from holdfast.transactions where tenant = $1 and key = $2;
 with gone as (delete from holdfast.transactions where tenant = $1 returning 1) select count(*) from gone;
 
 -- sql/transfer-statements.ts
+begin for t in … loop execute format('create or replace trigger holdfast_moved before insert or update or delete or truncate on holdfast.%I for each statement execute function holdfast.refuse_writes()', t.tablename);
+begin for t in … loop execute format('drop trigger if exists holdfast_moved on holdfast.%I', t.tablename);
+delete from … e using unnest($1::text[], $2::text[], $3::bigint[]) as u(tenant, stream, seq) where e.tenant = u.tenant and e.stream = u.stream and e.seq = u.seq;
+delete from … s using unnest($1::text[], $2::text[]) as u(tenant, stream) where s.tenant = u.tenant and s.stream = u.stream;
+delete from … t using unnest($1::text[], $2::text[]) as u(tenant, id) where t.tenant = u.tenant and t.id = u.id;
 insert into … as e (tenant, stream, seq, key, at, digest, data) select u.tenant, u.stream, u.seq, u.key, u.at::timestamptz, decode(u.digest, 'hex'), u.data::jsonb from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) as u(tenant, stream, seq, key, at, digest, data) order by u.tenant, u.stream, u.seq on conflict (tenant, stream, seq) do update set key = excluded.key, at = excluded.at, digest = excluded.digest, data = excluded.data where (e.key, e.at, e.digest, e.data) is distinct from (excluded.key, excluded.at, excluded.digest, excluded.data);
 insert into … as t (…) select … from … order by u.tenant, u.id on conflict (tenant, id) do update set … where … returning t.tenant, t.id, t.version;
+select tablename from pg_tables where schemaname = 'holdfast' and tablename not in ('migrations', 'locks', 'listeners', 'query_shapes') order by tablename;
 select u.place from … join … t on t.tenant = u.tenant and t.id = u.id where (…) is not distinct from (…);
 select u.place, (s.head, greatest(s.first, 1), s.at, s.parent, s.base, s.removed_at) is not distinct from (u.head, greatest(u.first, 1), u.at::timestamptz, u.parent, u.base, u.removed_at::timestamptz) from … join … s on s.tenant = u.tenant and s.stream = u.stream;
 select … from ( select t.*, sum(…) over (order by …) - … as before from (select * from … t where … and … order by … limit …) t) x where before <= … order by …;
+set local lock_timeout = '10s';
 with u as materialized (select * from …), beyond as ( delete from … e using u where e.tenant = u.tenant and e.stream = u.stream and e.seq > u.head and not exists (select from … s where s.tenant = u.tenant and s.stream = u.stream)) insert into … as s (tenant, stream, head, first, at, parent, base, removed_at) select u.tenant, u.stream, u.head, u.first, u.at::timestamptz, u.parent, u.base, u.removed_at::timestamptz from u order by u.tenant, u.stream on conflict (tenant, stream) do update set head = greatest(s.head, excluded.head), first = excluded.first, at = case when excluded.head >= s.head then excluded.at else s.at end, parent = excluded.parent, base = excluded.base, removed_at = excluded.removed_at;
 
 -- sql/transfer.ts
 select name, definition from holdfast.relations where kind = $1::text order by name;
+select version();
 
 -- sql/upkeep.ts
 create index if not exists … on … (…) where …;

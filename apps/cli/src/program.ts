@@ -19,6 +19,7 @@ import {
   transcribeCommand,
 } from './commands/media.js'
 import { searchCommand } from './commands/search.js'
+import { moveCommand } from './commands/move.js'
 import { migrateCommand } from './migrate/migrate.js'
 import { smokeCommand } from './commands/smoke.js'
 import { upCommand } from './commands/up.js'
@@ -50,6 +51,7 @@ export function createProgram(context: CommandContext): Command {
     backupCommand,
     restoreCommand,
     migrateCommand,
+    moveCommand,
     doctorCommand,
     smokeCommand,
     indexesCommand,

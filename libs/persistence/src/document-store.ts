@@ -7,6 +7,7 @@ import type {
   RestoreOptions,
   RestoreReport,
 } from './backup/backup-options.js'
+import type { MoveOptions, MoveReport } from './move/move-store.js'
 import type { BackendHealth, BackendStatistics, MigrationReport } from './backend.js'
 import type { CollectedBlobs } from './blobs/collect-blobs.js'
 import type { StoreEncryption } from './encryption/store-encryption.js'
@@ -96,6 +97,14 @@ export interface DocumentStore extends TenantStore {
    *  @throws DATA_LOSS if the backup was damaged (what came before it is in the store then: `verifyBackup` finds out beforehand), or the store differs in the
    *  end; FAILED_PRECONDITION if the store is not empty (reason STORE_NOT_EMPTY) or the key is missing or wrong; CANCELLED */
   restore(source: BackupSource, options?: RestoreOptions): Promise<RestoreReport>
+  /** Copies everything into another store of whatever kind while this one is in service, then fences this one, which refuses all writes from there on, and goes on
+   *  until both hold the same. Can be called again wherever it ended; when it fails, the fence is gone. Change feeds, leases and results of keyed transactions stay.
+   *  @throws FAILED_PRECONDITION if the target holds something else (reason STORE_NOT_EMPTY), or this one cannot be fenced (CANNOT_FENCE); DATA_LOSS if the
+   *  two differ in the end; CANCELLED */
+  moveTo(target: DocumentStore, options?: MoveOptions): Promise<MoveReport>
+  /** Takes back the fence of a store that was moved away.
+   *  @param expected the digest of the store that it was moved to. @throws FAILED_PRECONDITION if this one has another: something was written there since */
+  endFence(expected?: string): Promise<void>
   /** What it holds, by a digest that equal content has in every kind of store; of one moment as an export is. Reads all but the bytes of blobs. */
   digest(options?: { readonly tenant?: string }): Promise<ContentDigest>
   close(): Promise<void>

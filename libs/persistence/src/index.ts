@@ -53,6 +53,8 @@ export type {
   RestoreReport,
   VerifyOptions,
 } from './backup/backup-options.js'
+export type { MoveOptions, MoveReport } from './move/move-store.js'
+export type { PassReport } from './move/reconcile.js'
 export type { BackupSecret } from './backup/backup-key.js'
 export { verifyBackup } from './backup/restore-backup.js'
 export { checkLines } from './transfer/checked-records.js'

@@ -40,6 +40,7 @@ import { runKeyed } from './keyed-transaction.js'
 import type { Indexes } from './index-report.js'
 import { type LogChange, LogHub } from './log-hub.js'
 import { LogLanes } from './log-lanes.js'
+import { type MoveOptions, type MoveReport, moveStore, putBackInService } from './move/move-store.js'
 import { OpenTransactions } from './open-transactions.js'
 import { GatheredReads } from './read-together.js'
 import { staleReads } from './replicas/stale-reads.js'
@@ -409,6 +410,18 @@ export class Store extends StoreScope implements DocumentStore {
   async restore(source: BackupSource, options?: RestoreOptions): Promise<RestoreReport> {
     this.engine.assertOpen()
     return restoreBackup(this.engine, source, options)
+  }
+
+  async moveTo(target: DocumentStore, options?: MoveOptions): Promise<MoveReport> {
+    this.engine.assertOpen()
+    if (!(target instanceof Store)) throw invalidField('target', 'must be a store that openDocumentStore has opened')
+    target.engine.assertOpen()
+    return moveStore(this.engine, target.engine, options)
+  }
+
+  async endFence(expected?: string): Promise<void> {
+    this.engine.assertOpen()
+    return putBackInService(this.engine, expected)
   }
 
   async digest(options: { readonly tenant?: string } = {}): Promise<ContentDigest> {

@@ -14,18 +14,28 @@ export class HoldfastProcess implements AsyncDisposable {
   #child: ChildProcess | undefined
   #lastErrors: string[] = []
 
-  private constructor(port: number, storeArguments: readonly string[], environment: Readonly<Record<string, string>>) {
+  readonly #binary: string
+
+  private constructor(
+    port: number,
+    storeArguments: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    program: string,
+  ) {
+    this.#binary = program
     this.address = `127.0.0.1:${port}`
     this.#arguments = ['up', '--json', '--listen', this.address, '--metrics', 'off', ...storeArguments]
     this.#environment = environment
   }
 
-  /** @param storeArguments `--data DIR` or `--database URL` */
+  /** @param storeArguments `--data DIR` or `--database URL`
+   *  @param program the `holdfast.js` of another version; default: this one's */
   static async start(
     storeArguments: readonly string[],
     environment: Readonly<Record<string, string>> = {},
+    program: string = binary,
   ): Promise<HoldfastProcess> {
-    const started = new HoldfastProcess(await freePort(), storeArguments, environment)
+    const started = new HoldfastProcess(await freePort(), storeArguments, environment, program)
     await started.start()
     return started
   }
@@ -38,7 +48,7 @@ export class HoldfastProcess implements AsyncDisposable {
   /** @returns milliseconds until it was ready */
   async start(): Promise<number> {
     const before = performance.now()
-    const child = spawn(process.execPath, [binary, ...this.#arguments], {
+    const child = spawn(process.execPath, [this.#binary, ...this.#arguments], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#environment },
     })

@@ -48,7 +48,7 @@ export async function restoreBackup(
   }
   const reader = new BackupReader(source, options)
   const { header, lines } = await reader.open()
-  const note = new RestoreNote(target.backend)
+  const note = new StoreNote<Noted>(target.backend, 'holdfast/restore')
   const begun = await note.read()
   const goesOn = begun?.id === header.id
   const wasEmpty = goesOn ? begun.wasEmpty : await isEmpty(target.backend)
@@ -108,7 +108,7 @@ export async function digestContent(origin: ExportOrigin, tenant?: string): Prom
   return { counts, sha256: trailer.contentSha256 }
 }
 
-async function isEmpty({ transfer }: Backend): Promise<boolean> {
+export async function isEmpty({ transfer }: Backend): Promise<boolean> {
   return transfer.snapshot(async (source) => {
     for (const { name } of await source.collections()) {
       if ((await source.documents(name, undefined, undefined)).length > 0) return false
@@ -129,28 +129,28 @@ interface Noted {
   readonly wasEmpty: boolean
 }
 
-/** How far a restore has come, kept where results of keyed transactions are: those are in no export, and go after seven days by themselves. */
-class RestoreNote {
+/** How far work on a store has come, kept where results of keyed transactions are: those are in no export, and go after seven days by themselves. */
+export class StoreNote<T> {
   readonly #backend: Backend
+  /** A tenant for this alone, because only all of a tenant can be removed. */
+  readonly #owner: string
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, owner: string) {
     this.#backend = backend
+    this.#owner = owner
   }
 
-  async read(): Promise<Noted | undefined> {
-    const found = await this.#backend.outcomes.find(owner, owner)
-    return found?.json === undefined ? undefined : (JSON.parse(found.json) as Noted)
+  async read(): Promise<T | undefined> {
+    const found = await this.#backend.outcomes.find(this.#owner, this.#owner)
+    return found?.json === undefined ? undefined : (JSON.parse(found.json) as T)
   }
 
-  async write(noted: Noted): Promise<void> {
+  async write(noted: T): Promise<void> {
     const json = JSON.stringify(noted)
-    await retryConflicts(() => this.#backend.transaction((tx) => tx.outcomes.record(owner, owner, json)))
+    await retryConflicts(() => this.#backend.transaction((tx) => tx.outcomes.record(this.#owner, this.#owner, json)))
   }
 
   async remove(): Promise<void> {
-    await this.#backend.outcomes.erase(owner)
+    await this.#backend.outcomes.erase(this.#owner)
   }
 }
-
-/** A tenant for this alone, because only all of a tenant can be removed. */
-const owner = 'holdfast/restore'

@@ -1,3 +1,4 @@
+import { HoldfastError } from '@holdfast/errors'
 import { canonicalJson } from '../query/json-value.js'
 import type { JsonValue } from '../query/predicate.js'
 import { compareText } from '../query/text-order.js'
@@ -107,6 +108,26 @@ export class MemoryTransfer implements TransferOperations {
     })
   }
 
+  removeDocuments(): Promise<void> {
+    return Promise.reject(notMoved())
+  }
+
+  removeEntries(): Promise<void> {
+    return Promise.reject(notMoved())
+  }
+
+  removeStreams(): Promise<void> {
+    return Promise.reject(notMoved())
+  }
+
+  canFence(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  fence(): Promise<void> {
+    return Promise.reject(notMoved())
+  }
+
   /** Also of parents that are still to come. */
   #namesOf(log: string): ReadonlyMap<Stream, string> {
     const names = new Map([...this.#logs.streamsOf(log)].map(([name, stream]) => [stream, name]))
@@ -122,6 +143,10 @@ export class MemoryTransfer implements TransferOperations {
     this.#awaited.set(`${log}\0${name}`, stream)
     return stream
   }
+}
+
+function notMoved(): HoldfastError {
+  return new HoldfastError('UNIMPLEMENTED', 'A store in memory is not moved: export it')
 }
 
 /** Holds on to the rows that were there when it was made. */

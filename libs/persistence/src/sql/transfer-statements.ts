@@ -112,3 +112,46 @@ export function putEntriesText(log: string): string {
     set key = excluded.key, at = excluded.at, digest = excluded.digest, data = excluded.data
     where (e.key, e.at, e.digest, e.data) is distinct from (excluded.key, excluded.at, excluded.digest, excluded.data)`
 }
+
+/** tenants, ids */
+export function removeDocumentsText(collection: string): string {
+  return `delete from ${collectionTable(collection)} t using unnest($1::text[], $2::text[]) as u(tenant, id)
+    where t.tenant = u.tenant and t.id = u.id`
+}
+
+/** tenants, streams, seqs */
+export function removeEntriesText(log: string): string {
+  return `delete from ${logTables(log).entries} e using unnest($1::text[], $2::text[], $3::bigint[]) as u(tenant, stream, seq)
+    where e.tenant = u.tenant and e.stream = u.stream and e.seq = u.seq`
+}
+
+/** tenants, streams */
+export function removeStreamsText(log: string): string {
+  return `delete from ${logTables(log).streams} s using unnest($1::text[], $2::text[]) as u(tenant, stream)
+    where s.tenant = u.tenant and s.stream = u.stream`
+}
+
+/** All that holds data; what is left tells of programs and not of their data. */
+const fencedTables = `select tablename from pg_tables where schemaname = 'holdfast'
+      and tablename not in ('migrations', 'locks', 'listeners', 'query_shapes') order by tablename`
+
+/** Creating a trigger waits for those who write to the table, and keeps others waiting until the commit, after which they find it there. A writer that holds
+ *  one table and wants another makes a circle, which the server cuts; then nothing of this was done. */
+export const fenceScript: string = `set local lock_timeout = '10s';
+  create or replace function holdfast.refuse_writes() returns trigger language plpgsql as $fence$
+    begin
+      raise exception 'the store has moved to another database, and this one refuses writes' using errcode = '25006';
+    end $fence$;
+  do $fence$ declare t record; begin
+    for t in ${fencedTables} loop
+      execute format('create or replace trigger holdfast_moved before insert or update or delete or truncate on holdfast.%I
+        for each statement execute function holdfast.refuse_writes()', t.tablename);
+    end loop;
+  end $fence$`
+
+export const unfenceScript: string = `set local lock_timeout = '10s';
+  do $fence$ declare t record; begin
+    for t in ${fencedTables} loop
+      execute format('drop trigger if exists holdfast_moved on holdfast.%I', t.tablename);
+    end loop;
+  end $fence$`

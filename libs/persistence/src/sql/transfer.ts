@@ -13,6 +13,7 @@ import { declarationIn } from './collection-ddl.js'
 import type { SqlCell, SqlConnection, SqlDriver, SqlRow, SqlValue } from './driver.js'
 import { escapeForJsonb, unescapeFromJsonb } from './json-text.js'
 import { int8Array, textArray } from './parameters.js'
+import { serverKindOf } from './server-kind.js'
 import * as texts from './transfer-statements.js'
 
 /** Exports and imports as SQL. Statements are not kept prepared: they are few and long. */
@@ -98,6 +99,34 @@ export class SqlTransfer implements TransferOperations {
 
   async putStreams(log: string, rows: readonly StreamRow[]): Promise<void> {
     await this.#connection.query({ text: texts.putStreamsText(log), values: streamValues(rows) })
+  }
+
+  async removeDocuments(collection: string, rows: readonly Pick<DocumentRow, 'tenant' | 'id'>[]): Promise<void> {
+    const values = [textArray(rows.map(({ tenant }) => tenant)), textArray(rows.map(({ id }) => id))]
+    await this.#driver.query({ text: texts.removeDocumentsText(collection), values })
+  }
+
+  async removeEntries(log: string, rows: readonly Pick<EntryRow, 'tenant' | 'stream' | 'seq'>[]): Promise<void> {
+    const values = [
+      textArray(rows.map(({ tenant }) => tenant)),
+      textArray(rows.map(({ stream }) => stream)),
+      int8Array(rows.map(({ seq }) => seq)),
+    ]
+    await this.#driver.query({ text: texts.removeEntriesText(log), values })
+  }
+
+  async removeStreams(log: string, rows: readonly Pick<StreamRow, 'tenant' | 'stream'>[]): Promise<void> {
+    const values = [textArray(rows.map(({ tenant }) => tenant)), textArray(rows.map(({ stream }) => stream))]
+    await this.#driver.query({ text: texts.removeStreamsText(log), values })
+  }
+
+  async canFence(): Promise<boolean> {
+    const [row] = await this.#driver.query({ text: 'select version()', values: [], readOnly: true })
+    return serverKindOf(String(row?.[0])) === 'postgresql'
+  }
+
+  fence(on: boolean): Promise<void> {
+    return this.#driver.script(on ? texts.fenceScript : texts.unfenceScript)
   }
 }
 

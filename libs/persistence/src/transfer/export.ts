@@ -264,7 +264,7 @@ async function* earlyBlobs(
   }
 }
 
-function readableBlobs(blobs: BlobOperations, { ring }: ExportOrigin): BlobOperations {
+export function readableBlobs(blobs: BlobOperations, { ring }: ExportOrigin): BlobOperations {
   if (ring === undefined) return blobs
   return encryptedBlobOperations(blobs, { keys: (of) => ring.source(of), encrypts: false })
 }
@@ -318,7 +318,7 @@ class EntryPages {
 /** Without members that are `undefined`. */
 const canonical = (value: object): string => canonicalJson(JSON.parse(JSON.stringify(value)) as JsonValue)
 
-async function keysOf(backend: Backend, tenant: string | undefined): Promise<TenantKey[]> {
+export async function keysOf(backend: Backend, tenant: string | undefined): Promise<TenantKey[]> {
   // No master key has an empty name.
   const keys = await backend.keys.wrappedByOthers('', Number.MAX_SAFE_INTEGER)
   return keys

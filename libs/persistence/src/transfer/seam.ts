@@ -15,6 +15,14 @@ export interface TransferOperations {
   putEntries(log: string, rows: readonly EntryRow[]): Promise<void>
   /** Makes the streams visible, whole, or brings those that are there to where these stand; entries of a new one beyond its head go. */
   putStreams(log: string, rows: readonly StreamRow[]): Promise<void>
+  /** Deletes rows as if they had never been: no tombstone stays. */
+  removeDocuments(collection: string, rows: readonly Pick<DocumentRow, 'tenant' | 'id'>[]): Promise<void>
+  removeEntries(log: string, rows: readonly Pick<EntryRow, 'tenant' | 'stream' | 'seq'>[]): Promise<void>
+  removeStreams(log: string, rows: readonly Pick<StreamRow, 'tenant' | 'stream'>[]): Promise<void>
+  /** Whether the database can be told to refuse all writes. */
+  canFence(): Promise<boolean>
+  /** Refuses all writes of data with FAILED_PRECONDITION, from whomever they come, or takes that back. Writes that are under way are waited for. */
+  fence(on: boolean): Promise<void>
 }
 
 export interface DeclaredCollection extends Pick<CollectionSpec, 'indexes' | 'columns'> {
