@@ -184,8 +184,7 @@ class Pass {
   }
 
   async #allBlobs(): Promise<void> {
-    const blobsOf = (blobs: BlobOperations) =>
-      rowsOf<TenantBlob>((after) => blobs.list(undefined, after, batchRows) as Promise<TenantBlob[]>)
+    const blobsOf = (blobs: BlobOperations) => rowsOf<TenantBlob>((after) => blobs.list(undefined, after, batchRows))
     const from = readableBlobs(this.#source.blobs, this.#from)
     const to = this.#target.blobs
     for await (const pair of pairs(
