@@ -66,6 +66,7 @@ export async function buildOlderVersion(
         outbase: join(home, 'src'),
         format: 'esm',
         platform: 'node',
+        target: 'node20',
         logLevel: 'error',
       })
       await rm(join(home, 'src'), { recursive: true })
