@@ -4,27 +4,38 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastProcess } from '@holdfast/test-servers'
+import { runHere } from '../cli-here.js'
 import { outputOf, runCli } from '../cli-process.js'
 
-// The models themselves are tested where they are; here, one server has them all, and the commands are users of it.
+// The models themselves are tested where they are; here, one server has them all, and the commands are users of it: most of them in this process,
+// in its folder.
 let folder: string
 let server: HoldfastProcess
 let at: string[]
+const cwd = process.cwd()
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-media-'))
+  process.chdir(folder)
   server = await HoldfastProcess.start(['--data', join(folder, 'data')])
   at = ['--server', server.address]
 })
 
 after(async () => {
+  process.chdir(cwd)
   await server.stop()
   await rm(folder, { recursive: true, force: true })
 })
 
-const run = (...args: string[]): ReturnType<typeof runCli> => runCli([...args, ...at], { folder })
-const json = async (...args: string[]) => JSON.parse(await outputOf([...args, '--json', ...at], { folder }))
+const run = (...args: string[]): ReturnType<typeof runHere> => runHere([...args, ...at])
+const said = async (...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await run(...args)
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+const json = async (...args: string[]) => JSON.parse(await said(...args, '--json'))
 
 describe('speak and transcribe', () => {
   it('give the sentence back, and lineage leads from one to the other', async () => {
@@ -33,30 +44,43 @@ describe('speak and transcribe', () => {
     const bytes = await readFile(join(folder, 'a.wav'))
     assert.equal(bytes.toString('latin1', 0, 4), 'RIFF')
     assert.equal(bytes.length, spoken.audio.sizeBytes)
-    const { code, stdout, stderr } = await run('transcribe', 'a.wav')
+    const { code, stdout, stderr } = await runCli(['transcribe', 'a.wav', ...at], { folder })
     assert.equal(code, 0, stderr)
     assert.match(stdout, /meeting is at (seven|7)/i)
     assert.match(stderr, /of audio, moonshine/)
     const again = await json('transcribe', 'a.wav')
     assert.equal(again.job.fromCache, true)
-    assert.match(
-      await outputOf(['transcribe', 'a.wav', '--segments', ...at], { folder }),
-      /^\[0:0\d\.\d – 0:0\d\.\d\] {2}\S/,
-    )
-    const tree = await outputOf(['lineage', spoken.audio.id, ...at], { folder })
+    assert.match(await said('transcribe', 'a.wav', '--segments'), /^\[0:0\d\.\d – 0:0\d\.\d\] {2}\S/)
+    const tree = await said('lineage', spoken.audio.id)
     assert.match(tree, /^audio [0-9a-f]{64} \(audio\/wav, .*\), by text-to-speech \(flite\)/)
+    assert.match(tree, /├─ made from\n│ {2}└─ text [0-9a-f]{64} \(text\/plain/)
     assert.match(tree, /└─ made into\n {3}└─ transcript .* by speech-to-text \(moonshine/)
+  })
+
+  it('are found by search, among what the user said', async () => {
+    let hits: { readonly message: string; readonly text: string }[] = []
+    // Filed in the background.
+    for (let tries = 0; hits.length === 0 && tries < 100; tries += 1) {
+      hits = (await json('search', 'meeting')).hits
+      if (hits.length === 0) await delay(50)
+    }
+    assert.match(hits[0]?.text ?? '', /meeting is at (seven|7)/i)
+    assert.match(
+      await said('search', 'a meeting'),
+      /^recording-[0-9a-f]{32}\/1 {2}\d{4}-\d\d-\d\d {2}The meeting/,
+    )
+    assert.deepEqual((await json('search', 'meeting', '--user', 'ada')).hits, [])
   })
 
   it('say what is wrong with what is no recording', async () => {
     await writeFile(join(folder, 'cut.wav'), (await readFile(join(folder, 'a.wav'))).subarray(0, 3))
-    const { code, stderr, stdout } = await run('transcribe', 'cut.wav')
+    const { code, stderr, stdout } = await runCli(['transcribe', 'cut.wav', ...at], { folder })
     assert.deepEqual([code, stdout], [64, ''])
     assert.match(stderr, /^holdfast: INVALID_ARGUMENT: /)
   })
 
   it('work in pipes, as bytes', async () => {
-    const { stdout } = await run('speak', 'Hello there.', '-o', '-')
+    const { stdout } = await runCli(['speak', '-', '-o', '-', ...at], { folder, input: 'Hello there.' })
     assert.match(stdout, /^RIFF/)
     const voices = await json('speak', '--voices')
     assert.ok(voices.voices.length > 1)
@@ -90,15 +114,9 @@ describe('jobs', () => {
       [['image-generation', 'succeeded', ['mine', 'yours']]],
     )
     const [{ id }] = jobs
-    assert.match(
-      await outputOf(['jobs', 'show', id, ...at], { folder }),
-      /^job +\w+\nkind +image-generation\nstate +succeeded\n/,
-    )
-    assert.match(
-      await outputOf(['jobs', 'watch', id, ...at], { folder }),
-      / +1 {2}queued\n(.*\n)* +\d+ {2}succeeded\n$/,
-    )
-    assert.match(await outputOf(['jobs', 'cancel', id, ...at], { folder }), /succeeded/)
+    assert.match(await said('jobs', 'show', id), /^job +\w+\nkind +image-generation\nstate +succeeded\n/)
+    assert.match(await said('jobs', 'watch', id), / +1 {2}queued\n(.*\n)* +\d+ {2}succeeded\n$/)
+    assert.match(await said('jobs', 'cancel', id), /succeeded/)
     assert.equal((await run('jobs', 'retry', id)).code, 78)
     assert.equal((await run('jobs', 'show', 'nothing')).code, 66)
     assert.equal((await run('jobs', 'list', '--state', 'asleep')).code, 64)
