@@ -42,6 +42,8 @@ export interface GrpcServerOptions {
   readonly drainMs?: number
   /** Resolves when the services can serve, rejects when not; run every few seconds. Default: always well. */
   readonly health?: (signal: AbortSignal) => Promise<void>
+  /** The same of single services, by their full names: what one needs for itself, as a model. Default: they are well when the server is. */
+  readonly serviceHealth?: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>
   /** What works less well than it should while calls are served (a cache that is away), a line for each. Default: nothing. */
   readonly degraded?: () => readonly string[]
   /** Default 5,000 ms. */
@@ -121,6 +123,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const health = new HealthWatch({
     services,
     check: options.health ?? (() => Promise.resolve()),
+    own: options.serviceHealth ?? {},
     logger: options.logger,
     degraded: () => [
       ...(load.figures.isShedding ? ['more calls come than can be served, and some are refused'] : []),

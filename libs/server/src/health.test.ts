@@ -65,6 +65,24 @@ describe('grpc.health.v1', () => {
     watch.cancel()
   })
 
+  it('tells of a service that does not work by itself, and that the server is degraded', async () => {
+    let isThere = false
+    const own = (): Promise<void> => (isThere ? Promise.resolve() : Promise.reject(new Error('its model is missing')))
+    const serviceHealth = { 'holdfast.test.v1.Echo': own }
+    await using server = await startEcho({}, { serviceHealth, healthIntervalMs: 5 })
+    using client = new HealthClient(server.address)
+    assert.deepEqual(await client.check(''), { status: 'SERVING' })
+    assert.deepEqual(await client.check('holdfast.test.v1.Echo'), { status: 'NOT_SERVING' })
+    assert.deepEqual(server.health.degraded, ['holdfast.test.v1.Echo: Its health check failed: its model is missing'])
+    isThere = true
+    const watch = client.watch('holdfast.test.v1.Echo')
+    watch.on('error', () => {})
+    let told: unknown
+    while ((told as HealthResponse | undefined)?.status !== 'SERVING') told = (await once(watch, 'data'))[0]
+    assert.deepEqual(server.health.degraded, [])
+    watch.cancel()
+  })
+
   it('says NOT_SERVING while a check hangs', async () => {
     await using server = await startEcho({}, { health: () => new Promise(() => {}), healthTimeoutMs: 10 })
     using client = new HealthClient(server.address)

@@ -1,4 +1,5 @@
 import type { Server } from '@grpc/grpc-js'
+import { asHoldfastError } from '@holdfast/errors'
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check'
 import type { Logger } from './logs.js'
 
@@ -7,6 +8,8 @@ export interface HealthOptions {
   readonly services: readonly string[]
   /** Resolves when all is well, rejects when not; the signal aborts after the time that it has. */
   readonly check: (signal: AbortSignal) => Promise<void>
+  /** The same of single services, by their names: one that is not well is told to be NOT_SERVING, and the server to be degraded. */
+  readonly own?: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>
   readonly logger: Logger
   /** What works less well than it should while calls are served, a line for each. Default: nothing. */
   readonly degraded?: () => readonly string[]
@@ -37,6 +40,9 @@ export class HealthWatch {
   readonly #service: HealthImplementation
   readonly #names: readonly string[]
   readonly #stopped = new AbortController()
+  /** Services that do not work by themselves, and why. */
+  readonly #unwell = new Map<string, string>()
+  readonly #told = new Map<string, ServingStatus>()
   #timer: NodeJS.Timeout | undefined
   #status: ServingStatus = 'NOT_SERVING'
 
@@ -57,7 +63,12 @@ export class HealthWatch {
 
   get health(): ServerHealth {
     const isReady = this.#status === 'SERVING'
-    return { isAlive: !this.#stopped.signal.aborted, isReady, degraded: this.#options.degraded?.() ?? [] }
+    const unwell = [...this.#unwell].map(([name, why]) => `${name}: ${why}`)
+    return {
+      isAlive: !this.#stopped.signal.aborted,
+      isReady,
+      degraded: [...unwell, ...(this.#options.degraded?.() ?? [])],
+    }
   }
 
   /** Resolves after the first check. */
@@ -77,6 +88,28 @@ export class HealthWatch {
   }
 
   async #check(): Promise<void> {
+    const { check, own = {} } = this.#options
+    await Promise.all(
+      Object.entries(own).map(async ([name, checkOwn]) => {
+        try {
+          await this.#inTime(checkOwn)
+          this.#unwell.delete(name)
+        } catch (err) {
+          if (!this.#unwell.has(name)) this.#options.logger.warn({ err, service: name }, 'A service is not healthy')
+          this.#unwell.set(name, asHoldfastError(err, 'Its health check').message)
+        }
+      }),
+    )
+    try {
+      await this.#inTime(check)
+      if (!this.#stopped.signal.aborted) this.#set('SERVING')
+    } catch (err) {
+      if (this.#status === 'SERVING') this.#options.logger.warn({ err }, 'Not healthy any more')
+      if (!this.#stopped.signal.aborted) this.#set('NOT_SERVING')
+    }
+  }
+
+  async #inTime(check: HealthOptions['check']): Promise<void> {
     const timeoutMs = this.#options.timeoutMs ?? 3000
     const timeout = new AbortController()
     let timer: NodeJS.Timeout | undefined
@@ -87,19 +120,19 @@ export class HealthWatch {
       }, timeoutMs)
     })
     try {
-      await Promise.race([this.#options.check(AbortSignal.any([timeout.signal, this.#stopped.signal])), late])
-      if (!this.#stopped.signal.aborted) this.#set('SERVING')
-    } catch (err) {
-      if (this.#status === 'SERVING') this.#options.logger.warn({ err }, 'Not healthy any more')
-      if (!this.#stopped.signal.aborted) this.#set('NOT_SERVING')
+      await Promise.race([check(AbortSignal.any([timeout.signal, this.#stopped.signal])), late])
     } finally {
       clearTimeout(timer)
     }
   }
 
   #set(status: ServingStatus): void {
-    if (status === this.#status) return
     this.#status = status
-    for (const name of this.#names) this.#service.setStatus(name, status)
+    for (const name of this.#names) {
+      const told = this.#unwell.has(name) ? 'NOT_SERVING' : status
+      if (this.#told.get(name) === told) continue
+      this.#told.set(name, told)
+      this.#service.setStatus(name, told)
+    }
   }
 }

@@ -65,10 +65,7 @@ describe('speak and transcribe', () => {
       if (hits.length === 0) await delay(50)
     }
     assert.match(hits[0]?.text ?? '', /meeting is at (seven|7)/i)
-    assert.match(
-      await said('search', 'a meeting'),
-      /^recording-[0-9a-f]{32}\/1 {2}\d{4}-\d\d-\d\d {2}The meeting/,
-    )
+    assert.match(await said('search', 'a meeting'), /^recording-[0-9a-f]{32}\/1 {2}\d{4}-\d\d-\d\d {2}The meeting/)
     assert.deepEqual((await json('search', 'meeting', '--user', 'ada')).hits, [])
   })
 

@@ -7,7 +7,7 @@ import { CliProcess } from '../cli-process.js'
 
 const pictures = join(import.meta.dirname, '..', '..', '..', '..', 'libs', 'models', 'test-pictures')
 
-test('says what is on a picture of a conversation, finds it by that, and knows what it was made from', async () => {
+test('says what is on a picture and in a recording of a conversation, finds it by that, speaks the reply, and knows what all was made from', async () => {
   const ports = ['--listen', '127.0.0.1:0', '--metrics', 'off']
   await using server = new CliProcess(['up', '--json', '--database', 'memory:', ...ports])
   const { grpc } = JSON.parse(await server.firstLine()) as { grpc: string }
@@ -27,5 +27,28 @@ test('says what is on a picture of a conversation, finds it by that, and knows w
   assert.equal(hits[0]?.message?.seq, 1)
   const { madeFrom } = await clients.artifacts.getLineage({ id: `${conversationId}/1` })
   assert.ok(JSON.stringify(madeFrom).includes(hash))
+
+  const said = { source: { $case: 'text', value: 'Where is the harbor?' } } as const
+  const { job } = await clients.textToSpeech.speak({ input: said })
+  const recording = job?.speech?.audio?.id ?? ''
+  const heard = { content: { $case: 'blob', value: { hash: recording, contentType: 'audio/wav', name: '' } } } as const
+  for await (const _ of clients.chat.streamChat({ conversationId, parts: [heard], spoken: {} }));
+  const { messages: later } = await clients.chat.getMessages({ conversationId })
+  const [question, reply] = later.slice(-2)
+  assert.equal(question?.parts[1]?.madeFrom, recording)
+  const text = question?.parts[1]?.content
+  assert.match(text?.$case === 'text' ? text.value : '', /where is the harbou?r/i)
+  const sound = reply?.parts.find(({ content }) => content?.$case === 'blob')?.content
+  assert.equal(sound?.$case === 'blob' ? sound.value.contentType : '', 'audio/wav')
+  const spoken = sound?.$case === 'blob' ? sound.value.hash : ''
+  const { job: again } = await clients.speechToText.transcribe({
+    audio: { source: { $case: 'artifactId', value: spoken } },
+  })
+  assert.match(again?.transcript?.text ?? '', /recall/i)
+  const from = await clients.artifacts.getLineage({ id: spoken })
+  assert.deepEqual(
+    from.madeFrom.map(({ id }) => id),
+    [`${conversationId}/${question?.seq}`],
+  )
   assert.equal(await server.end('SIGTERM'), 0)
 })

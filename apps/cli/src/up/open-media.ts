@@ -1,4 +1,5 @@
 import { createArtifactService } from '@holdfast/artifacts'
+import { HoldfastError } from '@holdfast/errors'
 import { createImageGenerationService, imageWork } from '@holdfast/image-generation'
 import { jobMetrics } from '@holdfast/job-service'
 import { type Jobs, openJobs } from '@holdfast/jobs'
@@ -22,6 +23,8 @@ const minuteMs = 60_000
 export interface OpenedMedia extends AsyncDisposable {
   readonly services: readonly GrpcService[]
   readonly jobs: Jobs
+  /** By the names of services: whether jobs can be looked for, and whether a local model can work. */
+  readonly health: Readonly<Record<string, () => Promise<void>>>
   /** Waits for streams that are under way; to be called beside the server's `stop`. Jobs are drained when this is disposed. */
   drain(waitMs: number): Promise<void>
 }
@@ -76,10 +79,23 @@ export async function openMedia(
   const speech = createTextToSpeechService({ jobs, store, work: speaking, maxMessageBytes, metrics })
   const vision = createVisionService({ jobs, store, work: seeing })
   const images = createImageGenerationService({ jobs, store, work: painting })
+  // An endpoint is not called every few seconds to hear whether it is there.
+  const checkJobs = async (): Promise<void> => {
+    const { state, error } = jobs.health()
+    if (state === 'failing') throw new HoldfastError('UNAVAILABLE', `Jobs cannot be looked for: ${error}`)
+  }
   const artifacts = createArtifactService({ store, jobs, maxUploadBytes })
   return {
     services: [transcription.service, speech.service, vision.service, images.service, artifacts.service],
     jobs,
+    health: Object.fromEntries(
+      [
+        { ...transcription, ...hearing },
+        { ...speech, ...speaking },
+        { ...vision, ...seeing },
+        { ...images, ...painting },
+      ].map((one) => [one.service.name, () => (one.model.provider === 'local' ? one.health() : checkJobs())]),
+    ),
     async drain(waitMs) {
       await Promise.all([transcription.drain(waitMs), speech.drain(waitMs)])
     },

@@ -84,6 +84,7 @@ export async function serve(
     overload: { maxCalls, maxStreams, targetDelayMs, pressureMs: oldestWaitMs },
     drainMs,
     health: () => checkHealth(chat, failed),
+    serviceHealth: media.health,
   })
   serving = server
   await using clients = createClients({ address: server.address })
