@@ -5,10 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Jobs, openJobs } from '@holdfast/jobs'
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
+import { Crew } from '../crew.js'
 import { randomFrom } from '../random.js'
-import { Crew } from './crew.js'
 import { judge } from './judge.js'
-import { inputOf, type Kinds, kindsFor, leaseMs, type WorkerMessage } from './kinds.js'
+import { inputOf, type Kinds, kindsFor, leaseMs, type WorkerMessage, type WorkerSettings } from './kinds.js'
+
+type Workers = Crew<WorkerSettings, WorkerMessage>
+const script = new URL('worker-process.js', import.meta.url)
 
 export interface JobStormOptions {
   readonly jobs: number
@@ -34,7 +37,9 @@ export async function stormJobs(options: JobStormOptions): Promise<Record<string
   const kinds = kindsFor(() => undefined)
   await using jobs = await openJobs(store, { kinds: [kinds.work, kinds.endless], workers: 0, leaseMs })
   const storm = new Storm(jobs, kinds)
-  const crew = new Crew({ url, workers: 8, seed: options.seed }, (message) => storm.hear(message))
+  const crew = new Crew<WorkerSettings, WorkerMessage>(script, { url, workers: 8, seed: options.seed }, (message) =>
+    storm.hear(message),
+  )
   const started = performance.now()
   await crew.start(3)
   const submitting = storm.submit(options.jobs, random)
@@ -76,10 +81,14 @@ export async function stormEmbedded(
     const url = `embedded:${join(folder, 'data')}`
     let ended = 0
     let isDone = false
-    const crew = new Crew({ url, workers: 8, submits: options.jobs, seed: options.seed }, ({ kind }) => {
-      if (kind === 'ended') ended += 1
-      if (kind === 'done') isDone = true
-    })
+    const crew = new Crew<WorkerSettings, WorkerMessage>(
+      script,
+      { url, workers: 8, submits: options.jobs, seed: options.seed },
+      ({ kind }) => {
+        if (kind === 'ended') ended += 1
+        if (kind === 'done') isDone = true
+      },
+    )
     await crew.start(1)
     for (let kill = 0; kill < options.kills && !isDone; kill += 1) {
       const next = ended + (options.jobs / (options.kills + 1)) * (0.5 + random() / 2)
@@ -150,7 +159,7 @@ class Storm {
   }
 
   /** One after the other, while the storm goes on. */
-  async cancel(count: number, crew: Crew): Promise<{ count: number; stuck: number; latencies: Float64Array }> {
+  async cancel(count: number, crew: Workers): Promise<{ count: number; stuck: number; latencies: Float64Array }> {
     const latencies: number[] = []
     let stuck = 0
     for (let n = 0; n < count; n += 1) {
@@ -175,7 +184,7 @@ class Storm {
     return { count, stuck, latencies: Float64Array.from(latencies).sort() }
   }
 
-  async until(holds: () => boolean, crew: Crew): Promise<void> {
+  async until(holds: () => boolean, crew: Workers): Promise<void> {
     await waitUntil(holds, crew)
   }
 
@@ -188,7 +197,7 @@ class Storm {
   }
 }
 
-async function waitUntil(holds: () => boolean, crew: Crew): Promise<void> {
+async function waitUntil(holds: () => boolean, crew: Workers): Promise<void> {
   const until = performance.now() + 2 * patienceMs
   while (!holds()) {
     if (crew.failure !== undefined) throw crew.failure

@@ -1,12 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
+import { Crew } from '../crew.js'
 import { randomFrom } from '../random.js'
 import { type Handout, handoutsThatOverlap, type WorkerMessage } from './handouts.js'
 import { jobsOf, type WorkerSettings } from './jobs.js'
@@ -76,65 +74,42 @@ async function judge(url: string, jobs: number, crowd: Crowd): Promise<Record<st
 class Crowd {
   readonly handouts: Handout[] = []
   finished = 0
-  kills = 0
   leasesLost = 0
   isDone = false
-  readonly #settings: WorkerSettings
   readonly #processes: number
-  readonly #children: ChildProcess[] = []
+  readonly #crew: Crew<WorkerSettings, WorkerMessage>
   readonly #byToken = new Map<string, Handout>()
   #lastNews = performance.now()
-  #failure: Error | undefined
 
   constructor({ url, workers, processes }: { url: string; workers: number; processes: number }) {
     this.#processes = processes
-    this.#settings = { url, workers: workers / processes }
+    const script = new URL('claim-worker.js', import.meta.url)
+    this.#crew = new Crew(script, { url, workers: workers / processes }, (message) => this.#hear(message))
   }
 
-  async start(): Promise<void> {
-    while (this.#children.length < this.#processes) this.#children.push(await this.#spawn())
+  get kills(): number {
+    return this.#crew.kills
   }
 
-  async killOne(random: number): Promise<void> {
-    const at = Math.floor(random * this.#children.length)
-    const victim = this.#children[at]
-    if (victim === undefined) return
-    victim.removeAllListeners('exit')
-    const gone = once(victim, 'exit')
-    victim.kill('SIGKILL')
-    await gone
-    this.kills += 1
-    this.#children[at] = await this.#spawn()
+  start(): Promise<void> {
+    return this.#crew.start(this.#processes)
+  }
+
+  killOne(random: number): Promise<void> {
+    return this.#crew.kill(random)
   }
 
   /** @throws when nothing is heard from the workers for a minute */
   async until(holds: () => boolean): Promise<void> {
     while (!holds() && !this.isDone) {
-      if (this.#failure !== undefined) throw this.#failure
+      if (this.#crew.failure !== undefined) throw this.#crew.failure
       if (performance.now() - this.#lastNews > 60_000) return
       await delay(5)
     }
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(
-      this.#children.map(async (child) => {
-        child.removeAllListeners('exit')
-        const gone = once(child, 'exit')
-        child.send('stop')
-        await gone
-      }),
-    )
-  }
-
-  async #spawn(): Promise<ChildProcess> {
-    const child = fork(fileURLToPath(new URL('claim-worker.js', import.meta.url)), [JSON.stringify(this.#settings)])
-    child.on('message', (message: WorkerMessage) => this.#hear(message))
-    child.on('exit', (code) => {
-      this.#failure ??= new Error(`A worker process ended by itself (${code})`)
-    })
-    await once(child, 'spawn')
-    return child
+  stop(): Promise<void> {
+    return this.#crew.stop()
   }
 
   #hear(message: WorkerMessage): void {

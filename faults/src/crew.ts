@@ -2,19 +2,21 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { WorkerMessage, WorkerSettings } from './kinds.js'
 
-/** The worker processes, and what they tell. */
-export class Crew {
+/** Worker processes of one script, which get its settings as JSON and tell what they do; killed and paused in the middle of it. They end by
+ *  themselves after the message `stop`. */
+export class Crew<Settings, Message> {
   kills = 0
   /** Counted when they begin and when they end. */
   pauses = 0
-  readonly #settings: WorkerSettings
-  readonly #hear: (message: WorkerMessage) => void
+  readonly #script: URL
+  readonly #settings: Settings
+  readonly #hear: (message: Message) => void
   readonly #children: ChildProcess[] = []
   #failure: Error | undefined
 
-  constructor(settings: WorkerSettings, hear: (message: WorkerMessage) => void) {
+  constructor(script: URL, settings: Settings, hear: (message: Message) => void) {
+    this.#script = script
     this.#settings = settings
     this.#hear = hear
   }
@@ -62,8 +64,8 @@ export class Crew {
   }
 
   async #spawn(): Promise<ChildProcess> {
-    const child = fork(fileURLToPath(new URL('worker-process.js', import.meta.url)), [JSON.stringify(this.#settings)])
-    child.on('message', (message: WorkerMessage) => this.#hear(message))
+    const child = fork(fileURLToPath(this.#script), [JSON.stringify(this.#settings)])
+    child.on('message', (message: Message) => this.#hear(message))
     child.on('exit', (code) => {
       this.#failure ??= new Error(`A worker process ended by itself (${code})`)
     })
