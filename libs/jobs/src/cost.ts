@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import type { JobCost, JobUsage } from './job.js'
+import type { JobCost, JobUsage } from './job-model.js'
 
 /** What a model's work costs. */
 export interface Price {

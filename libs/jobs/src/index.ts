@@ -22,17 +22,15 @@ export type { SubmitOptions } from './submission.js'
 export { outputOf } from './output-of.js'
 export {
   type Job,
-  type JobCost,
   type JobError,
   type JobEvent,
   type JobEventBody,
-  type JobModel,
   type JobPage,
   type JobProgress,
   type JobState,
-  type JobUsage,
   jobStates,
 } from './job.js'
+export type { JobCost, JobModel, JobUsage } from './job-model.js'
 export type { Price, Prices } from './cost.js'
 export type { Artifact } from './lineage/artifact.js'
 export {

@@ -1,6 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import type { Blob, BlobHead, Scope, TenantStore } from '@holdfast/persistence'
-import type { Job, JobModel, JobProgress, JobUsage } from './job.js'
+import type { Job, JobProgress } from './job.js'
+import type { JobModel, JobUsage } from './job-model.js'
 import type { Artifact } from './lineage/artifact.js'
 
 export interface OutputOptions {

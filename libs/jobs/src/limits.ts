@@ -1,5 +1,5 @@
 import type { ClaimedDocument, Collection, Scope } from '@holdfast/persistence'
-import type { JobModel } from './job.js'
+import type { JobModel } from './job-model.js'
 import type { JobKind } from './job-kind.js'
 
 /** What a limited attempt holds while it runs: one of as many documents as there may be attempts, claimed. That of a process that died

@@ -1,6 +1,7 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { CollectionOptions, Document } from '@holdfast/persistence'
-import type { Job, JobCost, JobError, JobEvent, JobEventBody, JobModel, JobState, JobUsage } from './job.js'
+import type { Job, JobError, JobEvent, JobEventBody, JobState } from './job.js'
+import type { JobCost, JobModel, JobUsage } from './job-model.js'
 import { type ArtifactRecord, toArtifact } from './lineage/artifact.js'
 import type { StoredJson } from './stored-json.js'
 

@@ -1,5 +1,5 @@
 import type { Collection, Scope } from '@holdfast/persistence'
-import type { JobModel } from './job.js'
+import type { JobModel } from './job-model.js'
 import { isEnded, type JobDocument } from './record.js'
 import { jsonHash } from './stored-json.js'
 import type { TenantTables } from './tables.js'

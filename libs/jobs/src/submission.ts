@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { JobModel } from './job.js'
+import type { JobModel } from './job-model.js'
 import { checkCount, type JobKind } from './job-kind.js'
 import { limitsOf } from './limits.js'
 import type { JobRecord } from './record.js'

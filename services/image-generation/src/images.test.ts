@@ -206,7 +206,7 @@ describe('ImageGenerationService', () => {
     await refused(edit(Buffer.from('%PDF-1.7')), 'INVALID_ARGUMENT', 'edit.picture')
     await refused(edit(Buffer.from('\0\0\0\x20ftypisom\0\0\x02\0', 'latin1')), 'INVALID_ARGUMENT', 'edit.picture')
     assert.equal((await imageGeneration.generate({ spec })).images.length, 1)
-    await images.images.health()
+    await images.service.health()
   })
 
   it('cancels between two images', async () => {

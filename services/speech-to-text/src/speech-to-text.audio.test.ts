@@ -241,7 +241,7 @@ describe('SpeechToTextService', { skip }, () => {
     )
     await assert.rejects(stream({}, Buffer.from('<html>')), fails('INVALID_ARGUMENT', /HTML/, 'audio'))
     await assert.rejects(stream({}, Buffer.alloc(0)), fails('INVALID_ARGUMENT', /is empty/, 'audio'))
-    await speech.speech.health()
+    await speech.service.health()
     assertSays((await transcribe(first.wav)).job?.transcript?.text, first)
   })
 })

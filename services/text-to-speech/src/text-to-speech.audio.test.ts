@@ -262,6 +262,6 @@ describe('TextToSpeechService', () => {
       speak({ source: text('And on, and on. '.repeat(60)) }),
       fails('RESOURCE_EXHAUSTED', /do not fit into an answer: download artifact/),
     )
-    await speech.speech.health()
+    await speech.service.health()
   })
 })

@@ -200,7 +200,7 @@ describe('VisionService', () => {
   })
 
   it('is healthy while the model is installed', async () => {
-    await vision.vision.health()
+    await vision.service.health()
   })
 })
 

@@ -1,4 +1,4 @@
-import type { JobCost, JobModel } from '../job.js'
+import type { JobCost, JobModel } from '../job-model.js'
 
 /** Something that was uploaded or made: bytes, or a JSON document. */
 export interface Artifact {

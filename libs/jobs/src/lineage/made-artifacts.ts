@@ -1,5 +1,5 @@
 import { encodeJson } from '@holdfast/persistence'
-import type { JobCost } from '../job.js'
+import type { JobCost } from '../job-model.js'
 import type { JobKind } from '../job-kind.js'
 import type { JobRecord } from '../record.js'
 import { asStored, jsonContentType, type StoredJson } from '../stored-json.js'
