@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastProcess } from '@holdfast/test-servers'
-import { runHere } from '../cli-here.js'
+import { outputHere, runHere } from '../cli-here.js'
 import { outputOf, runCli } from '../cli-process.js'
 
 // The models themselves are tested where they are; here, one server has them all, and the commands are users of it: most of them in this process,
@@ -30,11 +30,7 @@ after(async () => {
 })
 
 const run = (...args: string[]): ReturnType<typeof runHere> => runHere([...args, ...at])
-const said = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await run(...args)
-  assert.equal(code, 0, stderr)
-  return stdout
-}
+const said = (...args: string[]): Promise<string> => outputHere([...args, ...at])
 const json = async (...args: string[]) => JSON.parse(await said(...args, '--json'))
 
 describe('speak and transcribe', () => {
