@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext } from './command-context.js'
 import { backupCommand, restoreCommand } from './commands/backup.js'
+import { auditCommand } from './commands/audit.js'
 import { chatCommand } from './commands/chat.js'
 import { configCommand } from './commands/config.js'
 import { conversationsCommand } from './commands/conversations.js'
@@ -55,6 +56,7 @@ export function createProgram(context: CommandContext): Command {
     doctorCommand,
     smokeCommand,
     indexesCommand,
+    auditCommand,
     configCommand,
   ]) {
     program.addCommand(inheriting(program, command(context)))

@@ -6,6 +6,13 @@ export interface FieldViolation {
   readonly description: string
 }
 
+export interface QuotaViolation {
+  /** Whose limit was exceeded: `tenant acme`, `credential 0123456789abcdef`. */
+  readonly subject: string
+  /** What the limit is. */
+  readonly description: string
+}
+
 export interface ErrorDetails {
   readonly cause?: unknown
   /** Machine-readable reason in UPPER_SNAKE_CASE, constant for a kind of failure; default: the code.
@@ -13,6 +20,8 @@ export interface ErrorDetails {
   readonly reason?: string
   /** The input fields at fault. Travel as `google.rpc.BadRequest.field_violations`. */
   readonly fields?: readonly FieldViolation[]
+  /** The limits that were exceeded. Travel as `google.rpc.QuotaFailure.violations`. */
+  readonly quota?: readonly QuotaViolation[]
   /** Facts about the failure for machines; never secrets. Travel as `google.rpc.ErrorInfo.metadata`. */
   readonly metadata?: Readonly<Record<string, string>>
   /** When a retry can make sense, in milliseconds from now. Travels as `google.rpc.RetryInfo.retry_delay`. */
@@ -25,6 +34,7 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode
   readonly reason: string
   readonly fields: readonly FieldViolation[]
+  readonly quota: readonly QuotaViolation[]
   readonly metadata: Readonly<Record<string, string>>
   readonly retryAfterMs: number | undefined
 
@@ -33,6 +43,7 @@ export class HoldfastError extends Error {
     this.code = code
     this.reason = details.reason ?? code
     this.fields = details.fields ?? []
+    this.quota = details.quota ?? []
     this.metadata = details.metadata ?? {}
     this.retryAfterMs = details.retryAfterMs
   }

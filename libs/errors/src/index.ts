@@ -2,6 +2,7 @@ export { type ErrorCode, errorCodes, grpcStatusOf, codeOfGrpcStatus } from './co
 export {
   type ErrorDetails,
   type FieldViolation,
+  type QuotaViolation,
   HoldfastError,
   asHoldfastError,
   invalidField,

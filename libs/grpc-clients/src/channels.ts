@@ -7,12 +7,14 @@ import {
   type ChannelCredentials,
 } from '@grpc/grpc-js'
 import { HoldfastError, invalidField } from '@holdfast/errors'
+import { Throttle } from './throttle.js'
 import type { ClientsOptions, TlsOptions } from './options.js'
 
 /** One address and the channel to it. */
 export interface Link {
   readonly address: string
   readonly client: Client
+  readonly throttle: Throttle
 }
 
 /** One channel for each address, taken in turn. grpc-js's own round robin takes several IP addresses under one name; a channel
@@ -32,6 +34,7 @@ export class Channels {
     this.links = addresses.map((address) => ({
       address,
       client: new Client(address, credentialsOf(options.tls), channelOptions(address, options)),
+      throttle: new Throttle(),
     }))
   }
 

@@ -52,6 +52,8 @@ function attemptUnary<Response>(
   signal: AbortSignal,
 ): Promise<{ readonly response: Response } | Failure> {
   const { name, path, bytes, decode } = request
+  const refusal = link.throttle.refusal(link.address)
+  if (refusal !== undefined) return Promise.resolve({ error: refusal, effect: 'none' })
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(cancelled(name, signal.reason))
@@ -66,9 +68,11 @@ function attemptUnary<Response>(
       { deadline },
       (error, response) => {
         signal.removeEventListener('abort', abort)
+        const failure = error === null ? undefined : failureOf(error, name, link.address)
+        link.throttle.answered(failure?.error)
         if (error === null && response !== undefined) resolve({ response })
         else if (signal.aborted) reject(cancelled(name, signal.reason))
-        else if (error !== null) resolve(failureOf(error, name, link.address))
+        else if (failure !== undefined) resolve(failure)
       },
     )
     const abort = () => call.cancel()

@@ -13,6 +13,7 @@ describe('the details of a status', () => {
       fields: [{ field: 'parts[0].text', description: 'is too long' }],
       metadata: { conversationId: 'c-1', ['__proto__']: 'kept' },
       retryAfterMs: 1500,
+      quota: [{ subject: 'tenant acme', description: '10 calls a second' }],
     })
     const received = errorFromGrpc(grpcStatusObject(sent))
     assert.equal(received.code, sent.code)
@@ -21,6 +22,7 @@ describe('the details of a status', () => {
     assert.deepEqual(received.fields, sent.fields)
     assert.deepEqual(Object.entries(received.metadata), Object.entries(sent.metadata))
     assert.equal(received.retryAfterMs, 1500)
+    assert.deepEqual(received.quota, [{ subject: 'tenant acme', description: '10 calls a second' }])
   })
 
   it('maps every code to its gRPC status and back', () => {

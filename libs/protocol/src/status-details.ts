@@ -1,6 +1,6 @@
 import { Metadata, type MetadataValue, type StatusObject, status } from '@grpc/grpc-js'
-import { type FieldViolation, HoldfastError, codeOfGrpcStatus } from '@holdfast/errors'
-import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js'
+import { type FieldViolation, HoldfastError, type QuotaViolation, codeOfGrpcStatus } from '@holdfast/errors'
+import { BadRequest, ErrorInfo, QuotaFailure, RetryInfo } from './gen/google/rpc/error_details.js'
 import { Status } from './gen/google/rpc/status.js'
 
 /** `google.rpc.ErrorInfo.domain` of all our errors. */
@@ -23,6 +23,9 @@ export function grpcStatusObject(error: HoldfastError): StatusObject {
   if (error.fields.length > 0) details.push(packed('BadRequest', BadRequest.encode(badRequestOf(error)).finish()))
   if (error.retryAfterMs !== undefined) {
     details.push(packed('RetryInfo', RetryInfo.encode(retryInfoOf(error.retryAfterMs)).finish()))
+  }
+  if (error.quota.length > 0) {
+    details.push(packed('QuotaFailure', QuotaFailure.encode(quotaFailureOf(error)).finish()))
   }
   const metadata = new Metadata()
   const code = status[error.code]
@@ -53,6 +56,14 @@ function badRequestOf(error: HoldfastError): BadRequest {
     cut(description, maxTextBytes),
   ])
   return { fieldViolations: first(violations).map(([field, description]) => ({ field, description, reason: '' })) }
+}
+
+function quotaFailureOf(error: HoldfastError): QuotaFailure {
+  const violations = error.quota.map(({ subject, description }): [string, string] => [
+    cut(subject, maxTextBytes),
+    cut(description, maxTextBytes),
+  ])
+  return { violations: first(violations).map(([subject, description]) => ({ subject, description })) }
 }
 
 function retryInfoOf(retryAfterMs: number): RetryInfo {
@@ -86,6 +97,7 @@ interface ReadDetails {
   reason?: string
   metadata?: Record<string, string>
   fields?: FieldViolation[]
+  quota?: QuotaViolation[]
   retryAfterMs?: number
 }
 
@@ -110,6 +122,9 @@ function readDetail(typeUrl: string, value: Uint8Array, read: ReadDetails): void
   } else if (typeUrl === `${typePrefix}BadRequest`) {
     const { fieldViolations } = BadRequest.decode(value)
     read.fields = fieldViolations.map(({ field, description }) => ({ field, description }))
+  } else if (typeUrl === `${typePrefix}QuotaFailure`) {
+    const { violations } = QuotaFailure.decode(value)
+    read.quota = violations.map(({ subject, description }) => ({ subject, description }))
   } else if (typeUrl === `${typePrefix}RetryInfo`) {
     const delay = RetryInfo.decode(value).retryDelay
     if (delay) read.retryAfterMs = delay.seconds * 1000 + delay.nanos / 1_000_000

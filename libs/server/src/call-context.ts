@@ -72,6 +72,11 @@ export class RunningCall implements CallContext {
     return this.#caller
   }
 
+  /** `undefined`: not admitted. */
+  get knownCaller(): Caller | undefined {
+    return this.#caller
+  }
+
   /** @param identity `undefined`: the server has no authentication */
   admit(identity: Identity | undefined): void {
     this.#identity = identity

@@ -20,6 +20,12 @@ export interface Config {
     /** Where Prometheus reads, HOST:PORT; default 127.0.0.1:9464. */
     readonly listen: string
   }
+  readonly audit: {
+    /** Whether calls of admins, erasures and denied calls are kept in the audit log; default true. */
+    readonly enabled: boolean
+    /** Makes HMACs of the audit log's hashes: the same for all processes, and kept where the database is not. */
+    readonly key?: string | undefined
+  }
   readonly log: {
     /** The least level that is written; default `info`. */
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -97,6 +103,12 @@ export interface Config {
     readonly maxCalls: number
     /** Streams that are open at once, at most; default 5,000. */
     readonly maxStreams: number
+    /** Of one tenant, over all processes; default: no limit. */
+    readonly callsPerSecond?: number | undefined
+    /** Of one credential, over all processes; default: no limit. */
+    readonly keyCallsPerSecond?: number | undefined
+    /** Of some tenants, in place of `callsPerSecond`. */
+    readonly tenantCallsPerSecond: { readonly [tenant: string]: number }
     /** How long work may stand in the process before fewer calls are served at once; default 100 ms. */
     readonly targetDelayMs: number
     /** How long a reader of a stream may take nothing before it is cut off; default 60,000 ms. */
@@ -198,6 +210,19 @@ const namedNumbers = z.preprocess(
       : value,
   z.record(text, z.coerce.number().pipe(z.int().min(1).max(1_000_000))),
 )
+const rate = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value),
+  z.number('must be a number greater than 0').positive().max(1_000_000),
+)
+const namedRates = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? Object.fromEntries(
+          value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim().split('=', 2) as [string, string]])),
+        )
+      : value,
+  z.record(text, rate),
+)
 const httpUrl = text.regex(/^https?:\/\/[^/\s]/, 'must be an http:// or https:// URL')
 const longestMs = 2 ** 31 - 1
 
@@ -275,6 +300,17 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     .strictObject({
       enabled: setting(yesOrNo.default(true), { description: 'whether Prometheus metrics are served' }),
       listen: setting(address.default('127.0.0.1:9464'), { description: 'where Prometheus metrics are served' }),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      enabled: setting(yesOrNo.default(true), {
+        description: 'whether calls of admins, erasures and denied calls are kept in the audit log',
+      }),
+      key: setting(text.optional(), {
+        description: 'makes HMACs of the audit log’s hashes; the same for all processes',
+        secret: 'value',
+      }),
     })
     .prefault({}),
   log: z
@@ -391,6 +427,15 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       }),
       maxStreams: setting(wholeNumber(1, 1_000_000).default(5000), {
         description: 'streams that are open at once, at most',
+      }),
+      callsPerSecond: setting(rate.optional(), {
+        description: 'calls of one tenant a second, over all processes (default: no limit)',
+      }),
+      keyCallsPerSecond: setting(rate.optional(), {
+        description: 'calls of one credential a second, over all processes (default: no limit)',
+      }),
+      tenantCallsPerSecond: setting(namedRates.default({}), {
+        description: 'the same for some tenants instead, as acme=100,other=5 (default: none)',
       }),
       targetDelayMs: milliseconds(100, 'how long work may stand in the process before fewer calls are served at once'),
       slowConsumerMs: milliseconds(60_000, 'how long a reader of a stream may take nothing before it is cut off'),

@@ -2,6 +2,7 @@ import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { fileDescriptors } from '@holdfast/protocol'
 import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireProtection } from './address.js'
+import type { CallAudit } from './audit/call-audit.js'
 import type { Authenticator } from './auth/authenticator.js'
 import type { MethodRoles } from './auth/method-roles.js'
 import { Standing } from './auth/standing.js'
@@ -9,6 +10,7 @@ import { RenewedCredentials, type TlsFiles } from './auth/tls-files.js'
 import { type RunningCall, RunningCalls } from './call-context.js'
 import type { ServerState } from './handlers.js'
 import { HealthWatch, type ServerHealth } from './health.js'
+import type { CallLimiter } from './limits/call-limiter.js'
 import type { Logger } from './logs.js'
 import type { Metrics } from './metrics.js'
 import { LoadGate, type LoadFigures, type LoadOptions } from './overload/load-gate.js'
@@ -36,6 +38,10 @@ export interface GrpcServerOptions {
     /** How long a reader of a stream may take nothing before it is cut off, with a cursor to go on from; default 60,000 ms. */
     readonly slowConsumerMs?: number
   }
+  /** Where calls are kept that an auditor asks for; default: nowhere. */
+  readonly audit?: CallAudit | undefined
+  /** How often callers may call; default: as often as they like. */
+  readonly limiter?: CallLimiter | undefined
   /** What is served at once, what waits, and what is refused. */
   readonly overload?: LoadOptions
   /** How long a stop waits for running calls before it aborts them; default 10,000 ms. */
@@ -113,6 +119,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     slowConsumerMs,
     authenticator,
     roles,
+    audit: options.audit,
+    limiter: options.limiter,
     load,
   }
   for (const service of options.services) {
@@ -165,6 +173,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       stopping.abort(new HoldfastError('UNAVAILABLE', 'The server is stopping', { reason: 'SERVER_STOPPING' }))
       const report = await drain(server, running, options.drainMs ?? 10_000)
       overload.stop()
+      await options.audit?.flush()
       options.logger.info({ ...report }, 'gRPC server stopped')
       return report
     })()

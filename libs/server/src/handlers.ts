@@ -10,11 +10,13 @@ import {
 } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import { grpcStatusObject } from '@holdfast/protocol'
+import type { CallAudit } from './audit/call-audit.js'
 import { admit } from './auth/admission.js'
-import type { Authenticator } from './auth/authenticator.js'
+import type { Authenticator, Identity } from './auth/authenticator.js'
 import type { MethodRoles } from './auth/method-roles.js'
 import type { Role } from './caller.js'
 import { type CallContext, RunningCall, type RunningCalls, type WireCall, deadlineExceeded } from './call-context.js'
+import type { CallLimiter } from './limits/call-limiter.js'
 import type { Logger } from './logs.js'
 import type { CallRecorder } from './metrics.js'
 import type { LoadGate } from './overload/load-gate.js'
@@ -35,6 +37,10 @@ export interface ServerState {
   readonly defaultDeadlineMs: number
   /** How long a reader of a stream may take nothing, in milliseconds. */
   readonly slowConsumerMs: number
+  /** `undefined`: nothing is audited. */
+  readonly audit: CallAudit | undefined
+  /** Refuses callers that call too often; `undefined`: nobody is limited. */
+  readonly limiter: CallLimiter | undefined
   /** Refuses calls while that is still cheap. */
   readonly load: LoadGate
 }
@@ -69,8 +75,11 @@ export function serveUnary(
       clearTimeout(timer)
       const error = failure === undefined ? undefined : failureToTell(failure, call)
       end(call, error, method, state)
-      if (error) respond(statusOf(error))
-      else respond(null, response)
+      const send = (): void => (error ? respond(statusOf(error)) : respond(null, response))
+      const written = audit(call, error, method, state)
+      // Who was told that something is gone finds it in the audit log.
+      if (written === undefined) send()
+      else void written.then(send)
     }
     // An upload takes as long as it takes; keepalive finds out callers that are gone.
     const hasDefaultDeadline = call.deadline === Infinity && !method.requestStream
@@ -120,9 +129,14 @@ export function serveStream(
     const settle = (failure?: unknown): void => {
       const error = failure === undefined ? undefined : failureToTell(failure, call)
       end(call, error, method, state)
-      // grpc-js takes the status of a stream from this event, and sends it after what was written.
-      if (error) wire.emit('error', Object.assign(new Error(error.message), statusOf(error)))
-      else wire.end()
+      const send = (): void => {
+        // grpc-js takes the status of a stream from this event, and sends it after what was written.
+        if (error) wire.emit('error', Object.assign(new Error(error.message), statusOf(error)))
+        else wire.end()
+      }
+      const written = audit(call, error, method, state)
+      if (written === undefined) send()
+      else void written.then(send)
     }
     sendAll(method, wire, call, handle, state).then(() => settle(), settle)
   }
@@ -189,14 +203,13 @@ function enter(method: MethodTrace, wire: WireCall, call: RunningCall, state: Se
   if (call.isExpired) throw deadlineExceeded(call.method)
   // It may have waited for its turn.
   if (call.isCancelled) throw call.cancellation()
-  if (state.authenticator === undefined) {
-    call.admit(undefined)
-    return undefined
+  const begin = (one: Identity | undefined): Promise<void> | undefined => {
+    call.admit(one)
+    return state.limiter?.take(call.caller)
   }
+  if (state.authenticator === undefined) return begin(undefined)
   const identity = admit(state.authenticator, method, wire.metadata)
-  if (identity instanceof Promise) return identity.then((one) => call.admit(one))
-  call.admit(identity)
-  return undefined
+  return identity instanceof Promise ? identity.then(begin) : begin(identity)
 }
 
 /** What the handler is called with. */
@@ -246,6 +259,15 @@ function end(call: RunningCall, error: HoldfastError | undefined, method: Method
   if (error === undefined) call.logger[level](facts, 'call')
   else if (level === 'warn') call.logger.warn({ ...facts, reason: error.reason, err: error }, error.message)
   else call.logger[level]({ ...facts, reason: error.reason }, error.message)
+}
+
+function audit(
+  call: RunningCall,
+  error: HoldfastError | undefined,
+  { name, role }: MethodTrace,
+  state: ServerState,
+): Promise<void> | undefined {
+  return state.audit?.ended({ method: name, role, caller: call.knownCaller, error })
 }
 
 /** A line for each call that is shed would cost more than shedding it; `watchOverload` tells of them all together. */

@@ -13,8 +13,21 @@ export { OwnTokens } from './auth/own-tokens.js'
 export { TlsFiles, type TlsFilesOptions } from './auth/tls-files.js'
 export { type Caller, type Role, localCaller } from './caller.js'
 export { type CallRecorder, type Metrics, type MetricsServer, createMetrics, serveMetrics } from './metrics.js'
+export { type CallLimiter, type CallLimits, limitCalls } from './limits/call-limiter.js'
+export type { CallRate } from './limits/call-rate.js'
 export type { ServerHealth } from './health.js'
 export type { LoadFigures, LoadOptions } from './overload/load-gate.js'
 export { parseJsonObject, parseJsonText } from './json-field.js'
 export { type ListenAddress, formatAddress, parseListenAddress } from './address.js'
 export { maskUrl } from './masking.js'
+export type { AuditEvent, AuditRecord } from './audit/audit-entry.js'
+export { AuditLog, type AuditLogOptions } from './audit/audit-log.js'
+export { CallAudit } from './audit/call-audit.js'
+export {
+  type AuditAnchor,
+  type AuditProblem,
+  type AuditVerdict,
+  formatAnchor,
+  parseAnchor,
+  verifyAudit,
+} from './audit/verify-audit.js'

@@ -1,15 +1,23 @@
+import { createHash } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
 import { createClients } from '@holdfast/grpc-clients'
 import type { ChatModel } from '@holdfast/models'
 import { oldestWaitMs, openDocumentStore } from '@holdfast/persistence'
 import {
+  type AuditEvent,
+  AuditLog,
+  CallAudit,
+  type CallLimits,
+  type CallRate,
+  type Config,
   type GrpcServer,
   type Logger,
   type Metrics,
   type MetricsServer,
   type ServerHealth,
   createMetrics,
+  limitCalls,
   serveMetrics,
   startGrpcServer,
 } from '@holdfast/server'
@@ -50,6 +58,7 @@ export async function serve(
   await using embedder = found
   const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs, slowConsumerMs } = config.limits
   const { maxCalls, maxStreams, targetDelayMs } = config.limits
+  const limits = callLimitsOf(config)
   await using conversations = await openConversationStore(store, {
     limits: { textBytes: maxTextBytes },
     ...cacheOf(config),
@@ -73,6 +82,7 @@ export async function serve(
   })
   await using media = await openMedia(store, config, metrics, conversations, logger)
   await using graphs = await openDag(store, config, logger, metrics)
+  const auditLog = config.audit.enabled ? new AuditLog(store, { key: config.audit.key, logger }) : undefined
   const failed = new AbortController()
   await using server = await startGrpcServer({
     services: [chat.service, ...media.services, graphs.dag.service],
@@ -81,14 +91,18 @@ export async function serve(
     logger,
     metrics,
     limits: { maxMessageBytes, defaultDeadlineMs, slowConsumerMs },
+    audit: auditLog && new CallAudit(auditLog),
+    limiter: limits && limitCalls(store, limits, logger),
     overload: { maxCalls, maxStreams, targetDelayMs, pressureMs: oldestWaitMs },
     drainMs,
     health: () => checkHealth(chat, failed),
     serviceHealth: media.health,
   })
-  serving = server
   await using clients = createClients({ address: server.address })
   graphs.connect(() => clients)
+  serving = server
+  // Without waiting: a server that cannot write down that it began is told by its health what is wrong.
+  void auditLog?.record(serverBegan(settings)).catch(() => {})
   attachments.connect(server.address)
   try {
     await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
@@ -117,6 +131,24 @@ async function startMetrics(
     logger.warn({ wanted: listen, listen: server.address }, 'The metrics port is in use, so another one was taken')
     return server
   }
+}
+
+/** The digest shows whether the settings are those of another start. */
+function serverBegan({ loaded }: Settings): Omit<AuditEvent, 'at'> {
+  const digest = createHash('sha256').update(JSON.stringify(loaded.lines())).digest('hex')
+  return { kind: 'server', action: 'up', outcome: 'OK', facts: { settings: digest } }
+}
+
+/** `undefined`: nobody is limited, and nobody is asked. */
+function callLimitsOf({ limits }: Config): CallLimits | undefined {
+  const { callsPerSecond, keyCallsPerSecond, tenantCallsPerSecond } = limits
+  const rateOf = (perSecond: number | undefined): CallRate | undefined =>
+    perSecond === undefined ? undefined : { perSecond }
+  const tenants = Object.fromEntries(
+    Object.entries(tenantCallsPerSecond).map(([name, perSecond]) => [name, { perSecond }]),
+  )
+  const isNone = callsPerSecond === undefined && keyCallsPerSecond === undefined && Object.keys(tenants).length === 0
+  return isNone ? undefined : { tenant: rateOf(callsPerSecond), credential: rateOf(keyCallsPerSecond), tenants }
 }
 
 /** A folder that another process took over is lost for good; everything else may come back. */

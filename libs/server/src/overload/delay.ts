@@ -38,6 +38,11 @@ export class StandingDelay {
     this.#arm(look, this.#since)
   }
 
+  /** For how long the thread has kept a timer waiting just now, in milliseconds. */
+  get overdueMs(): number {
+    return this.#timer === undefined ? 0 : performance.now() - this.#dueAt
+  }
+
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

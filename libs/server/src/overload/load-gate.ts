@@ -2,7 +2,7 @@ import { HoldfastError } from '@holdfast/errors'
 import { StandingDelay } from './delay.js'
 
 export interface LoadOptions {
-  /** Calls with one response that are served at once, at most. The limit in force moves between 64 and this. Default 1,000. */
+  /** Calls with one response that are served at once, at most. The limit in force moves between 8 and this. Default 1,000. */
   readonly maxCalls?: number
   /** Calls that wait for a place; more are refused at once. Default 1,000. */
   readonly maxWaiting?: number
@@ -33,14 +33,20 @@ interface Waiting {
   readonly refuse: (error: HoldfastError) => void
 }
 
-/** Calls of up to so many callers at once are never refused: what is slow then is not this server. */
-const leastLimit = 64
-/** Where the limit begins; more callers than a batch of the database takes gain nothing by being served at once. */
-const firstLimit = 256
+/** Calls of up to so many callers at once are never refused: they only wait, and what is slow then is not this server. */
+const neverRefused = 64
+/** Where the limit begins: as many calls as a batch of the database gains by. It grows by itself. */
+const firstLimit = 64
+/** Calls that each keep the thread for long gain nothing by being served at once: all of them would end late. */
+const leastLimit = 8
 /** A queue that was empty within the last 500 ms is a burst, and may wait that long; one that was not is overload, and what waits in it
  *  is of use only if it goes on soon (`Fail at Scale`, https://queue.acm.org/detail.cfm?id=2839461). */
 const burstMs = 500
 const standingWaitMs = 100
+/** How long calls may begin one after the other while everything else waits for this thread. What has arrived by then stands in the sockets, where nobody
+ *  sees it: it is taken out, put into the queue, and begins a few at a time. */
+const turnMs = 25
+const startsAtOnce = 8
 
 /** Decides which calls are served now, which wait a little, and which are refused while that is still cheap. What decides is how long work
  *  stands in the process, so that calls which only wait (for a model) take nobody's place. See docs/decisions/0068-load-is-shed-by-delay.md. */
@@ -54,6 +60,8 @@ export class LoadGate {
   #running = 0
   #streams = 0
   #waiting: Waiting[] = []
+  /** Calls that are about to begin. */
+  #starting = 0
   #emptyAt = 0
   #refused = 0
   #refusedLately = 0
@@ -87,11 +95,12 @@ export class LoadGate {
    *  @throws RESOURCE_EXHAUSTED with a retry delay, at once or in the promise */
   enter(): Promise<void> | undefined {
     this.#delay.watch(() => this.#tick())
-    if (this.#running < this.#limit && this.#waiting.length === 0) {
+    const isFree = this.#running < this.#limit && this.#waiting.length === 0
+    if (isFree && this.#delay.overdueMs < turnMs) {
       this.#running += 1
       return undefined
     }
-    this.#wasFull = true
+    this.#wasFull ||= this.#running >= this.#limit
     if (this.#waiting.length >= this.#maxWaiting) throw this.#refuse()
     const since = performance.now()
     if (this.#waiting.length === 0) this.#emptyAt = since
@@ -125,24 +134,39 @@ export class LoadGate {
     this.#delay.stop()
   }
 
+  /** By `setImmediate`, between two of which the thread looks at what has arrived. */
   #letIn(): void {
-    while (this.#waiting.length > 0 && this.#running < this.#limit) {
-      // Whoever came last is the most likely to be waiting still, once not all can be served.
-      const next = this.#isStanding ? this.#waiting.pop() : this.#waiting.shift()
+    if (this.#starting > 0) return
+    this.#starting = Math.min(this.#waiting.length, this.#limit - this.#running, startsAtOnce)
+    for (let n = 0; n < this.#starting; n += 1) setImmediate(() => this.#startOne())
+  }
+
+  #startOne(): void {
+    this.#starting -= 1
+    // Whoever came last is the most likely to be waiting still, once not all can be served.
+    const next = this.#isStanding ? this.#waiting.pop() : this.#waiting.shift()
+    if (next !== undefined) {
       this.#running += 1
-      next?.start()
+      next.start()
     }
+    this.#letIn()
+  }
+
+  get #spared(): number {
+    return Math.min(neverRefused, this.#maxCalls)
   }
 
   get #isStanding(): boolean {
-    return this.#waiting.length > 0 && performance.now() - this.#emptyAt > burstMs
+    const isMany = this.#waiting.length > 0 && this.#running + this.#waiting.length > this.#spared
+    return isMany && performance.now() - this.#emptyAt > burstMs
   }
 
   /** @returns whether there is anything to look at again */
   #tick(): boolean {
     const oldest = performance.now() - (this.#isStanding ? standingWaitMs : burstMs)
     let late = 0
-    while ((this.#waiting[late]?.since ?? Infinity) < oldest) late += 1
+    const mayBeRefused = Math.min(this.#waiting.length, this.#running + this.#waiting.length - this.#spared)
+    while (late < mayBeRefused && (this.#waiting[late]?.since ?? Infinity) < oldest) late += 1
     for (const { refuse } of this.#waiting.splice(0, late)) refuse(this.#refuse())
     this.#letIn()
     return this.#running > 0 || this.#waiting.length > 0
@@ -150,7 +174,10 @@ export class LoadGate {
 
   #adapt(delayMs: number, overMs: number): void {
     if (delayMs > this.#targetMs)
-      this.#limit = Math.max(Math.min(leastLimit, this.#maxCalls), Math.floor(this.#limit * 0.8))
+      this.#limit = Math.max(
+        Math.min(leastLimit, this.#maxCalls),
+        Math.floor(this.#limit * Math.max(0.5, this.#targetMs / delayMs)),
+      )
     else if (this.#wasFull) this.#limit = Math.min(this.#maxCalls, this.#limit + Math.ceil(this.#limit / 16))
     this.#wasFull = this.#waiting.length > 0
     // Those that were refused come back spread over as long as it takes to serve as many.

@@ -48,7 +48,7 @@ describe('a gate for load', () => {
     void gate.enter()
     while (gate.figures.limit >= limit) await after(10)
     const low = gate.figures.limit
-    assert.ok(low >= 64)
+    assert.ok(low >= 8)
     pressureMs = 0
     // It grows only when somebody would have been served but for the limit.
     while (gate.figures.running < gate.figures.limit) void gate.enter()
