@@ -70,7 +70,12 @@ export interface BackendHealth {
   /** What answers: `PostgreSQL 18.4`, `PGlite 0.5.16 (PostgreSQL 17.5)`, `memory`. */
   readonly server: string
   readonly latencyMs: number
+  /** Of a PostgreSQL server: whether policies of row-level security hold this program's statements to their tenants. */
+  readonly rowSecurity?: RowSecurity
 }
+
+/** `bypassed`: the policies are there, and say nothing to a superuser or a role with BYPASSRLS. */
+export type RowSecurity = 'stands' | 'off' | 'bypassed'
 
 /** What is known about declared indexes; see store.indexes. */
 export interface IndexOperations {

@@ -7,6 +7,7 @@ import { defaultSweepIntervalMs } from './expiry/sweeper.js'
 import { createMemoryBackend } from './memory/memory-backend.js'
 import { encryptionFromEnvironment, type EncryptionOptions, MasterKeys } from './encryption/master-keys.js'
 import { checkOptions } from './options.js'
+import { lookAtWall, takesServer } from './row-security/row-security.js'
 import { openSqlBackend } from './sql/sql-backend.js'
 import { Store } from './store.js'
 import type { ObserveOptions, SlowCall } from './telemetry/observed-driver.js'
@@ -28,6 +29,10 @@ export interface OpenOptions {
   readonly onSlowCall?: (call: SlowCall) => void
   /** Between two sweeps in the background (`store.sweep()`), give or take half, in milliseconds; default 60,000; 0: none. */
   readonly sweepIntervalMs?: number
+  /** On a PostgreSQL server: policies of row-level security hold every statement to the tenants that it is for, as a second wall behind the statements'
+   *  own conditions. Puts them in place, after which all programs on the database are held to them; one that opens it without this option finds out.
+   *  Takes a role that owns the schema and is no superuser. Default: as it stands. */
+  readonly rowSecurity?: boolean
   /** Where the bytes of new blobs go; default `database`. */
   readonly blobs?: BlobsOption
 }
@@ -43,6 +48,7 @@ const known: readonly (keyof OpenOptions)[] = [
   'onSlowCall',
   'sweepIntervalMs',
   'blobs',
+  'rowSecurity',
 ]
 
 /** The folder of the embedded database when nothing else is said. */
@@ -75,6 +81,7 @@ export async function openDocumentStore(
 
 async function openBackend(url: string, options: OpenOptions): Promise<Backend> {
   if (typeof url !== 'string') throw invalidField('url', 'must be a string')
+  if (options.rowSecurity === true && !/^postgres(ql)?:/.test(url)) throw takesServer()
   if (url === 'memory:') return createMemoryBackend()
   if (url.startsWith('embedded:')) {
     const folder = url.slice('embedded:'.length)
@@ -87,6 +94,12 @@ async function openBackend(url: string, options: OpenOptions): Promise<Backend> 
     const { replicaUrls = [] } = options
     if (!Array.isArray(replicaUrls)) throw invalidField('replicaUrls', 'must be an array')
     const driver = await openPostgresDriver(url, options)
+    try {
+      await lookAtWall(driver, options.rowSecurity === true)
+    } catch (error) {
+      await driver.close()
+      throw error
+    }
     if (replicaUrls.length === 0) return openSqlBackend(driver, { ...options, server: serverOf(url) })
     const { ReplicaSet } = await import('./replicas/replica-set.js')
     const open = replicaUrls.map((replica) => () => openPostgresDriver(replica, options))

@@ -4,6 +4,8 @@ import { z } from 'zod'
 export interface Config {
   /** `postgres://…`, `embedded:FOLDER` or `memory:`; default: embedded in `dataFolder`. */
   readonly databaseUrl?: string | undefined
+  /** Policies of row-level security on a PostgreSQL server, as a second wall between tenants; default: as they stand. */
+  readonly rowSecurity?: boolean | undefined
   /** Where the embedded store lives; default `.holdfast`. */
   readonly dataFolder: string
   /** Where local models live that `holdfast models install` brings; default `.holdfast-models`. */
@@ -275,6 +277,9 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     description: 'postgres://…, embedded:FOLDER or memory: (default: embedded in the data folder)',
     secret: 'url',
     flag: '--database',
+  }),
+  rowSecurity: setting(yesOrNo.optional(), {
+    description: 'true: put policies of row-level security in place on the PostgreSQL server (default: as they stand)',
   }),
   dataFolder: setting(text.default('.holdfast'), {
     description: 'where the embedded store lives',

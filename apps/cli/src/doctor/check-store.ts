@@ -26,18 +26,24 @@ async function checkDatabase(url: string, shown: string): Promise<Check> {
   const name = url.startsWith('embedded:') ? 'data' : 'database'
   try {
     await using store = await openDocumentStore(url, { connectTimeoutMs })
-    const [{ server, latencyMs }, { version }] = [await store.health(), await store.migrate()]
-    return {
-      name,
-      status: 'ok',
-      detail: `${shown}: ${server}, schema ${version}, answers in ${latencyMs.toFixed(1)} ms`,
-    }
+    const [{ server, latencyMs, rowSecurity }, { version }] = [await store.health(), await store.migrate()]
+    const detail = `${shown}: ${server}, schema ${version}, answers in ${latencyMs.toFixed(1)} ms`
+    if (rowSecurity === undefined) return { name, status: 'ok', detail }
+    if (rowSecurity !== 'bypassed') return { name, status: 'ok', detail: `${detail}; ${wallText[rowSecurity]}` }
+    const advice = 'connect as a role that owns the schema holdfast and is no superuser'
+    return { name, status: 'warn', detail: `${detail}; ${wallText.bypassed}`, advice }
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.reason !== 'FOLDER_IN_USE') return failed(name, error)
     // As it should be while a server runs; whether it answers is another check.
     return { name, status: 'ok', detail: `${shown} is in use by process ${error.metadata['pid'] ?? 'unknown'}` }
   }
 }
+
+const wallText = {
+  stands: 'row-level security stands between tenants',
+  off: 'row-level security is off: the conditions of the statements alone stand between tenants',
+  bypassed: 'row-level security is there and says nothing to this role',
+} as const
 
 async function checkNewFolder(folder: string): Promise<Check> {
   const parent = nearestExisting(folder)

@@ -41,7 +41,7 @@ export async function serve(
   whileServing: (server: RunningServer) => Promise<void>,
 ): Promise<void> {
   const { config, storeUrl } = settings
-  const opening = openDocumentStore(storeUrl)
+  const opening = openDocumentStore(storeUrl, config.rowSecurity === true ? { rowSecurity: true } : {})
   // Loaded while the database starts in its own thread.
   const loading = Promise.all([
     import('@holdfast/chat-with-sessions'),

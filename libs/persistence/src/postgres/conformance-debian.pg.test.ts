@@ -2,6 +2,7 @@ import { after, describe, it } from 'node:test'
 import { debianVersions, startPostgres } from '@holdfast/test-servers'
 import { describeDocumentStore } from '../conformance/index.js'
 import { openDocumentStore, type OpenOptions } from '../open.js'
+import { plainRole } from '../row-security/plain-role.test.support.js'
 
 const [version] = await debianVersions()
 if (version === undefined) {
@@ -11,8 +12,9 @@ if (version === undefined) {
 } else {
   const server = await startPostgres({ source: 'debian', settings: { fsync: 'off' } })
   after(() => server.stop())
-  const url = await server.createDatabase()
-  const open = (options?: OpenOptions) => openDocumentStore(url, options)
+  const url = await plainRole(server.url)
+  const open = (options?: OpenOptions) => openDocumentStore(url, { rowSecurity: true, ...options })
   // The newest version runs 300 random cases.
-  describeDocumentStore(`PostgreSQL ${version}`, open, { openAnother: open, cases: 60, seed: 15 })
+  const wide = { openAnother: open, cases: 60, seed: 15 }
+  describeDocumentStore(`PostgreSQL ${version} with row-level security`, open, wide)
 }

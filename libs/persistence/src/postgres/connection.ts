@@ -1,11 +1,13 @@
 import { HoldfastError } from '@holdfast/errors'
 import { Socket } from 'node:net'
 import { Client, DatabaseError } from 'pg'
-import type { SqlRow, Statement } from '../sql/driver.js'
+import { scopeOfStatement } from '../row-security/tenant-scope.js'
+import type { SqlRow, Statement, Wall } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 import type { CellParser } from './cells.js'
 import { CopyRun } from './copy-run.js'
 import { connectError, type Target } from './connect-error.js'
+import { wallMessage } from './statement-message.js'
 import { StatementRun } from './statement-run.js'
 
 export interface ConnectionSettings {
@@ -13,6 +15,7 @@ export interface ConnectionSettings {
   readonly applicationName: string
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number
+  readonly wall: Wall
 }
 
 /** The connection broke, or did not answer in time, before the answer came. Only the caller knows what that means. */
@@ -43,6 +46,8 @@ export class PostgresConnection {
   readonly #prepared = new Map<string, readonly CellParser[]>()
   /** Names under which the server may or may not hold a statement that is of use no more. */
   readonly #doubtful = new Set<string>()
+  /** Whether the server holds the statement that says for which tenants the next one is. */
+  #knowsWall = false
   #usable = true
   /** Of the statements that are under way. */
   readonly #deadlines = new Set<Deadline>()
@@ -87,6 +92,8 @@ export class PostgresConnection {
     try {
       return await this.#attempt(statement)
     } catch (error) {
+      if (this.#raisesWall(error)) return this.#attempt(statement)
+      this.#knowsWall = false
       if (!isStalePlan(error) || statement.name === undefined) throw error
       this.#prepared.delete(statement.name)
       this.#doubtful.add(statement.name)
@@ -115,6 +122,14 @@ export class PostgresConnection {
     }
   }
 
+  /** Another process put the policies in place since this one looked. */
+  #raisesWall(error: unknown): boolean {
+    const { wall } = this.#settings
+    if (wall.isUp || !(error instanceof HoldfastError) || !error.message.includes('"holdfast.tenants"')) return false
+    wall.isUp = true
+    return this.#client.getTransactionStatus() === 'I'
+  }
+
   async #attempt(statement: Statement): Promise<SqlRow[]> {
     const { name } = statement
     const columns = name === undefined ? undefined : this.#prepared.get(name)
@@ -123,9 +138,12 @@ export class PostgresConnection {
     let run: StatementRun | undefined
     try {
       const rows = await this.#submit(this.#settings.statementTimeoutMs, (settle) => {
-        run = StatementRun.of(statement, { parse, close, describe: parse }, columns, settle)
+        const isHeld = this.#settings.wall.isUp && !beginsOrEnds.test(statement.text)
+        const wall = isHeld ? wallMessage(scopeOfStatement(), !this.#knowsWall) : undefined
+        run = StatementRun.of(statement, { parse, close, describe: parse }, columns, settle, wall)
         return run
       })
+      this.#knowsWall ||= this.#settings.wall.isUp && !beginsOrEnds.test(statement.text)
       if (parse && name !== undefined) {
         this.#prepared.set(name, run?.columns ?? [])
         this.#doubtful.delete(name)
@@ -244,6 +262,9 @@ export class PostgresConnection {
     }
   }
 }
+
+/** What touches no rows, and has to be first or last in a transaction. */
+const beginsOrEnds = /^(begin|commit|rollback)\b/
 
 const once = { close: false, parse: true, describe: true }
 

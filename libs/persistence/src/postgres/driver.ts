@@ -1,7 +1,7 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { ConnectionStatistics } from '../telemetry/statistics.js'
-import type { Listener, ListenerEvents, SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
+import type { Listener, ListenerEvents, SqlConnection, SqlDriver, SqlRow, Statement, Wall } from '../sql/driver.js'
 import { ConnectionLost, type PostgresConnection } from './connection.js'
 import { openListener } from './listener.js'
 import { ConnectionPool } from './pool.js'
@@ -35,10 +35,11 @@ export async function openPostgresDriver(url: string, options: PostgresDriverOpt
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
     statementTimeoutMs,
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+    wall: { isUp: false },
   }
   const pool = new ConnectionPool(settings)
   const listen = (channel: string, events: ListenerEvents) => openListener(settings, channel, events)
-  const driver = new PostgresDriver(pool, options.scriptTimeoutMs ?? 600_000, listen)
+  const driver = new PostgresDriver(pool, options.scriptTimeoutMs ?? 600_000, listen, settings.wall)
   pool.release(await pool.acquire())
   return driver
 }
@@ -46,9 +47,13 @@ export async function openPostgresDriver(url: string, options: PostgresDriverOpt
 /** A day: nothing that should have ended goes on for ever. */
 const maintenanceTimeoutMs = 86_400_000
 
+/** Migrations are nobody's calls. */
+const everyTenantText = "set local holdfast.tenants = '*';\n"
+
 class PostgresDriver implements SqlDriver {
   readonly kind = 'postgres'
   readonly sharedWithOthers = true
+  readonly wall: Wall
   readonly #pool: ConnectionPool
   readonly #scriptTimeoutMs: number
   readonly listen: (channel: string, events: ListenerEvents) => Promise<Listener>
@@ -57,7 +62,9 @@ class PostgresDriver implements SqlDriver {
     pool: ConnectionPool,
     scriptTimeoutMs: number,
     listen: (channel: string, events: ListenerEvents) => Promise<Listener>,
+    wall: Wall,
   ) {
+    this.wall = wall
     this.listen = listen
     this.#pool = pool
     this.#scriptTimeoutMs = scriptTimeoutMs
@@ -128,7 +135,10 @@ class PostgresDriver implements SqlDriver {
     await this.#once(async (connection) => {
       const timeoutMs = this.#scriptTimeoutMs
       try {
-        await connection.script(`begin;\nset local statement_timeout = ${timeoutMs};\n${text};\ncommit`, timeoutMs)
+        await connection.script(
+          `begin;\nset local statement_timeout = ${timeoutMs};\n${this.wall.isUp ? everyTenantText : ''}${text};\ncommit`,
+          timeoutMs,
+        )
       } catch (error) {
         if (error instanceof ConnectionLost) throw lostError(error, !error.sent)
         await connection.script('rollback', timeoutMs).catch(() => connection.destroy())

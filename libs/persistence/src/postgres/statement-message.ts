@@ -72,6 +72,15 @@ export function statementMessage(
   return message
 }
 
+/** What says to the policies for which tenants the next statement is, up to the end of the transaction. Without a Sync: it is one transaction with that
+ *  statement, and one round trip. @param isNew whether the server may not know it yet */
+export function wallMessage(tenants: string, isNew: boolean): Buffer {
+  const whole = statementMessage({ ...wall, values: [tenants] }, { close: isNew, parse: isNew, describe: false })
+  return whole.subarray(0, whole.length - sync.length)
+}
+
+const wall = { name: 'holdfast_tenants', text: `select set_config('holdfast.tenants', $1::text, true)` }
+
 /** One simple query, of one or more statements without parameters. */
 export function queryMessage(text: string, allocate: Allocate = pooled): Buffer<ArrayBuffer> {
   const bytes = Buffer.byteLength(text)

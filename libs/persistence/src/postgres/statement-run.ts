@@ -14,6 +14,8 @@ export class StatementRun implements pg.Submittable {
   readonly #message: Buffer<ArrayBuffer>
   readonly #settle: (error: unknown, rows: SqlRow[]) => void
   readonly #rows: SqlRow[] = []
+  /** Messages of a statement that goes ahead in the same implicit transaction, whose result is of no interest. */
+  #before: Buffer | undefined
   #unreadable: { readonly error: unknown } | undefined
 
   private constructor(
@@ -31,8 +33,11 @@ export class StatementRun implements pg.Submittable {
     options: MessageOptions,
     columns: readonly CellParser[] | undefined,
     settle: (error: unknown, rows: SqlRow[]) => void,
+    before?: Buffer,
   ): StatementRun {
-    return new StatementRun(statementMessage(statement, options, takeBuffer), columns, settle)
+    const run = new StatementRun(statementMessage(statement, options, takeBuffer), columns, settle)
+    run.#before = before
+    return run
   }
 
   static ofScript(text: string, settle: (error: unknown, rows: SqlRow[]) => void): StatementRun {
@@ -43,6 +48,8 @@ export class StatementRun implements pg.Submittable {
     if (!connection.stream.writable) return new Error('The connection was closed')
     this.sent = true
     const message = this.#message
+    // The server takes both as one, up to the Sync at the end of the second.
+    if (this.#before !== undefined) connection.stream.write(this.#before)
     connection.stream.write(message, (error) => {
       // After a failure something of the socket may still hold it.
       if (!error) giveBuffer(message)
@@ -55,7 +62,7 @@ export class StatementRun implements pg.Submittable {
   }
 
   handleDataRow(message: { readonly fields: (string | null)[] }): void {
-    if (this.#unreadable !== undefined) return
+    if (this.#unreadable !== undefined || this.#before !== undefined) return
     const columns = this.columns ?? []
     // The texts are read in place: nobody else sees the message.
     const row: SqlCell[] = message.fields
@@ -71,7 +78,9 @@ export class StatementRun implements pg.Submittable {
     this.#rows.push(row)
   }
 
-  handleCommandComplete(): void {}
+  handleCommandComplete(): void {
+    this.#before = undefined
+  }
 
   handleEmptyQuery(): void {}
 

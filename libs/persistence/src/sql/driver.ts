@@ -7,6 +7,8 @@ import type { SqlRow, Statement } from './statement.js'
 export interface SqlDriver extends SqlConnection {
   readonly kind: 'embedded' | 'postgres'
   readonly sharedWithOthers: boolean
+  /** Whether the tables have policies that statements have to satisfy; absent where there can be none. */
+  readonly wall?: Wall | undefined
   /** Runs `work` between BEGIN ISOLATION LEVEL SERIALIZABLE and COMMIT on one connection, once; rolls back when it throws. */
   transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R>
   copyIn(text: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
@@ -24,6 +26,10 @@ export interface SqlDriver extends SqlConnection {
   /** Of the pool, if there is one. */
   connections?(): ConnectionStatistics | undefined
   close(): Promise<void>
+}
+
+export interface Wall {
+  isUp: boolean
 }
 
 export interface ListenerEvents {

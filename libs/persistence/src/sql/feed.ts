@@ -64,7 +64,10 @@ export class SqlFeeds implements FeedOperations {
         return this.#find(statement, records)
       },
       isRecorded: (collection) => this.#on.has(collection),
-      copyIn: (text, chunks) => driver.copyIn(text, chunks),
+      // COPY knows no policies.
+      ...(driver.wall?.isUp === true
+        ? {}
+        : { copyIn: (text: string, chunks: Parameters<SqlDriver['copyIn']>[1]) => driver.copyIn(text, chunks) }),
     }
   }
 

@@ -1,6 +1,7 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { MigrationReport } from '../backend.js'
 import { retryConflicts, wait } from '../conflict-retry.js'
+import { secureTables } from '../row-security/row-security.js'
 import type { SqlConnection, SqlDriver } from './driver.js'
 import { IndexBuilder } from './indexes/builder.js'
 import { QueryShapes } from './indexes/query-shapes.js'
@@ -82,6 +83,7 @@ export class Schema {
       })
       if (ran) names.push(migration.name)
     }
+    if (this.#driver.wall?.isUp === true) await this.exclusively(secureTables)
     const relations = await this.#driver.query({
       text: 'select kind, name, definition from holdfast.relations',
       values: [],
@@ -121,6 +123,7 @@ export class Schema {
       if (before === definition) return
       const needed = typeof statements === 'function' ? statements(before) : statements
       for (const statement of needed) await connection.query({ text: statement, values: [] })
+      if (this.#driver.wall?.isUp === true) await secureTables(connection)
       await connection.query({
         text: `insert into holdfast.relations (kind, name, definition) values ($1, $2, $3)
                on conflict (kind, name) do update set definition = excluded.definition`,

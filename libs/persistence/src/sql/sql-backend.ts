@@ -12,6 +12,8 @@ import type {
 } from '../backend.js'
 import { SqlKeys } from '../encryption/sql-keys.js'
 import type { ReplicaSet } from '../replicas/replica-set.js'
+import { rowSecurityOf } from '../row-security/row-security.js'
+import { walled } from '../row-security/walled-backend.js'
 import { ObservedDriver, type ObserveOptions } from '../telemetry/observed-driver.js'
 import type { Statistics } from '../telemetry/statistics.js'
 import { SqlBlobs } from './blobs.js'
@@ -36,7 +38,8 @@ export interface SqlBackendOptions extends ObserveOptions {
 
 export function openSqlBackend(driver: SqlDriver, options: SqlBackendOptions = {}): Backend {
   const observed = new ObservedDriver(driver, options)
-  return new SqlBackend(observed, observed.statistics, options.replicas?.(observed))
+  const backend = new SqlBackend(observed, observed.statistics, options.replicas?.(observed))
+  return driver.wall?.isUp === true ? walled(backend) : backend
 }
 
 class SqlBackend implements Backend {
@@ -129,8 +132,10 @@ class SqlBackend implements Backend {
     return connections === undefined ? { statements } : { statements, connections }
   }
 
-  health(): Promise<BackendHealth> {
-    return this.#driver.health()
+  async health(): Promise<BackendHealth> {
+    const health = await this.#driver.health()
+    if (this.#driver.wall === undefined || !health.server.startsWith('PostgreSQL')) return health
+    return { ...health, rowSecurity: await rowSecurityOf(this.#driver) }
   }
 
   async migrate(): Promise<MigrationReport> {

@@ -59,6 +59,10 @@ export class ObservedDriver implements SqlDriver {
     return this.#driver.sharedWithOthers
   }
 
+  get wall(): SqlDriver['wall'] {
+    return this.#driver.wall
+  }
+
   query(statement: Statement): Promise<SqlRow[]> {
     return this.#watch.statement(this.#driver, statement)
   }

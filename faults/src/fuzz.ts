@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
+import { type Socket, connect } from 'node:net'
+import { createClients } from '@holdfast/grpc-clients'
+import * as protocol from '@holdfast/protocol'
+import { HoldfastProcess } from '@holdfast/test-servers'
+import type { CampaignOptions, CampaignReport } from './main.js'
+import { randomFrom } from './random.js'
+
+const inputs = { quick: 5_000, usual: 20_000, long: 100_000 } as const
+/** What a server may have more of after the campaign than after its first tenth. */
+const growthBytes = 128 * 1024 * 1024
+const parallel = 16
+const answerMs = 10_000
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+/** Codes that a caller's own fault may have. INTERNAL and UNKNOWN are not among them: they are the server's. */
+const typed = new Set([0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16])
+
+type Random = () => number
+
+interface Totals {
+  frames: number
+  messages: number
+  untyped: number
+  unanswered: number
+}
+
+/** Sends what no client would: bytes and broken frames in place of HTTP/2, random and mutated bytes in place of messages, objects where the contract has
+ *  JSON in texts. The server must go on answering, give each call an error of the caller's own fault or an answer, and not grow. */
+export async function run(options: CampaignOptions): Promise<CampaignReport> {
+  const random = randomFrom(options.seed)
+  const count = inputs[options.length]
+  await using server = await HoldfastProcess.start(['--database', 'memory:'], { HOLDFAST_LOG_LEVEL: 'fatal' })
+  const [host = '', port = ''] = server.address.split(':')
+  const totals: Totals = { frames: 0, messages: 0, untyped: 0, unanswered: 0 }
+  const methods = unaryMethods()
+  let firstBytes = 0
+  let sick = 0
+  for (let done = 0; done < count;) {
+    const batch = Math.min(count - done, 500)
+    const session = connectHttp2(`http://${server.address}`)
+    session.on('error', () => {})
+    await inParallel(batch, async (index) => {
+      if ((done + index) % 10 === 0) {
+        totals.frames += 1
+        if (!(await sendFrames(host, Number(port), random))) totals.unanswered += 1
+      } else {
+        totals.messages += 1
+        const method = methods[Math.floor(random() * methods.length)] as FuzzedMethod
+        const status = await sendMessage(session, method, random)
+        if (status === undefined) totals.unanswered += 1
+        else if (!typed.has(status)) {
+          totals.untyped += 1
+          options.report(`${method.path} answered with status ${status}`)
+        }
+      }
+    })
+    session.destroy()
+    done += batch
+    if (!(await isWell(server.address))) sick += 1
+    const bytes = await residentBytes(server.pid)
+    if (firstBytes === 0 && done >= count / 10) firstBytes = bytes
+    if (done % 5000 === 0) options.report(`${done} of ${count}: ${JSON.stringify(totals)}, ${mebibytes(bytes)} MiB`)
+  }
+  const grown = (await residentBytes(server.pid)) - firstBytes
+  const figures = {
+    inputs: count,
+    ...totals,
+    crashes: sick,
+    grown_mib: mebibytes(grown),
+    grown_too_much: grown > growthBytes ? 1 : 0,
+  }
+  return { figures, mustBeZero: ['untyped', 'unanswered', 'crashes', 'grown_too_much'] }
+}
+
+interface FuzzedMethod {
+  readonly path: string
+  /** A request that the contract allows, to begin from. */
+  readonly valid: Buffer
+}
+
+/** Of all services, those with one request. */
+function unaryMethods(): FuzzedMethod[] {
+  const services = Object.entries(protocol).filter(([name]) => name.endsWith('ServiceService'))
+  return services.flatMap(([, service]) =>
+    Object.values(service as unknown as Record<string, WireMethod>)
+      .filter(({ requestStream }) => !requestStream)
+      .map((method) => ({ path: method.path, valid: validRequest(method) })),
+  )
+}
+
+interface WireMethod {
+  readonly path: string
+  readonly requestStream: boolean
+  readonly requestSerialize: (value: unknown) => Buffer
+  readonly requestDeserialize: (bytes: Buffer) => Record<string, unknown>
+}
+
+/** All texts filled, and those that hold JSON with something that is nearly JSON. */
+function validRequest({ requestSerialize, requestDeserialize }: WireMethod): Buffer {
+  const request = requestDeserialize(Buffer.alloc(0))
+  for (const [name, value] of Object.entries(request)) {
+    if (typeof value === 'string') request[name] = name.endsWith('Json') ? '{"a":[1,{"b":null}],"c":1e400}' : 'fuzz'
+    if (typeof value === 'number') request[name] = 7
+    if (value instanceof Uint8Array) request[name] = Buffer.from('fuzz')
+  }
+  return Buffer.from(requestSerialize(request))
+}
+
+/** @returns its gRPC status, or `undefined` if there was none in time */
+async function sendMessage(
+  session: ClientHttp2Session,
+  { path, valid }: FuzzedMethod,
+  random: Random,
+): Promise<number | undefined> {
+  const message = random() < 0.3 ? noise(random, 200) : mutated(valid, random)
+  const header = Buffer.alloc(5)
+  // Sometimes it says that it is compressed, or longer or shorter than it is.
+  header[0] = random() < 0.05 ? 1 : 0
+  const lies = random() < 0.05
+  header.writeUInt32BE(lies ? Math.floor(random() * 2 ** 32) : message.length, 1)
+  if (session.destroyed) return 14
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': random() < 0.02 ? `/${noise(random, 20).toString('base64url')}` : path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-timeout': '3S',
+  })
+  return new Promise((resolve) => {
+    let status: number | undefined
+    const timer = setTimeout(() => stream.close(), answerMs)
+    const read = (headers: Readonly<Record<string, unknown>>): void => {
+      if (headers['grpc-status'] !== undefined) status = Number(headers['grpc-status'])
+      // Not gRPC at all: an HTTP status is an answer as well.
+      else if (Number(headers[':status']) >= 400) status = 3
+    }
+    stream
+      .on('response', read)
+      .on('trailers', read)
+      .on('error', () => {})
+    stream.on('close', () => {
+      clearTimeout(timer)
+      // A stream that is reset for what is no message has no trailers.
+      resolve(status ?? (stream.rstCode === 0 ? undefined : 13 === stream.rstCode ? 1 : 1))
+    })
+    stream.resume()
+    stream.end(Buffer.concat([header, message]))
+  })
+}
+
+/** Frames that are none, after the preface or in its place. @returns whether the server ended the connection or went on in time */
+async function sendFrames(host: string, port: number, random: Random): Promise<boolean> {
+  const socket = connect(port, host)
+  socket.on('error', () => {})
+  if (random() < 0.8) socket.write(preface)
+  const frames = 1 + Math.floor(random() * 20)
+  for (let n = 0; n < frames; n += 1) socket.write(frame(random))
+  socket.end()
+  socket.resume()
+  return closedWithin(socket, answerMs)
+}
+
+function frame(random: Random): Buffer {
+  const payload = noise(random, 100)
+  const header = Buffer.alloc(9)
+  header.writeUIntBE(random() < 0.9 ? payload.length : Math.floor(random() * 2 ** 24), 0, 3)
+  header[3] = Math.floor(random() * 12)
+  header[4] = Math.floor(random() * 256)
+  header.writeUInt32BE(Math.floor(random() * 20), 5)
+  return Buffer.concat([header, payload])
+}
+
+async function closedWithin(socket: Socket, ms: number): Promise<boolean> {
+  const timer = setTimeout(() => socket.destroy(new Error('late')), ms)
+  let isLate = false
+  socket.on('error', (error) => (isLate ||= error.message === 'late'))
+  if (!socket.closed) await once(socket, 'close').catch(() => {})
+  clearTimeout(timer)
+  return !isLate
+}
+
+function noise(random: Random, most: number): Buffer {
+  return randomBytes(Math.floor(random() * most))
+}
+
+function mutated(bytes: Buffer, random: Random): Buffer {
+  const copy = Buffer.concat([bytes, noise(random, random() < 0.2 ? 20 : 1)])
+  const changes = Math.floor(random() * 5)
+  for (let n = 0; n < changes && copy.length > 0; n += 1) {
+    copy[Math.floor(random() * copy.length)] = Math.floor(random() * 256)
+  }
+  return random() < 0.2 ? copy.subarray(0, Math.floor(random() * copy.length)) : copy
+}
+
+async function isWell(address: string): Promise<boolean> {
+  await using clients = createClients({ address, deadlineMs: 10_000 })
+  const { conversation } = await clients.chat.createConversation({}).catch(() => ({ conversation: undefined }))
+  return conversation !== undefined
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024)
+}
+
+/** `work` for 0 to `count - 1`, so many at once. */
+async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: parallel }, worker))
+}
