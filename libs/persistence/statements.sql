@@ -263,9 +263,9 @@ select t.id, … from … t where … and …;
 select e.seq as n1, … as n2, e.key, e.at as t1, … as t2, … as t3, … as b, e.data from (…) e;
 select s.head as n1, s.first as n2, … as key, s.at as t1, … as t2, … as t3, s.removed_at is not null as b, null::jsonb as data from … s where s.tenant = $1 and s.stream = $2;
 select t.version as n1, … as n2, … as key, t.created_at as t1, t.updated_at as t2, t.expires_at as t3, … as b, t.data as data from … t where t.tenant = $1 and t.id = $2 and …;
-select … as n1, … as n2, … as key, … as t1, … as t2, … as t3, coalesce(s.head = h.head, s.held_until >= clock_timestamp() + $3::float8 * interval '1 millisecond') as b, null::jsonb as data from … s left join … h on true where s.tenant = $1 and s.stream = $2 and s.removed_at is null;
+select … as n1, … as n2, … as key, … as t1, … as t2, … as t3, coalesce(s.head = h.head, s.held_until >= clock_timestamp() + $3::float8 * interval '1 millisecond') as b, null::jsonb as data from … s left join h on true where s.tenant = $1 and s.stream = $2 and s.removed_at is null;
 select …::int4 as part, x.* from (…) x;
-update … s set held_until = clock_timestamp() + 4 * $3::float8 * interval '1 millisecond' where s.tenant = $1 and s.stream = $2 and s.removed_at is null and coalesce(s.held_until < clock_timestamp() + $3::float8 * interval '1 millisecond', true) returning s.head;
+with h as ( update … s set held_until = clock_timestamp() + 4 * … where s.tenant = $… and s.stream = $… and s.removed_at is null and coalesce(s.held_until < clock_timestamp() + …, true) returning s.head) …;
 
 -- sql/schema.ts
 create schema if not exists holdfast;

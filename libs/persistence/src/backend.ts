@@ -46,7 +46,7 @@ export interface Backend extends Operations {
     collections: readonly string[],
     creations: readonly Creation[],
   ): Promise<readonly (readonly Written[] | undefined)[] | undefined>
-  /** Answers all of them in one round trip, as of one moment. It may be carried out twice, which does no harm to holds. */
+  /** Answers all of them in one round trip, as of one moment. It may be carried out twice, which does no harm to a hold. */
   readTogether(reads: TogetherReads): Promise<TogetherAnswers>
   health(): Promise<BackendHealth>
   /** What passed since it was opened. */
@@ -103,8 +103,8 @@ export interface TogetherReads {
   readonly documents: readonly { readonly collection: string; readonly key: Key }[]
   readonly heads: readonly { readonly log: string; readonly stream: StreamKey }[]
   readonly entries: readonly { readonly log: string; readonly range: ReadRange }[]
-  /** At most one for a stream. With any, it is not only a read. */
-  readonly holds: readonly { readonly log: string; readonly hold: Hold }[]
+  /** With it, it is not only a read. */
+  readonly hold?: { readonly log: string; readonly hold: Hold }
 }
 
 /** Each in the order of what was asked. */
@@ -112,8 +112,8 @@ export interface TogetherAnswers {
   readonly documents: readonly (StoredDocument | undefined)[]
   readonly heads: readonly StreamHead[]
   readonly entries: readonly (readonly StoredEntry[])[]
-  /** Whether each append that these reads did not see finds the stream held, for `ms` from now. */
-  readonly holds: readonly boolean[]
+  /** Whether each append that these reads did not see finds the stream of `hold` held, for `ms` from now. */
+  readonly isHeld: boolean
 }
 
 export interface BackendStatistics {

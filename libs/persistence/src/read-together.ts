@@ -11,6 +11,7 @@ import type {
   StreamKey,
   TogetherReads,
 } from './backend.js'
+import { invalidField } from '@holdfast/errors'
 import { DirectDocuments } from './document-access.js'
 
 interface Asked<Read, Answer> {
@@ -26,7 +27,7 @@ export class GatheredReads {
   #documents: Asked<TogetherReads['documents'][number], StoredDocument | undefined>[] = []
   #heads: Asked<TogetherReads['heads'][number], StreamHead>[] = []
   #entries: Asked<TogetherReads['entries'][number], StoredEntry[]>[] = []
-  #holds: Asked<TogetherReads['holds'][number], boolean>[] = []
+  #holds: Asked<Required<TogetherReads>['hold'], boolean>[] = []
   #scheduled = false
 
   constructor(backend: Backend) {
@@ -68,21 +69,23 @@ export class GatheredReads {
 
   async #send(): Promise<void> {
     const [documents, heads, entries] = [this.#documents.splice(0), this.#heads.splice(0), this.#entries.splice(0)]
-    const holds = this.#holds.splice(0)
+    const [hold, ...others] = this.#holds.splice(0)
+    for (const { reject } of others) reject(invalidField('hold', 'is possible once in one readTogether'))
     this.#scheduled = false
     try {
       const answers = await this.#backend.readTogether({
         documents: documents.map(({ read }) => read),
         heads: heads.map(({ read }) => read),
         entries: entries.map(({ read }) => read),
-        holds: holds.map(({ read }) => read),
+        ...(hold === undefined ? {} : { hold: hold.read }),
       })
       for (const [index, { resolve }] of documents.entries()) resolve(answers.documents[index])
       for (const [index, { resolve }] of heads.entries()) resolve(answers.heads[index] as StreamHead)
       for (const [index, { resolve }] of entries.entries()) resolve([...(answers.entries[index] ?? [])])
-      for (const [index, { resolve }] of holds.entries()) resolve(answers.holds[index] === true)
+      hold?.resolve(answers.isHeld)
     } catch (error) {
-      for (const { reject } of [...documents, ...heads, ...entries, ...holds]) reject(error)
+      for (const { reject } of [...documents, ...heads, ...entries]) reject(error)
+      hold?.reject(error)
     }
   }
 }

@@ -83,6 +83,14 @@ export function testHolds(suite: Suite): void {
       assert.deepEqual([entries.map(({ seq }) => seq), isHeld, head.next], [[3], true, 4])
     })
 
+    it('are one in what is read together', async () => {
+      const both = suite.tenant().readTogether((scope) => {
+        const log = scope.log('conformance-log')
+        return Promise.all([log.hold('a', minute), log.hold('b', minute)])
+      })
+      await assert.rejects(both, { code: 'INVALID_ARGUMENT' })
+    })
+
     it('refuse no time at all', async () => {
       await assert.rejects(hold(suite.tenant(), 'a', untyped(0)), { code: 'INVALID_ARGUMENT' })
     })

@@ -48,7 +48,7 @@ export interface ReadLog<T> extends Pick<Log<T>, 'name' | 'read' | 'head' | 'hea
   /** For whoever keeps a copy of a stream's end, and has to be told of what is appended: says in the same statement, durably, that the stream is
    *  held. `true`: every append that these reads did not see answers `isHeld`, for at least `ms` from when the statement began.
    *  `false`: somebody appended meanwhile, or there is no such stream; nothing may be kept then. A write only when less than `ms` is left of
-   *  an earlier hold, which is made for four times as long. At most once for a stream in one `readTogether`. */
+   *  an earlier hold, which is made for four times as long. At most once in one `readTogether`. */
   hold(stream: string, ms: number): Promise<boolean>
 }
 

@@ -87,7 +87,7 @@ class MemoryBackend implements Backend {
   }
 
   /** As a transaction, which is of one moment. */
-  readTogether({ documents, heads, entries, holds }: TogetherReads): Promise<TogetherAnswers> {
+  readTogether({ documents, heads, entries, hold }: TogetherReads): Promise<TogetherAnswers> {
     return this.transaction(async (tx) => ({
       documents: await Promise.all(
         documents.map(async ({ collection, key }) => (await tx.documents.fetch(collection, [key]))[0]),
@@ -96,7 +96,7 @@ class MemoryBackend implements Backend {
         heads.map(async ({ log, stream }) => (await tx.logs.heads(log, [stream]))[0] as StreamHead),
       ),
       entries: await Promise.all(entries.map(({ log, range }) => tx.logs.read(log, range))),
-      holds: await Promise.all(holds.map(({ log, hold }) => this.logs.hold(log, hold))),
+      isHeld: hold !== undefined && (await this.logs.hold(hold.log, hold.hold)),
     }))
   }
 

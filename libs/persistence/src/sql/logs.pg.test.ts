@@ -51,14 +51,14 @@ for (const [name, start] of servers) {
     it('do not hold for a reader who may have missed an append that nobody tells', async (context) => {
       if (!server.driver.sharedWithOthers) return context.skip('one statement at a time')
       const tenant = freshTenant()
-      const hold = async (): Promise<boolean | undefined> => {
+      const hold = async (): Promise<boolean> => {
         const reads = { documents: [], heads: [], entries: [] }
-        const holds = [{ log, hold: { tenant, stream: 's', ms: 60_000 } }]
-        return (await backend.readTogether({ ...reads, holds })).holds[0]
+        const hold = { log, hold: { tenant, stream: 's', ms: 60_000 } }
+        return (await backend.readTogether({ ...reads, hold })).isHeld
       }
       const append = { tenant, stream: 's', entries: [{ json: '1' }] }
       await logs.append(log, [append])
-      let held: Promise<boolean | undefined> | undefined
+      let held: Promise<boolean> | undefined
       await backend.transaction(async (tx) => {
         const [outcome] = await tx.logs.append(log, [append])
         assert.equal(outcome?.kind === 'appended' && outcome.isHeld, false)

@@ -12,11 +12,11 @@ import { visible } from './visibility.js'
 export async function readTogether(connection: SqlConnection, reads: TogetherReads): Promise<TogetherAnswers> {
   const parts: string[] = []
   const values: SqlValue[] = []
-  const held: string[] = []
   const add = (text: string, ...given: SqlValue[]): void => {
     const before = values.length
     values.push(...given)
-    parts.push(`select ${parts.length}::int4 as part, x.* from (${renumbered(text, before)}) x`)
+    const renumbered = text.replace(/\$(\d+)/g, (_, place: string) => `$${Number(place) + before}`)
+    parts.push(`select ${parts.length}::int4 as part, x.* from (${renumbered}) x`)
   }
   for (const { collection, key } of reads.documents) add(documentText(collection), key.tenant, key.id)
   for (const { log, stream } of reads.heads) add(headText(log), stream.tenant, stream.stream)
@@ -24,19 +24,20 @@ export async function readTogether(connection: SqlConnection, reads: TogetherRea
     const { tenant, stream, after = 0, before = Number.MAX_SAFE_INTEGER, limit, reverse } = range
     add(entriesText(log, reverse), tenant, stream, after, before, limit)
   }
-  for (const [index, { log, hold }] of reads.holds.entries()) {
-    held.push(`h${index} as (${renumbered(holdText(log), values.length)})`)
-    add(heldText(log, `h${index}`), hold.tenant, hold.stream, hold.ms)
+  const holdsFrom = values.length
+  if (reads.hold !== undefined) {
+    const { log, hold } = reads.hold
+    add(heldText(log), hold.tenant, hold.stream, hold.ms)
   }
-  const together = parts.join(' union all ')
-  const text = held.length === 0 ? together : ['with', held.join(', '), together].join(' ')
+  const union = parts.join(' union all ')
+  const text = reads.hold === undefined ? union : holdText(reads.hold.log, holdsFrom, union)
   const name = `together:${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
   const rows = parts.length === 0 ? [] : await connection.query({ name, text, values, readOnly: true })
   const byPart = parts.map((): SqlRow[] => [])
   for (const [part, ...row] of rows) byPart[Number(part)]?.push(row)
   const isReverse = reads.entries.map(({ range }) => range.reverse)
   const heads = byPart.splice(reads.documents.length, reads.heads.length)
-  const holds = byPart.splice(reads.documents.length + reads.entries.length)
+  const [held = []] = byPart.splice(reads.documents.length + reads.entries.length)
   const entries = byPart.splice(reads.documents.length)
   return {
     documents: byPart.map(([row], index) =>
@@ -44,7 +45,7 @@ export async function readTogether(connection: SqlConnection, reads: TogetherRea
     ),
     heads: heads.map(([row]) => (row === undefined ? nowhere : headFrom(row))),
     entries: entries.map((all, index) => all.map(entryOf).sort(bySeq(isReverse[index] === true))),
-    holds: holds.map(([row]) => row?.[6] === true),
+    isHeld: held[0]?.[6] === true,
   }
 }
 
@@ -70,26 +71,23 @@ function entriesText(log: string, reverse: boolean): string {
       ${nothing.truth} as b, e.data from (${reverse ? readBranchReverse : readBranch}) e`
 }
 
-/** A later place among all parameters. */
-function renumbered(text: string, before: number): string {
-  return text.replace(/\$(\d+)/g, (_, place: string) => `$${Number(place) + before}`)
-}
-
-/** tenant, stream, milliseconds → the head as it is once the row is locked, if there was something to write. */
-function holdText(log: string): string {
-  return `update ${logTables(log).streams} s
-    set held_until = clock_timestamp() + 4 * $3::float8 * interval '1 millisecond'
-    where s.tenant = $1 and s.stream = $2 and s.removed_at is null
-      and coalesce(s.held_until < clock_timestamp() + $3::float8 * interval '1 millisecond', true)
-    returning s.head`
+/** Among the parameters after `before`: tenant, stream, milliseconds → in `h` the head as it is once the row is locked, if there was something to write. */
+function holdText(log: string, before: number, reads: string): string {
+  const ms = `$${before + 3}::float8 * interval '1 millisecond'`
+  return `with h as (
+      update ${logTables(log).streams} s set held_until = clock_timestamp() + 4 * ${ms}
+      where s.tenant = $${before + 1} and s.stream = $${before + 2} and s.removed_at is null
+        and coalesce(s.held_until < clock_timestamp() + ${ms}, true)
+      returning s.head)
+    ${reads}`
 }
 
 /** Whether the hold covers all that this statement does not see: what was appended between its snapshot and its lock was not told of it. */
-function heldText(log: string, hold: string): string {
+function heldText(log: string): string {
   return `select ${nothing.number} as n1, ${nothing.number} as n2, ${nothing.key} as key, ${nothing.time} as t1, ${nothing.time} as t2,
       ${nothing.time} as t3, coalesce(s.head = h.head, s.held_until >= clock_timestamp() + $3::float8 * interval '1 millisecond') as b,
       null::jsonb as data
-    from ${logTables(log).streams} s left join ${hold} h on true
+    from ${logTables(log).streams} s left join h on true
     where s.tenant = $1 and s.stream = $2 and s.removed_at is null`
 }
 
