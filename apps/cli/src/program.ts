@@ -23,6 +23,7 @@ import { searchCommand } from './commands/search.js'
 import { moveCommand } from './commands/move.js'
 import { migrateCommand } from './migrate/migrate.js'
 import { smokeCommand } from './commands/smoke.js'
+import { topCommand } from './commands/top.js'
 import { upCommand } from './commands/up.js'
 
 /** All commands. What a command needs is loaded when it runs, so that the others start fast. */
@@ -55,6 +56,7 @@ export function createProgram(context: CommandContext): Command {
     moveCommand,
     doctorCommand,
     smokeCommand,
+    topCommand,
     indexesCommand,
     auditCommand,
     configCommand,
