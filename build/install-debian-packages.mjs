@@ -6,12 +6,15 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const policy = '/usr/sbin/policy-rc.d'
 
-/** What tests need beside npm: `*.redis.test.ts` and `*.audio.test.ts` say so in their names. */
+/** What tests need beside npm: `*.redis.test.ts`, `*.audio.test.ts` and `*.promtool.test.ts` say so in their names. */
 export const redisPackages = [{ name: 'redis-server', isInstalled: () => runs('redis-server', '--version') }]
 export const audioPackages = [
   { name: 'ffmpeg', isInstalled: () => runs('ffmpeg', '-version') },
   { name: 'pocketsphinx-testdata', isInstalled: async () => existsSync('/usr/share/pocketsphinx/test/data') },
 ]
+
+/** promtool comes with the server, 96 MB; nothing smaller has it. */
+export const promtoolPackages = [{ name: 'prometheus', isInstalled: () => runs('promtool', '--version') }]
 
 /** As root on Debian what is missing is installed, without being started as a service; elsewhere the tests that need it are skipped,
  *  and say so. */

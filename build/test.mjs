@@ -1,13 +1,16 @@
 // Runs the compiled tests of all workspaces, or of those whose path contains one of the arguments:
 //   npm test -- libs/session apps/cli/src/doctor
-// Starts one PostgreSQL for all test files, and fails when a test leaves a process or a temporary file behind.
+// Starts one PostgreSQL for all test files, and fails when a test leaves a process or a temporary file behind, or when any process of the
+// run has written a secret (build/canary.mjs).
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve, sep } from 'node:path'
-import { audioPackages, installDebianPackages, redisPackages } from './install-debian-packages.mjs'
+import { pathToFileURL } from 'node:url'
+import { audioPackages, installDebianPackages, promtoolPackages, redisPackages } from './install-debian-packages.mjs'
 import { endStrayProcesses } from './stray-processes.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
@@ -39,12 +42,14 @@ async function main(filters) {
 
   let code = 1
   const left = []
+  let told = []
   let postgres
   try {
     const someEndWith = (end) => files.some((file) => file.source.endsWith(end))
     await installDebianPackages([
       ...(someEndWith('.redis.test.ts') ? redisPackages : []),
       ...(someEndWith('.audio.test.ts') ? audioPackages : []),
+      ...(someEndWith('.promtool.test.ts') ? promtoolPackages : []),
     ])
     if (someEndWith('.pg.test.ts')) {
       const { startPostgres } = await import('@holdfast/test-servers')
@@ -56,35 +61,38 @@ async function main(filters) {
     await postgres?.stop()
   } finally {
     left.push(...(await endStrayProcesses(mark)).map((one) => `process ${one}`))
+    told = (await readFile(process.env.HOLDFAST_TEST_FINDS, 'utf8').catch(() => ''))
+      .split('\n')
+      .filter((line) => line !== '')
+    await rm(process.env.HOLDFAST_TEST_FINDS, { force: true })
     left.push(...(await readdir(folder)).map((name) => `temporary file ${name}`))
     await rm(folder, { recursive: true, force: true })
   }
   for (const one of left) print(`a test left behind: ${one}`)
+  for (const one of told) print(`a secret was written: ${one}`)
   print(`${files.length} files in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
   if (interrupted.signal.aborted) return 130
-  return left.length > 0 && code === 0 ? 1 : code
+  return left.length + told.length > 0 && code === 0 ? 1 : code
 }
 
-/** `{ source, compiled }`, both relative to the root. The build has removed what was compiled from tests that are gone. */
+/** `{ source, compiled }`, both relative to the root. What was compiled from a test that is gone is removed. */
 function compiledTests() {
   const groups = ['libs', 'libs/adapters', 'services', 'apps'].flatMap((group) =>
     existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
   )
-  return [...groups, 'bench', 'faults']
-    .flatMap((workspace) => testsOf(join(workspace, 'src'), join(workspace, 'dist')))
-    .concat(testsOf('build', join('build', 'dist', 'build')))
-    .toSorted((a, b) => (a.source < b.source ? -1 : 1))
+  return [...groups, 'bench', 'faults'].flatMap(testsOf).toSorted((a, b) => (a.source < b.source ? -1 : 1))
 }
 
-function testsOf(src, folder) {
-  const dist = join(root, folder)
+function testsOf(workspace) {
+  const dist = join(root, workspace, 'dist')
   if (!existsSync(dist)) return []
   const found = []
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.test.js')) continue
     const compiled = join(entry.parentPath ?? entry.path, entry.name)
-    const source = join(src, relative(dist, compiled).replace(/\.js$/, '.ts'))
-    found.push({ source: posix(source), compiled: relative(root, compiled) })
+    const source = join(root, workspace, 'src', relative(dist, compiled).replace(/\.js$/, '.ts'))
+    if (existsSync(source)) found.push({ source: posix(relative(root, source)), compiled: relative(root, compiled) })
+    else for (const end of ['.js', '.js.map', '.d.ts']) rmSync(compiled.replace(/\.js$/, end), { force: true })
   }
   return found
 }
@@ -95,11 +103,15 @@ function setEnvironment(folder, mark) {
   for (const name of Object.keys(process.env)) {
     // What a caller means for the tests: another server, a model that is not installed, another seed, the long form (docs/guides/queries.md).
     if (/^HOLDFAST_TEST_(?:DATABASE_URL|KOKORO_FOLDER|SEED|CASES|SQL_FILTERS)$/.test(name)) continue
-    if (/^(HOLDFAST_|PG|OPENAI_|NODE_TEST_CONTEXT)/.test(name)) delete process.env[name]
+    if (/^(HOLDFAST_|PG|OPENAI_|OTEL_|NODE_TEST_CONTEXT)/.test(name)) delete process.env[name]
   }
   process.env.TMPDIR = folder
   const [name, value] = mark.split('=')
   process.env[name] = value
+  process.env.HOLDFAST_TEST_SECRET = `hush-${randomBytes(8).toString('hex')}`
+  process.env.HOLDFAST_TEST_FINDS = join(folder, 'secrets-that-were-written')
+  const canary = pathToFileURL(join(root, 'build', 'canary.mjs')).href
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${canary}`.trim()
 }
 
 async function runTests(files, signal) {

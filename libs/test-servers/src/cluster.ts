@@ -24,7 +24,8 @@ export async function makeCluster(source?: 'any' | 'debian'): Promise<Cluster> {
   const folder = await makeFolder(account)
   try {
     const { initdb, postgres } = await findPostgres(folder, account, source)
-    const password = randomBytes(16).toString('hex')
+    // With what a test run looks for in all that its processes write (build/canary.mjs).
+    const password = `${process.env['HOLDFAST_TEST_SECRET'] ?? ''}${randomBytes(16).toString('hex')}`
     await initialise(initdb, folder, password, account)
     return { folder, password, executable: postgres, account }
   } catch (error) {
