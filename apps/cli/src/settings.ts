@@ -11,6 +11,7 @@ export interface Settings {
   readonly storeUrl: string
   /** The folder of an embedded store, as an absolute path. */
   readonly folder: string | undefined
+  readonly environment: Readonly<NodeJS.ProcessEnv>
 }
 
 /** What is in force for a command: its flags, the environment, the file, the defaults. @throws INVALID_ARGUMENT */
@@ -21,9 +22,9 @@ export function settingsOf(flags: StoreFlags & ListenFlags, environment: Readonl
   const loaded = isOverruled ? load({ ...flags, database: `embedded:${flags.data}` }, environment) : given
   const { config } = loaded
   const url = config.databaseUrl ?? `embedded:${config.dataFolder}`
-  if (!url.startsWith('embedded:')) return { loaded, config, storeUrl: url, folder: undefined }
+  if (!url.startsWith('embedded:')) return { loaded, config, storeUrl: url, folder: undefined, environment }
   const folder = resolve(url.slice('embedded:'.length))
-  return { loaded, config, storeUrl: `embedded:${folder}`, folder }
+  return { loaded, config, storeUrl: `embedded:${folder}`, folder, environment }
 }
 
 /** For openConversationStore. @throws INVALID_ARGUMENT */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ClientDuplexStream, ClientWritableStream } from '@grpc/grpc-js'
+import { CallSpan } from './call-span.js'
 import type { Link } from './channels.js'
 import type { Connection } from './connection.js'
 import { cancelled, type Failure, failureOf } from './failures.js'
@@ -19,17 +20,19 @@ export async function sendStream<Request, Response>(
   if (signal.aborted) throw cancelled(name, signal.reason)
   let settle: (outcome: { readonly response: Response } | Failure) => void = () => {}
   const outcome = new Promise<{ readonly response: Response } | Failure>((resolve) => (settle = resolve))
+  const span = new CallSpan(method.path, link.address)
   const call = link.client.makeClientStreamRequest(
     method.path,
     method.requestSerialize,
     method.responseDeserialize,
-    connection.metadata(),
+    span.tell(connection.metadata()),
     { deadline },
     (error, response) => {
       if (error !== null) settle(failureOf(error, name, link.address))
       else if (response !== undefined) settle({ response })
     },
   )
+  span.follow(call)
   using sending = send(call, requests, signal)
   const result = await outcome
   if (signal.aborted) throw cancelled(name, signal.reason)
@@ -49,13 +52,15 @@ export async function* converse<Request, Response>(
 ): AsyncGenerator<Response, void, undefined> {
   const name = nameOf(method)
   if (signal.aborted) throw cancelled(name, signal.reason)
+  const span = new CallSpan(method.path, link.address)
   const call: ClientDuplexStream<Request, Response> = link.client.makeBidiStreamRequest(
     method.path,
     method.requestSerialize,
     method.responseDeserialize,
-    connection.metadata(),
+    span.tell(connection.metadata()),
     { deadline },
   )
+  span.follow(call)
   using sending = send(call, requests, signal)
   // Not its own iterator, which would throw what the writing side is told when the server has answered early.
   try {

@@ -1,4 +1,5 @@
 import type { ServiceError } from '@grpc/grpc-js'
+import { CallSpan } from './call-span.js'
 import type { Link } from './channels.js'
 import type { Connection } from './connection.js'
 import { cancelled, type Failure, failureOf } from './failures.js'
@@ -29,14 +30,16 @@ export async function* readStream<Response>(
   { deadline, signal }: StreamAttempt,
 ): AsyncGenerator<Response, void, undefined> {
   if (signal.aborted) throw cancelled(request.name, signal.reason)
+  const span = new CallSpan(request.path, link.address)
   const call = link.client.makeServerStreamRequest(
     request.path,
     (bytes: Buffer) => bytes,
     request.decode,
     request.bytes,
-    connection.metadata(),
+    span.tell(connection.metadata()),
     { deadline },
   )
+  span.follow(call)
   const abort = () => call.cancel()
   signal.addEventListener('abort', abort, { once: true })
   // What cancelling reports after the loop was left is of no interest, and unheard it would end the process.

@@ -1,4 +1,5 @@
 import { backoffMs, pause } from './backoff.js'
+import { CallSpan } from './call-span.js'
 import type { Link } from './channels.js'
 import type { Connection } from './connection.js'
 import { cancelled, type Failure, failureOf, outcomeUnknown } from './failures.js'
@@ -59,12 +60,13 @@ function attemptUnary<Response>(
       reject(cancelled(name, signal.reason))
       return
     }
+    const span = new CallSpan(path, link.address)
     const call = link.client.makeUnaryRequest(
       path,
       asItIs,
       decode,
       bytes,
-      connection.metadata(),
+      span.tell(connection.metadata()),
       { deadline },
       (error, response) => {
         signal.removeEventListener('abort', abort)
@@ -75,6 +77,7 @@ function attemptUnary<Response>(
         else if (failure !== undefined) resolve(failure)
       },
     )
+    span.follow(call)
     const abort = () => call.cancel()
     signal.addEventListener('abort', abort, { once: true })
   })

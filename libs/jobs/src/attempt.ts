@@ -1,6 +1,7 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument } from '@holdfast/persistence'
 import { AttemptEvents } from './attempt-events.js'
+import { asSpan } from './attempt-span.js'
 import { AttemptWork } from './attempt-work.js'
 import { backoffMs } from './backoff.js'
 import type { DatabaseClock } from './clock.js'
@@ -85,7 +86,7 @@ export class Attempt {
 
   /** Never throws: what fails is the job. */
   run(): Promise<AttemptEnd> {
-    const end = this.#run()
+    const end = asSpan(this.id, this.#record, () => this.#run())
     this.ended = end
     return end
   }

@@ -53,6 +53,8 @@ export interface JobRecord {
   readonly fromCache?: string
   /** Its log was begun before its first attempt: it was cancelled while it waited, and retried. */
   readonly hasLog?: true
+  /** The trace of its submitter, as W3C's `traceparent`. */
+  readonly trace?: string
   /** It ended before anything was written to its log: its events follow from this record. */
   readonly silent?: true
 }

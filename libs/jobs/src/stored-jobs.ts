@@ -19,6 +19,7 @@ import type {
   WaitOptions,
   WatchOptions,
 } from './jobs.js'
+import { observeJobs } from './jobs-metrics.js'
 import type { JobsOptions } from './jobs-options.js'
 import { Slots } from './limits.js'
 import { type JobNews, Newsroom } from './news.js'
@@ -55,6 +56,7 @@ export class StoredJobs implements Jobs {
   readonly #news: Newsroom
   readonly #hear = (news: JobNews): void => this.#heard(news)
   #stopListening: (() => Promise<void>) | undefined
+  #observed: Disposable | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -94,6 +96,10 @@ export class StoredJobs implements Jobs {
     await this.#clock.start()
     this.#stopListening = this.#news.listen(this.#hear)
     this.#worker.start()
+    this.#observed = observeJobs(
+      () => this.health(),
+      () => this.#countQueued(),
+    )
   }
 
   async submit<Input, Output>(
@@ -264,6 +270,7 @@ export class StoredJobs implements Jobs {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
+      this.#observed?.[Symbol.dispose]()
       await this.#worker.stop()
       this.#ended.close(
         new HoldfastError('UNAVAILABLE', 'The jobs were closed: ask another process', { reason: 'JOBS_CLOSED' }),
@@ -275,6 +282,14 @@ export class StoredJobs implements Jobs {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #countQueued(): Promise<number> {
+    const tenants = await this.#tenants.known()
+    const counts = await Promise.all(
+      tenants.map((tenant) => this.#tables.of(tenant).jobs.count({ open: true, state: 'queued' })),
+    )
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   #of({ tenant = defaultTenant }: OfTenant): TenantTables {

@@ -1,3 +1,4 @@
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument, Filter } from '@holdfast/persistence'
 import { Attempt, type AttemptEnd, type AttemptHome } from './attempt.js'
@@ -137,9 +138,12 @@ export class Worker {
     if (tenant !== undefined) this.#home.tenants.heard(tenant)
     if (this.#stopping || this.#options.workers === 0) return
     this.#again = true
-    this.#pumping ??= this.#pump().finally(() => {
-      this.#pumping = undefined
-    })
+    // What it does then is nobody's call, though one woke it.
+    this.#pumping ??= context
+      .with(ROOT_CONTEXT, () => this.#pump())
+      .finally(() => {
+        this.#pumping = undefined
+      })
   }
 
   /** For a job that becomes ready then. */

@@ -1,6 +1,6 @@
 import { Metadata, type MetadataValue, type StatusObject, status } from '@grpc/grpc-js'
 import { type FieldViolation, HoldfastError, type QuotaViolation, codeOfGrpcStatus } from '@holdfast/errors'
-import { BadRequest, ErrorInfo, QuotaFailure, RetryInfo } from './gen/google/rpc/error_details.js'
+import { BadRequest, ErrorInfo, QuotaFailure, RequestInfo, RetryInfo } from './gen/google/rpc/error_details.js'
 import { Status } from './gen/google/rpc/status.js'
 
 /** `google.rpc.ErrorInfo.domain` of all our errors. */
@@ -16,8 +16,9 @@ const maxTextBytes = 200
 const maxListBytes = 1200
 
 /** The status, message and trailers that tell `error` to a gRPC peer. Long texts are cut, so that the trailers stay
- *  within what peers accept; `cause` and stack stay here. */
-export function grpcStatusObject(error: HoldfastError): StatusObject {
+ *  within what peers accept; `cause` and stack stay here.
+ *  @param requestId by what the call is found in the server's logs and traces; travels as `google.rpc.RequestInfo.request_id` */
+export function grpcStatusObject(error: HoldfastError, requestId?: string): StatusObject {
   const message = cut(error.message, maxMessageBytes)
   const details = [packed('ErrorInfo', ErrorInfo.encode(errorInfoOf(error)).finish())]
   if (error.fields.length > 0) details.push(packed('BadRequest', BadRequest.encode(badRequestOf(error)).finish()))
@@ -27,6 +28,9 @@ export function grpcStatusObject(error: HoldfastError): StatusObject {
   if (error.quota.length > 0) {
     details.push(packed('QuotaFailure', QuotaFailure.encode(quotaFailureOf(error)).finish()))
   }
+  if (requestId !== undefined) {
+    details.push(packed('RequestInfo', RequestInfo.encode({ requestId: cut(requestId, maxTextBytes) }).finish()))
+  }
   const metadata = new Metadata()
   const code = status[error.code]
   metadata.set(detailsKey, Buffer.from(Status.encode({ code, message, details }).finish()))
@@ -34,7 +38,7 @@ export function grpcStatusObject(error: HoldfastError): StatusObject {
 }
 
 /** What came over gRPC as the error that was thrown at the other end: code, message, reason, fields, metadata, retry
- *  delay. `error` becomes the cause. Understands peers that send no details, or details that it cannot read. */
+ *  delay; the id of the request as `metadata.requestId`. `error` becomes the cause. Understands peers that send no details, or details that it cannot read. */
 export function errorFromGrpc(error: Partial<StatusObject>): HoldfastError {
   const code = codeOfGrpcStatus(error.code ?? 2)
   const message = error.details || (error instanceof Error ? error.message : `The call failed with ${code}`)
@@ -118,13 +122,16 @@ function readDetail(typeUrl: string, value: Uint8Array, read: ReadDetails): void
     if (info.domain !== errorDomain) return
     if (info.reason !== '') read.reason = info.reason
     // Own properties even for `__proto__`, unlike assignment.
-    read.metadata = Object.fromEntries(info.metadata)
+    read.metadata = { ...Object.fromEntries(info.metadata), ...read.metadata }
   } else if (typeUrl === `${typePrefix}BadRequest`) {
     const { fieldViolations } = BadRequest.decode(value)
     read.fields = fieldViolations.map(({ field, description }) => ({ field, description }))
   } else if (typeUrl === `${typePrefix}QuotaFailure`) {
     const { violations } = QuotaFailure.decode(value)
     read.quota = violations.map(({ subject, description }) => ({ subject, description }))
+  } else if (typeUrl === `${typePrefix}RequestInfo`) {
+    const { requestId } = RequestInfo.decode(value)
+    if (requestId !== '') read.metadata = { ...read.metadata, requestId }
   } else if (typeUrl === `${typePrefix}RetryInfo`) {
     const delay = RetryInfo.decode(value).retryDelay
     if (delay) read.retryAfterMs = delay.seconds * 1000 + delay.nanos / 1_000_000

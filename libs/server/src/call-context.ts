@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
 import { HoldfastError } from '@holdfast/errors'
 import type { Identity } from './auth/authenticator.js'
 import { type Caller, localCaller } from './caller.js'
 import type { Logger } from './logs.js'
+import { ServedSpan } from './traces/served-span.js'
 
 /** What a handler is told of the call that it serves. */
 export interface CallContext {
@@ -41,10 +43,12 @@ export class RunningCall implements CallContext {
   readonly canGoOn: boolean
   readonly stopping: AbortSignal
   readonly startedAt: number = performance.now()
+  readonly span: ServedSpan
   readonly deadline: number
   readonly #wire: WireCall
   #caller: Caller | undefined
   #identity: Identity | undefined
+  #requestId: string | undefined
   readonly #serverLogger: Logger
   #facts: Readonly<Record<string, string | number>> | undefined
   #logger: Logger | undefined
@@ -62,6 +66,7 @@ export class RunningCall implements CallContext {
     this.canGoOn = method.responseStream && !method.requestStream
     this.stopping = stopping
     this.#wire = wire
+    this.span = new ServedSpan(method.name, wire.metadata)
     this.#serverLogger = logger
     this.deadline = Number(wire.getDeadline())
   }
@@ -89,6 +94,12 @@ export class RunningCall implements CallContext {
   /** Whose credential the call was begun with. */
   get identity(): Identity | undefined {
     return this.#identity
+  }
+
+  /** By what whoever was told of a failure finds it in the logs, and in the traces if there are any. */
+  get requestId(): string {
+    this.#requestId ??= this.span.traceId ?? randomUUID().replaceAll('-', '')
+    return this.#requestId
   }
 
   get metadata(): Metadata {

@@ -34,6 +34,12 @@ export interface Config {
     /** Default `auto`: `text` in a terminal, else `json`. */
     readonly format: 'auto' | 'json' | 'text'
   }
+  readonly traces: {
+    /** URL of a receiver of OTLP over HTTP, without `/v1/traces`; default: what OTEL_EXPORTER_OTLP_ENDPOINT says, else no traces. */
+    readonly endpoint?: string | undefined
+    /** Of the calls that belong to no trace yet, how many begin one, from 0 to 1; default 1. */
+    readonly ratio: number
+  }
   readonly model: {
     /** Base URL of an OpenAI-compatible endpoint, up to and including `/v1`; default: none, replies come from `recall`. */
     readonly baseUrl?: string | undefined
@@ -165,6 +171,11 @@ const wholeNumber = (least: number, most: number): z.ZodType<number> =>
     (value) => (typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value),
     z.int(`must be a whole number from ${least} to ${most}`).min(least).max(most),
   )
+
+const fraction = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d*\.?\d+$/.test(value.trim()) ? Number(value) : value),
+  z.number('must be a number from 0 to 1').min(0).max(1),
+)
 
 const yesOrNo = z.preprocess((value) => {
   if (value === 'true' || value === '1') return true
@@ -325,6 +336,19 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
       }),
       format: setting(z.enum(['auto', 'json', 'text']).default('auto'), {
         description: 'auto: text in a terminal, else json',
+      }),
+    })
+    .prefault({}),
+  traces: z
+    .strictObject({
+      endpoint: setting(httpUrl.optional(), {
+        description:
+          'where traces go: a receiver of OTLP over HTTP, as http://127.0.0.1:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT, else none are made)',
+        secret: 'url',
+        variable: 'HOLDFAST_TRACES',
+      }),
+      ratio: setting(fraction.default(1), {
+        description: 'of the calls that belong to no trace yet, how many begin one, from 0 to 1',
       }),
     })
     .prefault({}),

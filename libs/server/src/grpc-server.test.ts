@@ -56,7 +56,8 @@ describe('a unary call', () => {
     const stale = await failure(client.echo('version'))
     assert.equal(stale.code, 'ABORTED')
     assert.equal(stale.message, 'Version 3, not 2')
-    assert.deepEqual({ ...stale.metadata }, { version: '3' })
+    assert.deepEqual(Object.keys(stale.metadata).toSorted(), ['requestId', 'version'])
+    assert.equal(stale.metadata['version'], '3')
     assert.equal(stale.retryAfterMs, 20)
   })
 
@@ -182,8 +183,8 @@ describe('a unary call', () => {
     await failure(client.echo('away'))
     const text = await metrics.text()
     for (const code of ['OK', 'NOT_FOUND', 'UNAVAILABLE']) {
-      const labels = `rpc_service="holdfast.test.v1.Echo",rpc_method="Echo",rpc_response_status_code="${code}"`
-      assert.ok(text.includes(`rpc_server_calls_total{${labels}} 1`), code)
+      const labels = `rpc_system_name="grpc",rpc_method="holdfast.test.v1.Echo/Echo",rpc_response_status_code="${code}"`
+      assert.ok(text.includes(`rpc_server_call_duration_seconds_count{${labels}} 1`), code)
     }
     assert.match(text, /^rpc_server_calls_in_progress 0$/m)
     const entries = log

@@ -75,7 +75,7 @@ export function serveUnary(
       clearTimeout(timer)
       const error = failure === undefined ? undefined : failureToTell(failure, call)
       end(call, error, method, state)
-      const send = (): void => (error ? respond(statusOf(error)) : respond(null, response))
+      const send = (): void => (error ? respond(statusOf(error, call)) : respond(null, response))
       const written = audit(call, error, method, state)
       // Who was told that something is gone finds it in the audit log.
       if (written === undefined) send()
@@ -108,13 +108,15 @@ export function serveUnary(
         return Promise.resolve()
       }
     }
-    try {
-      const turn = state.load.enter()
-      if (turn === undefined) void serve()
-      else turn.then(serve, answer)
-    } catch (error) {
-      answer(error)
-    }
+    call.span.within(() => {
+      try {
+        const turn = state.load.enter()
+        if (turn === undefined) void serve()
+        else turn.then(serve, answer)
+      } catch (error) {
+        answer(error)
+      }
+    })
   }
 }
 
@@ -131,14 +133,14 @@ export function serveStream(
       end(call, error, method, state)
       const send = (): void => {
         // grpc-js takes the status of a stream from this event, and sends it after what was written.
-        if (error) wire.emit('error', Object.assign(new Error(error.message), statusOf(error)))
+        if (error) wire.emit('error', Object.assign(new Error(error.message), statusOf(error, call)))
         else wire.end()
       }
       const written = audit(call, error, method, state)
       if (written === undefined) send()
       else void written.then(send)
     }
-    sendAll(method, wire, call, handle, state).then(() => settle(), settle)
+    call.span.within(() => void sendAll(method, wire, call, handle, state).then(() => settle(), settle))
   }
 }
 
@@ -249,13 +251,18 @@ const serverFaults = new Set(['UNKNOWN', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS',
 
 function end(call: RunningCall, error: HoldfastError | undefined, method: MethodTrace, state: ServerState): void {
   call.over()
+  call.span.end(error)
   state.running.remove(call)
   const durationMs = performance.now() - call.startedAt
   const code = error?.code ?? 'OK'
   method.record?.(code, durationMs)
   const level = isQuiet(error) ? 'debug' : serverFaults.has(code) ? 'warn' : 'info'
   if (!state.logger.isLevelEnabled(level)) return
-  const facts = { code, durationMs: Math.round(durationMs * 1000) / 1000 }
+  const facts = {
+    code,
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    ...(error === undefined ? {} : { requestId: call.requestId }),
+  }
   if (error === undefined) call.logger[level](facts, 'call')
   else if (level === 'warn') call.logger.warn({ ...facts, reason: error.reason, err: error }, error.message)
   else call.logger[level]({ ...facts, reason: error.reason }, error.message)
@@ -275,9 +282,9 @@ function isQuiet(error: HoldfastError | undefined): boolean {
   return error === undefined || error.code === 'CANCELLED' || error.reason === 'SERVER_OVERLOADED'
 }
 
-function statusOf(error: HoldfastError): Partial<StatusObject> {
+function statusOf(error: HoldfastError, call: RunningCall): Partial<StatusObject> {
   try {
-    return grpcStatusObject(error)
+    return grpcStatusObject(error, call.requestId)
   } catch {
     // An error built from values that are no strings: its code is better than a call that never ends.
     return { code: status[error.code], details: error.code }

@@ -31,3 +31,4 @@ export {
   parseAnchor,
   verifyAudit,
 } from './audit/verify-audit.js'
+export { type Traces, type TracesOptions, startTraces } from './traces/start-traces.js'

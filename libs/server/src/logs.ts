@@ -2,6 +2,7 @@ import { type DestinationStream, type Logger, destination as fileDestination, pi
 import { HoldfastError } from '@holdfast/errors'
 import { secretRemover } from './masking.js'
 import { textLines } from './text-lines.js'
+import { activeTrace } from './traces/served-span.js'
 
 export type { Logger } from 'pino'
 
@@ -18,7 +19,7 @@ export interface LoggerOptions {
 
 const secretKeys = ['apiKey', 'password', 'token', 'authorization', 'connectionString']
 
-/** Structured logs, one JSON object a line. */
+/** Structured logs, one JSON object a line; with `trace_id` and `span_id` where a span is active. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = 'info', format = 'auto', secrets = [] } = options
   const isText = format === 'text' || (format === 'auto' && options.destination === undefined && process.stderr.isTTY)
@@ -28,6 +29,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     {
       level,
       base: null,
+      mixin: activeTrace,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '***' },

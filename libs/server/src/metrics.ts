@@ -1,13 +1,15 @@
 import { type RequestListener, type Server, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { MeterProvider } from '@opentelemetry/api'
+import { Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { formatAddress, listenFailure, parseListenAddress, requireMetricsProtection } from './address.js'
 import { isBearer } from './auth/bearer.js'
 import type { TlsFiles } from './auth/tls-files.js'
 import { answerHealth } from './health-over-http.js'
 import type { ServerHealth } from './health.js'
 import type { Logger } from './logs.js'
+import { prometheusMeters } from './meters.js'
 
 /** Ends one call: with the name of its gRPC status and its duration. */
 export type CallRecorder = (status: string, durationMs: number) => void
@@ -16,6 +18,9 @@ export type CallRecorder = (status: string, durationMs: number) => void
 export interface Metrics {
   /** Register counters, gauges and histograms of your own here: `new Gauge({ …, registers: [metrics.registry] })`. */
   readonly registry: Registry
+  /** For `metrics.setGlobalMeterProvider` of OpenTelemetry's API, before stores and models are opened: what the libraries measure stands in the
+   *  registry then. */
+  readonly meters: MeterProvider
   /** Adds a gauge that is read whenever Prometheus asks; NaN if that fails. Replaces one of the same name. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void
   /** For one method of one service; keep it, it is looked up once. */
@@ -27,27 +32,21 @@ export interface Metrics {
 // Seconds. From a cached read to a long reply.
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
-/** Names and labels follow OpenTelemetry's conventions for RPC, in Prometheus's spelling.
+/** Names and labels follow OpenTelemetry's conventions for RPC, in Prometheus's spelling. All metrics: docs/guides/observation.md.
  *  Source: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const labelNames = ['rpc_service', 'rpc_method', 'rpc_response_status_code'] as const
   const durations = new Histogram({
-    name: 'rpc_server_duration_seconds',
-    help: 'Duration of calls, streams until their end',
-    labelNames: [...labelNames],
+    name: 'rpc_server_call_duration_seconds',
+    help: 'Duration of calls by the status that they ended with, of streams until their end',
+    labelNames: ['rpc_system_name', 'rpc_method', 'rpc_response_status_code'],
     buckets,
-    registers: [registry],
-  })
-  const calls = new Counter({
-    name: 'rpc_server_calls_total',
-    help: 'Calls that ended, by gRPC status',
-    labelNames: [...labelNames],
     registers: [registry],
   })
   return {
     registry,
+    meters: prometheusMeters(registry),
     gauge(name, help, read) {
       const collect = async function (this: Gauge): Promise<void> {
         this.set(
@@ -59,18 +58,17 @@ export function createMetrics(): Metrics {
       registry.removeSingleMetric(name)
       registry.registerMetric(new Gauge({ name, help, registers: [], collect }))
     },
-    calls(rpc_service, rpc_method) {
+    calls(service, method) {
       // Bound once per status: resolving labels costs more than counting.
-      const bound = new Map<string, { duration: Histogram.Internal<string>; count: Counter.Internal }>()
+      const bound = new Map<string, Histogram.Internal<string>>()
+      const rpc_method = `${service}/${method}`
       return (status, durationMs) => {
         let series = bound.get(status)
         if (!series) {
-          const labels = { rpc_service, rpc_method, rpc_response_status_code: status }
-          series = { duration: durations.labels(labels), count: calls.labels(labels) }
+          series = durations.labels({ rpc_system_name: 'grpc', rpc_method, rpc_response_status_code: status })
           bound.set(status, series)
         }
-        series.duration.observe(durationMs / 1000)
-        series.count.inc()
+        series.observe(durationMs / 1000)
       }
     },
     text: () => registry.metrics(),

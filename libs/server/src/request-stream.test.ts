@@ -217,8 +217,8 @@ describe('a stream of requests', () => {
     await new Promise((resolve) => setTimeout(resolve, 60))
     call.end('b')
     assert.equal(await answer, 'ab')
-    const labels = 'rpc_service="holdfast.test.v1.Echo",rpc_method="Join",rpc_response_status_code="OK"'
-    assert.ok((await metrics.text()).includes(`rpc_server_calls_total{${labels}} 1`))
+    const labels = 'rpc_system_name="grpc",rpc_method="holdfast.test.v1.Echo/Join",rpc_response_status_code="OK"'
+    assert.ok((await metrics.text()).includes(`rpc_server_call_duration_seconds_count{${labels}} 1`))
   })
 })
 

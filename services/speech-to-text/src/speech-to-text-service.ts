@@ -35,7 +35,11 @@ export function createSpeechToTextService(options: SpeechToTextServiceOptions): 
   const { jobs, store, work, recordings, metrics } = options
   const engine = new SpeechToText(jobs, work, recordings)
   const { streams } = work
-  metrics?.gauge('speech_to_text_streams_active', 'Streams of audio that this process hears', () => streams.size)
+  metrics?.gauge(
+    'holdfast_speech_to_text_streams_active',
+    'Streams of audio that this process hears',
+    () => streams.size,
+  )
   return {
     service: speechToTextGrpcService(engine, store),
     engine,

@@ -181,7 +181,7 @@ describe('SpeechToTextService', { skip }, () => {
       if (event?.$case === 'segment') break
     }
     assert.equal((await speech.jobs.wait(id)).state, 'cancelled')
-    assert.match(await speech.metrics.text(), /speech_to_text_streams_active 0/)
+    assert.match(await speech.metrics.text(), /holdfast_speech_to_text_streams_active 0/)
   })
 
   it('hears compressed audio, streamed too', { skip: noFfmpeg }, async () => {

@@ -33,7 +33,7 @@ export function createTextToSpeechService(options: TextToSpeechServiceOptions): 
   const { jobs, store, work, metrics, maxMessageBytes = 20 * 1024 * 1024 } = options
   const engine = new TextToSpeech(jobs, store, work)
   const { live } = work
-  metrics?.gauge('text_to_speech_active', 'Speeches that this process is making', () => live.size)
+  metrics?.gauge('holdfast_text_to_speech_active', 'Speeches that this process is making', () => live.size)
   return {
     service: textToSpeechGrpcService(engine, store, maxMessageBytes),
     engine,

@@ -206,7 +206,7 @@ describe('TextToSpeechService', () => {
     }
     assert.equal((await speech.jobs.wait(id)).state, 'cancelled')
     for (const until = Date.now() + 5_000; speech.model.state().running; await delay(5)) assert.ok(Date.now() < until)
-    assert.match(await speech.metrics.text(), /text_to_speech_active 0/)
+    assert.match(await speech.metrics.text(), /holdfast_text_to_speech_active 0/)
   })
 
   it('writes compressed audio where ffmpeg is there', { skip: noFfmpeg }, async () => {

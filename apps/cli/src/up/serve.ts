@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { metrics as openTelemetry } from '@opentelemetry/api'
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
 import { createClients } from '@holdfast/grpc-clients'
@@ -22,6 +23,7 @@ import {
   startGrpcServer,
 } from '@holdfast/server'
 import { cacheOf, type Settings } from '../settings.js'
+import { openTraces } from '../traces.js'
 
 /** All of Holdfast in this process. */
 export interface RunningServer {
@@ -41,6 +43,10 @@ export async function serve(
   whileServing: (server: RunningServer) => Promise<void>,
 ): Promise<void> {
   const { config, storeUrl } = settings
+  // Before anything that is traced; after it, when all spans have ended.
+  await using _traces = await openTraces(config, settings.environment, logger)
+  const metrics = createMetrics()
+  if (config.metrics.enabled) openTelemetry.setGlobalMeterProvider(metrics.meters)
   const opening = openDocumentStore(storeUrl, config.rowSecurity === true ? { rowSecurity: true } : {})
   // Loaded while the database starts in its own thread.
   const loading = Promise.all([
@@ -67,7 +73,6 @@ export async function serve(
   })
   using opened = openModel(config, conversations)
   const { model } = opened
-  const metrics = createMetrics()
   let serving: GrpcServer | undefined
   const health = (): ServerHealth => serving?.health ?? { isAlive: true, isReady: false, degraded: [] }
   await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger, health) : undefined

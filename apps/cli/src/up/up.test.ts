@@ -66,7 +66,7 @@ test('prints one line with --json, serves metrics, logs to standard error, and e
     const line = once(server.child.stdout, 'data')
     const ready: Ready = JSON.parse(String(await line))
     const response = await fetch(`http://${ready.metrics}/metrics`)
-    assert.match(await response.text(), /^# HELP rpc_server_calls_total/m)
+    assert.match(await response.text(), /^# HELP rpc_server_call_duration_seconds/m)
     assert.equal(await server.end(signal), 0)
     assert.equal((await output).trimEnd().split('\n').length, 1)
     assert.match(server.stderr, /"signal":"SIG(TERM|INT)","msg":"Stopping"/)

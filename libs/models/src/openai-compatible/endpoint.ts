@@ -1,6 +1,7 @@
 import type { HoldfastError } from '@holdfast/errors'
 import OpenAI from 'openai'
 import type { CheckOptions, ModelCheck } from '../chat-model.js'
+import { ModelWatch } from '../model-span.js'
 import { checkEndpoint } from './check-endpoint.js'
 import { failureOf, streamCut, timedOut } from './failures.js'
 import { HttpFetch } from './http-fetch.js'
@@ -21,9 +22,11 @@ export class Endpoint implements Disposable {
   readonly redact: Redact
   readonly client: OpenAI
   readonly #http: HttpFetch
+  readonly #watch: ModelWatch
 
   constructor(settings: Settings) {
     this.settings = settings
+    this.#watch = new ModelWatch('generate_content', settings.model, 'openai-compatible')
     this.redact = redactor(settings)
     this.#http = new HttpFetch(settings)
     this.client = new OpenAI({
@@ -41,10 +44,28 @@ export class Endpoint implements Disposable {
 
   /** One whole answer within `firstTokenTimeoutMs`, after as many attempts as it takes within `totalTimeoutMs`.
    *  @param adapt whether another attempt makes sense at once, because the attempt will be another one after this failure */
-  async answer<T>(
+  answer<T>(
     signal: AbortSignal | undefined,
     attempt: (signal: AbortSignal) => Promise<T>,
     adapt: (failure: HoldfastError) => boolean = () => false,
+  ): Promise<T> {
+    return this.#watch.call(() => this.#answer(signal, attempt, adapt))
+  }
+
+  /** The bytes of an answer as they come: attempts as of `answer` until the first of them is there, none after it. Leaving the loop closes the
+   *  connection. */
+  bytes(
+    signal: AbortSignal | undefined,
+    open: (signal: AbortSignal) => Promise<ByteSource>,
+    adapt: (failure: HoldfastError) => boolean = () => false,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#watch.stream(this.#bytes(signal, open, adapt))
+  }
+
+  async #answer<T>(
+    signal: AbortSignal | undefined,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    adapt: (failure: HoldfastError) => boolean,
   ): Promise<T> {
     const { firstTokenTimeoutMs, totalTimeoutMs } = this.settings
     using limits = new ReplyLimits(signal, totalTimeoutMs)
@@ -60,12 +81,10 @@ export class Endpoint implements Disposable {
     }
   }
 
-  /** The bytes of an answer as they come: attempts as of `answer` until the first of them is there, none after it. Leaving the loop closes the
-   *  connection. */
-  async *bytes(
+  async *#bytes(
     signal: AbortSignal | undefined,
     open: (signal: AbortSignal) => Promise<ByteSource>,
-    adapt: (failure: HoldfastError) => boolean = () => false,
+    adapt: (failure: HoldfastError) => boolean,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.settings
     using limits = new ReplyLimits(signal, totalTimeoutMs)

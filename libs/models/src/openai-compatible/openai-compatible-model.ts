@@ -1,5 +1,6 @@
 import type OpenAI from 'openai'
 import type { ChatEvent, ChatModel, ChatRequest, CheckOptions, ModelCheck, StreamOptions } from '../chat-model.js'
+import { ModelWatch } from '../model-span.js'
 import { type Dialect, adapted, commonDialect } from './dialect.js'
 import { Endpoint } from './endpoint.js'
 import { failureOf, notCompatible, streamCut, timedOut } from './failures.js'
@@ -28,14 +29,20 @@ class OpenAiCompatibleModel implements ChatModel, Disposable {
   readonly kind = 'language-model'
   readonly name: string
   readonly #endpoint: Endpoint
+  readonly #watch: ModelWatch
   #dialect: Dialect = commonDialect
 
   constructor(settings: Settings) {
     this.name = settings.model
     this.#endpoint = new Endpoint(settings)
+    this.#watch = new ModelWatch('chat', settings.model, 'openai-compatible')
   }
 
-  async *stream(request: ChatRequest, options: StreamOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
+  stream(request: ChatRequest, options: StreamOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
+    return this.#watch.stream(this.#stream(request, options))
+  }
+
+  async *#stream(request: ChatRequest, options: StreamOptions): AsyncGenerator<ChatEvent, void, undefined> {
     using limits = new ReplyLimits(options.signal, this.#endpoint.settings.totalTimeoutMs)
     let started = false
     for (let retries = 0; ;) {

@@ -1,6 +1,7 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import { setImmediate } from 'node:timers/promises'
 import type { ChatEvent, ChatMessage, ChatModel, ChatRequest, ModelCheck, StreamOptions } from '../chat-model.js'
+import { ModelWatch } from '../model-span.js'
 import { type Question, answerFrom, greeting, nobodyToQuote, nothingToLookFor } from './answer.js'
 import { isGreeting, queryTerms } from './query-terms.js'
 import { beginningOf } from './passage.js'
@@ -19,10 +20,11 @@ const retrievedQuotes = 12
  *  models (temperature, limits, stop texts, tools) mean nothing to it.
  *  `stream` throws CANCELLED, and what `retrieve` throws: an outage is never an answer. */
 export function recallModel({ retrieve }: RecallOptions): ChatModel {
+  const watch = new ModelWatch('chat', 'recall', 'local')
   return {
     name: 'recall',
     kind: 'recall',
-    stream: (request, options = {}) => stream(retrieve, request, options),
+    stream: (request, options = {}) => watch.stream(stream(retrieve, request, options)),
     check: (): Promise<ModelCheck> =>
       Promise.resolve({ ok: true, detail: 'Recall answers: no language model is configured', latencyMs: 0 }),
   }

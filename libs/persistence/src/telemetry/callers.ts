@@ -1,9 +1,9 @@
-import { context, type Context, createContextKey, type Link, trace } from '@opentelemetry/api'
+import { context, type Context, createContextKey, type Link, ROOT_CONTEXT, type Span, trace } from '@opentelemetry/api'
 
 /** Who asked for a call that will travel with others: the context with the caller's span. */
 export type Caller = Context | undefined
 
-const linksKey = createContextKey('holdfast.links')
+const othersKey = createContextKey('holdfast.others')
 
 /** `undefined` when nobody traces, which costs about 0.1 µs. */
 export function currentCaller(): Caller {
@@ -11,19 +11,29 @@ export function currentCaller(): Caller {
   return trace.getSpan(active) === undefined ? undefined : active
 }
 
-/** Runs a batch so that its spans are children of the first caller's, with links to those of the others: one statement
+/** Runs a batch so that its spans are children of the first caller's, with links to those of the others, and from them: one statement
  *  serves many traces, and a span has one parent. */
 export function onBehalfOf<R>(callers: readonly Caller[], run: () => R): R {
   const [first, ...others] = callers.filter((caller) => caller !== undefined)
-  if (first === undefined) return run()
-  const links = others.flatMap((caller): Link[] => {
-    const spanContext = trace.getSpanContext(caller)
-    return spanContext === undefined ? [] : [{ context: spanContext }]
-  })
-  return context.with(links.length === 0 ? first : first.setValue(linksKey, links), run)
+  // What gathers may have been set off by a call that is in another batch.
+  if (first === undefined) return context.with(ROOT_CONTEXT, run)
+  const spans = others.flatMap((caller) => trace.getSpan(caller) ?? [])
+  return context.with(spans.length === 0 ? first : first.setValue(othersKey, spans), run)
 }
 
 /** Of the batch that is running. */
 export function linksOfBatch(): Link[] {
-  return (context.active().getValue(linksKey) as Link[] | undefined) ?? []
+  return others().map((span) => ({ context: span.spanContext() }))
+}
+
+/** So that who looks at a call whose statement stands in another's trace finds it. */
+export function linkBack(span: Span): void {
+  const found = others()
+  if (found.length === 0) return
+  const link = { context: span.spanContext() }
+  for (const other of found) other.addLink(link)
+}
+
+function others(): readonly Span[] {
+  return (context.active().getValue(othersKey) as readonly Span[] | undefined) ?? []
 }

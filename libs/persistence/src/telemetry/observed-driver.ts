@@ -11,7 +11,7 @@ import {
 import { asHoldfastError, type HoldfastError } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
-import { linksOfBatch } from './callers.js'
+import { linkBack, linksOfBatch } from './callers.js'
 import { note } from './statement-journal.js'
 import { batchSizeOf, shapeOf, type StatementShape } from './statement-shape.js'
 import { type ConnectionStatistics, Statistics } from './statistics.js'
@@ -152,6 +152,7 @@ class Watch {
     const shape = shapeOf(statement)
     const span = this.#tracer.startSpan(summaryOf(shape), { kind: SpanKind.CLIENT, links: linksOfBatch() })
     if (span.isRecording()) {
+      linkBack(span)
       span.setAttributes({ ...this.common, ...attributesOf(shape, calls), 'db.query.text': statement.text })
     }
     const start = performance.now()
@@ -232,7 +233,7 @@ function observeConnections(read: () => ConnectionStatistics | undefined, common
   const pool = { ...common, 'db.client.connection.pool.name': 'holdfast' }
   const count = meter.createObservableUpDownCounter('db.client.connection.count', { unit: '{connection}' })
   const pending = meter.createObservableUpDownCounter('db.client.connection.pending_requests', { unit: '{request}' })
-  const max = meter.createObservableUpDownCounter('db.client.connection.max', { unit: '{connection}' })
+  const max = meter.createObservableUpDownCounter('db.client.connection.limit', { unit: '{connection}' })
   meter.addBatchObservableCallback(
     (result) => {
       const now = read()

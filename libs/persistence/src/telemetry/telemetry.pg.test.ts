@@ -80,6 +80,10 @@ describe('what is observed of a store on PostgreSQL', () => {
     assert.equal(batch?.attributes['db.operation.batch.size'], 5)
     const related = [batch.parentSpanContext?.spanId, ...batch.links.map((link) => link.context.spanId)]
     assert.deepEqual(new Set(related), new Set(callers))
+    const linked = spans
+      .getFinishedSpans()
+      .filter(({ links }) => links.some(({ context: { spanId } }) => spanId === batch.spanContext().spanId))
+    assert.equal(linked.length, 4, 'who travelled with others finds the statement')
   })
 
   it('is the duration of operations and the state of the pool as metrics', async () => {
@@ -94,7 +98,7 @@ describe('what is observed of a store on PostgreSQL', () => {
     for (const name of [
       'db.client.operation.duration',
       'db.client.connection.count',
-      'db.client.connection.max',
+      'db.client.connection.limit',
       'db.client.connection.pending_requests',
     ]) {
       assert.ok(names.has(name), name)

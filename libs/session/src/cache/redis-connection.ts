@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
 import type * as Library from '@redis/client'
+import { CommandWatch } from './cache-telemetry.js'
 
 export interface RedisConnectionOptions {
   /** Of one server; default `redis://127.0.0.1:6379`. */
@@ -46,6 +47,7 @@ export class RedisConnection {
   readonly kind: 'redis' | 'redis-cluster'
   readonly #link: Link
   readonly #timeoutMs: number
+  readonly #commands: CommandWatch
   readonly #listeners: (() => void)[] = []
   readonly #invalidationListeners: ((key: string | undefined) => void)[] = []
   /** In the order of their ends. */
@@ -61,6 +63,7 @@ export class RedisConnection {
     library: typeof Library,
   ) {
     this.#timeoutMs = timeoutMs
+    this.#commands = new CommandWatch(url)
     const socket = {
       connectTimeout: timeoutMs * 2,
       // Backs off to a second, for as long as it takes.
@@ -106,7 +109,11 @@ export class RedisConnection {
   }
 
   /** @param key decides about the node of a cluster; `undefined`: of one server only */
-  async send(key: string | undefined, words: string[], readOnly = false): Promise<unknown> {
+  send(key: string | undefined, words: string[], readOnly = false): Promise<unknown> {
+    return this.#commands.watch(words, () => this.#send(key, words, readOnly))
+  }
+
+  async #send(key: string | undefined, words: string[], readOnly: boolean): Promise<unknown> {
     const link = this.#link
     if (this.#serverId === undefined) throw away()
     let pending: Pending | undefined

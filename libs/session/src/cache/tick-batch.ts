@@ -1,9 +1,12 @@
+import { type Caller, currentCaller, onBehalfOf } from '@holdfast/persistence/telemetry'
+
 /** Gathers what is asked for in one turn of the event loop, and asks for all of it at once. */
 export class TickBatch<Q, A> {
   readonly #run: (questions: readonly Q[]) => Promise<readonly A[]>
   readonly #maxSize: number
   #waiting: {
     readonly question: Q
+    readonly caller: Caller
     readonly resolve: (answer: A) => void
     readonly reject: (error: unknown) => void
   }[] = []
@@ -17,7 +20,7 @@ export class TickBatch<Q, A> {
 
   ask(question: Q): Promise<A> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ question, resolve, reject })
+      this.#waiting.push({ question, caller: currentCaller(), resolve, reject })
       if (this.#waiting.length === 1) process.nextTick(() => this.#send())
       else if (this.#waiting.length >= this.#maxSize) this.#send()
     })
@@ -27,7 +30,11 @@ export class TickBatch<Q, A> {
     const batch = this.#waiting
     if (batch.length === 0) return
     this.#waiting = []
-    this.#run(batch.map(({ question }) => question)).then(
+    const run = (): Promise<readonly A[]> => this.#run(batch.map(({ question }) => question))
+    onBehalfOf(
+      batch.map(({ caller }) => caller),
+      run,
+    ).then(
       (answers) => {
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as A)
       },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Entry } from '@holdfast/persistence'
 import { HoldfastError } from '@holdfast/errors'
 import type { EpochTrust } from '../cache/epoch-trust.js'
+import { CacheCounter } from '../cache/cache-telemetry.js'
 import { leaseMs, maxAgeMs } from '../cache/session-cache.js'
 import type { StoreContext } from '../context.js'
 import type { MessageRecord } from '../shapes.js'
@@ -24,6 +25,7 @@ export class CachedHistories implements Histories {
   readonly #context: Pick<StoreContext, 'store' | 'shapes'>
   readonly #cache: HistoryCache
   readonly #trust: EpochTrust
+  readonly #counter = new CacheCounter('conversations')
   readonly #onClose: () => Promise<void>
   readonly #seen = new SeenHistories()
   #thisTick = new Map<string, Promise<StoredHistory | undefined>>()
@@ -64,14 +66,14 @@ export class CachedHistories implements Histories {
 
   async #read(id: string, atLeast: number): Promise<StoredHistory | undefined> {
     const epoch = this.#trust.current() ?? (await this.#trust.fresh())
-    if (epoch === undefined) return this.#load(id, atLeast)
-    let answer: HistoryAnswer
-    try {
-      answer = await this.#cache.get(epoch, id)
-    } catch {
+    const answer = epoch === undefined ? undefined : await this.#cache.get(epoch, id).catch(() => undefined)
+    if (answer === undefined) {
+      this.#counter.count('away')
       return this.#load(id, atLeast)
     }
-    return this.#isUsable(id, answer) ? this.#reaching(id, answer, atLeast) : this.#readMissed(id, atLeast)
+    const isHit = this.#isUsable(id, answer)
+    this.#counter.count(isHit ? 'hit' : 'miss')
+    return isHit ? this.#reaching(id, answer, atLeast) : this.#readMissed(id, atLeast)
   }
 
   async #readMissed(id: string, atLeast: number): Promise<StoredHistory | undefined> {

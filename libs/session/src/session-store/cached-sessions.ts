@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { HoldfastError } from '@holdfast/errors'
+import { type Caller, currentCaller, onBehalfOf } from '@holdfast/persistence/telemetry'
+import { CacheCounter } from '../cache/cache-telemetry.js'
 import type { EpochTrust } from '../cache/epoch-trust.js'
 import {
   type CacheAnswer,
@@ -42,6 +44,7 @@ type Of<T> = T & { readonly epoch: number }
 
 interface Asking {
   readonly key: string
+  readonly caller: Caller
   readonly resolve: (row: SessionRow | Promise<SessionRow>) => void
 }
 
@@ -58,6 +61,7 @@ export class CachedSessions {
   readonly #fills: TickBatch<Of<CacheFill>, boolean>
   readonly #changes: TickBatch<Of<CacheChange>, undefined>
   readonly #refreshing = new Set<string>()
+  readonly #counter = new CacheCounter('sessions')
   /** What it takes to load a row, in milliseconds: a moving mean. */
   #loadMs = 1
   /** Reads of this turn of the event loop. */
@@ -85,8 +89,8 @@ export class CachedSessions {
     const same = this.#asked.get(key)
     if (same !== undefined) return same
     const row = new Promise<SessionRow>((resolve) => {
-      if (this.#asking.length === 0) process.nextTick(() => void this.#ask())
-      this.#asking.push({ key, resolve })
+      if (this.#asking.length === 0) process.nextTick(() => this.#askAll())
+      this.#asking.push({ key, caller: currentCaller(), resolve })
     })
     this.#asked.set(key, row)
     return row
@@ -108,15 +112,25 @@ export class CachedSessions {
     return existed
   }
 
-  async #ask(): Promise<void> {
+  #askAll(): void {
     const asking = this.#asking
     this.#asking = []
     this.#asked = new Map()
+    void onBehalfOf(
+      asking.map(({ caller }) => caller),
+      () => this.#ask(asking),
+    )
+  }
+
+  async #ask(asking: readonly Asking[]): Promise<void> {
     const epoch = this.#trust.current() ?? (await this.#trust.fresh())
-    if (epoch === undefined) {
-      for (const { key, resolve } of asking) resolve(this.#readDirectly(key))
-      return
+    const askTheDatabase = (): void => {
+      for (const { key, resolve } of asking) {
+        this.#counter.count('away')
+        resolve(this.#readDirectly(key))
+      }
     }
+    if (epoch === undefined) return askTheDatabase()
     let answers: readonly CacheAnswer[]
     try {
       answers = await this.#cache.get(
@@ -124,15 +138,16 @@ export class CachedSessions {
         asking.map(({ key }) => key),
       )
     } catch {
-      for (const { key, resolve } of asking) resolve(this.#readDirectly(key))
-      return
+      return askTheDatabase()
     }
     for (const [index, { key, resolve }] of asking.entries()) {
       const answer = answers[index]
       if (answer?.kind === 'hit' && this.#isUsable(key, answer.entry)) {
+        this.#counter.count('hit')
         resolve(rowOf(answer.entry))
         if (this.#isDueEarly(answer)) this.#refresh(key)
       } else {
+        this.#counter.count('miss')
         resolve(this.#readMissed(key))
       }
     }

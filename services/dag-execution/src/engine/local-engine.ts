@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type Context, context } from '@opentelemetry/api'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Collection, Document, Log, TenantStore } from '@holdfast/persistence'
 import type { NodeExecutors } from '../executors/node-executor.js'
@@ -10,12 +11,14 @@ import { Interpreter } from '../run/interpreter.js'
 import { Admission } from './admission.js'
 import { Bell, type Command, commandLog } from './commands.js'
 import type { ExecutionEngine, ListRuns, NodeState, Run, RunEventAt, StartRun } from './execution-engine.js'
+import { observeRuns } from './dag-metrics.js'
 import { GraphVersions } from './graph-versions.js'
 import { NodeCache } from './node-cache.js'
 import { nodeStates } from './node-states.js'
 import { ParkedRuns } from './parked-runs.js'
 import { RunLog, eventLog, isTransient, loadEvent } from './run-log.js'
 import { RunOwner } from './run-owner.js'
+import { contextOfRun, startersTrace } from './run-span.js'
 import { Slots } from './slots.js'
 import { type RunRecord, ended, hasEnded, noRun, runOf, runRecords } from './run-records.js'
 
@@ -64,6 +67,7 @@ export class LocalEngine implements ExecutionEngine {
   readonly #owners = new Map<string, RunOwner>()
   readonly #slots: Slots
   #poll: NodeJS.Timeout | undefined
+  #observed: Disposable | undefined
   #claiming = 0
   #isClosed = false
 
@@ -82,6 +86,10 @@ export class LocalEngine implements ExecutionEngine {
 
   /** Takes part in the work. */
   begin(): void {
+    this.#observed = observeRuns(
+      () => this.active,
+      () => this.#records.count({ state: 'queued' }),
+    )
     if (this.#slots.most === 0) return
     this.#bell.listen((run) => {
       const owner = this.#owners.get(run)
@@ -135,6 +143,7 @@ export class LocalEngine implements ExecutionEngine {
       order: Date.now(),
       inputs,
       labels,
+      ...startersTrace(),
       ...(key === undefined ? {} : { digest: contentHash({ version, inputs }) }),
     })
   }
@@ -265,6 +274,7 @@ export class LocalEngine implements ExecutionEngine {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#observed?.[Symbol.dispose]()
     clearTimeout(this.#poll)
     this.#parked.close()
     await this.#bell.close()
@@ -360,7 +370,7 @@ export class LocalEngine implements ExecutionEngine {
       try {
         const claimed = await this.#records.claim({ open: true }, { sort: { priority: -1, order: 1 }, leaseMs })
         if (claimed === undefined) return
-        this.#own(new RunOwner(this.#ownerContext(leaseMs), claimed))
+        this.#own(new RunOwner(this.#ownerContext(leaseMs), claimed), contextOfRun(claimed.data))
         isOwned = true
       } catch (error) {
         if (!isTransient(error) && !this.#isClosed)
@@ -373,14 +383,17 @@ export class LocalEngine implements ExecutionEngine {
     }
   }
 
-  #own(owner: RunOwner): void {
+  /** @param of the trace that it is part of */
+  #own(owner: RunOwner, of: Context): void {
     this.#owners.set(owner.id, owner)
-    void owner.run().then(() => {
-      this.#slots.free()
-      if (this.#owners.get(owner.id) === owner) this.#owners.delete(owner.id)
-      const mayWait = owner.isLimited || this.#options.maxRuns !== undefined
-      if (!this.#isClosed && mayWait) void this.#admitSome()
-    })
+    void context
+      .with(of, () => owner.run())
+      .then(() => {
+        this.#slots.free()
+        if (this.#owners.get(owner.id) === owner) this.#owners.delete(owner.id)
+        const mayWait = owner.isLimited || this.#options.maxRuns !== undefined
+        if (!this.#isClosed && mayWait) void this.#admitSome()
+      })
   }
 
   #ownerContext(leaseMs: number) {

@@ -5,6 +5,7 @@ import type { NodeError, Outputs } from '../run/events.js'
 import type { Call } from '../run/interpreter.js'
 import { nodeError } from '../run/node-error.js'
 import { NodeCache } from './node-cache.js'
+import { asNodeSpan } from './run-span.js'
 
 /** How a call ended, or what it tells meanwhile. */
 export type CallNews = { readonly node: string; readonly attempt: number } & (
@@ -40,7 +41,8 @@ export class NodeCalls {
     const control = new AbortController()
     this.#running.set(node, control)
     const { source } = unit.task.node
-    void this.#make({ node, attempt }, { control, input, source }).then((news) => {
+    const make = (): Promise<CallNews> => this.#make({ node, attempt }, { control, input, source })
+    void asNodeSpan({ run: this.#options.run, type: source.type, attempt }, make).then((news) => {
       if (this.#running.get(node) !== control) return
       this.#running.delete(node)
       if (!this.#isReleased) this.#options.tell(news)

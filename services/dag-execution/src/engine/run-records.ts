@@ -21,6 +21,8 @@ export interface RunRecord {
   /** Of what a start with a key asked for. */
   readonly digest?: string
   readonly rerun?: { readonly run: string; readonly from?: string }
+  /** The trace of whoever started it, as W3C's `traceparent`. */
+  readonly trace?: string
   readonly endedAt?: number
   readonly error?: NodeError
   readonly failedNode?: string

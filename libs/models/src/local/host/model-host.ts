@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/errors'
+import { ModelWatch } from '../../model-span.js'
 import { ModelProcess } from './model-process.js'
 import { type FromProcess, receivedError, type SentError } from './process-messages.js'
 
@@ -71,6 +72,7 @@ class ProcessHost<Request, Result, Event> implements ModelHost<Request, Result, 
   readonly name: string
   readonly #options: Required<Omit<ModelHostOptions, 'name' | 'settings'>>
   readonly #settings: unknown
+  readonly #watch: ModelWatch
   readonly #queue: Call[] = []
   #running: Call | undefined
   #process: ModelProcess | undefined
@@ -83,6 +85,7 @@ class ProcessHost<Request, Result, Event> implements ModelHost<Request, Result, 
 
   constructor({ name, settings, ...options }: ModelHostOptions) {
     this.name = name
+    this.#watch = new ModelWatch('generate_content', name, 'local')
     this.#settings = settings
     this.#options = { idleMs: 300_000, maxQueued: 64, stopWithinMs: 50, ...options }
   }
@@ -102,7 +105,11 @@ class ProcessHost<Request, Result, Event> implements ModelHost<Request, Result, 
     return this.#error === undefined ? 'unloaded' : 'failed'
   }
 
-  async call(request: Request, { signal, onEvent }: HostCallOptions<Event> = {}): Promise<Result> {
+  call(request: Request, options: HostCallOptions<Event> = {}): Promise<Result> {
+    return this.#watch.call(() => this.#call(request, options))
+  }
+
+  async #call(request: Request, { signal, onEvent }: HostCallOptions<Event>): Promise<Result> {
     if (this.#closed) throw new HoldfastError('FAILED_PRECONDITION', `The model ${this.name} is closed`)
     if (signal?.aborted === true) throw this.#cancelled()
     if (this.#queue.length >= this.#options.maxQueued) {
