@@ -34,18 +34,19 @@ it('counts how jobs ended, what models did for them, what waits, and which model
     await jobs.run(kind, -1)
     await jobs.close()
     const waiting = await front.submit(kind, 3)
-    const counts = async () => (await metrics.text()).split('\n').filter((line) => /^(jobs?_|model_)/.test(line))
+    const counts = async () =>
+      (await metrics.text()).split('\n').filter((line) => /^holdfast_(jobs?_|model_)/.test(line))
     assert.deepEqual((await counts()).toSorted(), [
-      'job_model_seconds_total{kind="counted",model="abacus"} 3',
-      'jobs_cache_hits_total{kind="counted"} 1',
-      'jobs_ended_total{kind="counted",state="failed"} 1',
-      'jobs_ended_total{kind="counted",state="succeeded"} 3',
-      'jobs_open{kind="counted",state="queued"} 1',
-      'jobs_open{kind="counted",state="running"} 0',
-      'model_loaded{service="counted",model="abacus"} 1',
+      'holdfast_job_model_seconds_total{kind="counted",model="abacus"} 3',
+      'holdfast_jobs_cache_hits_total{kind="counted"} 1',
+      'holdfast_jobs_ended_total{kind="counted",state="failed"} 1',
+      'holdfast_jobs_ended_total{kind="counted",state="succeeded"} 3',
+      'holdfast_jobs_open{kind="counted",state="queued"} 1',
+      'holdfast_jobs_open{kind="counted",state="running"} 0',
+      'holdfast_model_loaded{service="counted",model="abacus"} 1',
     ])
     await front.cancel(waiting.id)
-    assert.ok((await counts()).includes('jobs_ended_total{kind="counted",state="cancelled"} 1'))
+    assert.ok((await counts()).includes('holdfast_jobs_ended_total{kind="counted",state="cancelled"} 1'))
   } finally {
     await jobs.close()
     await front.close()

@@ -15,19 +15,19 @@ export interface JobMetrics {
 export function jobMetrics({ registry }: Metrics): JobMetrics {
   const registers = [registry]
   const ended = new Counter({
-    name: 'jobs_ended_total',
+    name: 'holdfast_jobs_ended_total',
     help: 'Jobs that this process ended, by kind and state',
     labelNames: ['kind', 'state'],
     registers,
   })
   const cached = new Counter({
-    name: 'jobs_cache_hits_total',
+    name: 'holdfast_jobs_cache_hits_total',
     help: 'Jobs that were answered from what another one made',
     labelNames: ['kind'],
     registers,
   })
   const modelSeconds = new Counter({
-    name: 'job_model_seconds_total',
+    name: 'holdfast_job_model_seconds_total',
     help: 'Time that models worked on jobs of this process, as far as they say',
     labelNames: ['kind', 'model'],
     registers,
@@ -42,7 +42,7 @@ export function jobMetrics({ registry }: Metrics): JobMetrics {
     },
     observe(jobs, models) {
       const open = new Gauge({
-        name: 'jobs_open',
+        name: 'holdfast_jobs_open',
         help: 'Jobs that wait or run at this moment, in all processes',
         labelNames: ['kind', 'state'],
         registers,
@@ -56,7 +56,7 @@ export function jobMetrics({ registry }: Metrics): JobMetrics {
         },
       })
       const loaded = new Gauge({
-        name: 'model_loaded',
+        name: 'holdfast_model_loaded',
         help: 'Whether a local model is in memory here',
         labelNames: ['service', 'model'],
         registers,

@@ -2,12 +2,10 @@ import { type Attributes, type Histogram, metrics } from '@opentelemetry/api'
 import type { JobsHealth } from './jobs.js'
 
 const scope = '@holdfast/jobs'
-/** Counting costs a query for each tenant. */
-const countForMs = 5_000
 
 /** What is told of the jobs of a process whenever somebody reads its metrics. Meters have no late registration: the program's provider must stand
  *  before the jobs are opened. */
-export function observeJobs(health: () => JobsHealth, countQueued: () => Promise<number>): Disposable {
+export function observeJobs(health: () => JobsHealth): Disposable {
   durations()
   const meter = metrics.getMeter(scope)
   const workers = meter.createObservableGauge('holdfast.jobs.workers', {
@@ -18,22 +16,11 @@ export function observeJobs(health: () => JobsHealth, countQueued: () => Promise
     description: 'Attempts that this process makes now',
     unit: '{attempt}',
   })
-  const queued = meter.createObservableGauge('holdfast.jobs.queued', {
-    description: 'Jobs of all tenants that wait in the store, the same in all of its processes',
-    unit: '{job}',
-  })
-  const all = [workers, running, queued]
-  let counted = 0
-  let countedAt = Number.NEGATIVE_INFINITY
-  const read: Parameters<typeof meter.addBatchObservableCallback>[0] = async (result) => {
+  const all = [workers, running]
+  const read: Parameters<typeof meter.addBatchObservableCallback>[0] = (result) => {
     const now = health()
     result.observe(workers, now.workers)
     result.observe(running, now.running)
-    if (performance.now() - countedAt > countForMs) {
-      counted = await countQueued()
-      countedAt = performance.now()
-    }
-    result.observe(queued, counted)
   }
   meter.addBatchObservableCallback(read, all)
   return { [Symbol.dispose]: () => meter.removeBatchObservableCallback(read, all) }

@@ -96,10 +96,7 @@ export class StoredJobs implements Jobs {
     await this.#clock.start()
     this.#stopListening = this.#news.listen(this.#hear)
     this.#worker.start()
-    this.#observed = observeJobs(
-      () => this.health(),
-      () => this.#countQueued(),
-    )
+    this.#observed = observeJobs(() => this.health())
   }
 
   async submit<Input, Output>(
@@ -282,14 +279,6 @@ export class StoredJobs implements Jobs {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #countQueued(): Promise<number> {
-    const tenants = await this.#tenants.known()
-    const counts = await Promise.all(
-      tenants.map((tenant) => this.#tables.of(tenant).jobs.count({ open: true, state: 'queued' })),
-    )
-    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   #of({ tenant = defaultTenant }: OfTenant): TenantTables {

@@ -49,17 +49,18 @@ export function valuesOf({ processes }: Interval, name: string, label: string): 
   return [...found].toSorted()
 }
 
-/** The sum of a gauge over the processes, `most` in place of it for what all of them tell alike; `undefined`: none tells it. */
+/** The sum of a gauge over the processes, or of the process that has `most` for what all of them tell alike; `undefined`: none tells it. */
 export function gaugeOf(
   { processes }: Interval,
   name: string,
   { only = () => true, most = false }: { readonly only?: (labels: Labels) => boolean; readonly most?: boolean } = {},
 ): number | undefined {
-  const values = processes.flatMap(({ after }) =>
-    (after.get(name) ?? []).filter(({ labels }) => only(labels)).map(({ value }) => value),
-  )
-  if (values.length === 0) return undefined
-  return most ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0)
+  const sums = processes.flatMap(({ after }) => {
+    const values = (after.get(name) ?? []).filter(({ labels }) => only(labels)).map(({ value }) => value)
+    return values.length === 0 ? [] : [values.reduce((sum, value) => sum + value, 0)]
+  })
+  if (sums.length === 0) return undefined
+  return most ? Math.max(...sums) : sums.reduce((sum, value) => sum + value, 0)
 }
 
 /** A series that was not there began at 0; one that went down began anew, with its process. */

@@ -89,7 +89,7 @@ export function sampleOf(processes: readonly ScrapedProcess[], seconds: number, 
     jobs: {
       running: gaugeOf(interval, 'holdfast_jobs_running') ?? 0,
       workers: gaugeOf(interval, 'holdfast_jobs_workers') ?? 0,
-      queued: gaugeOf(interval, 'holdfast_jobs_queued', { most: true }) ?? 0,
+      queued: gaugeOf(interval, 'holdfast_jobs_open', { only: isQueued, most: true }) ?? 0,
       attempts: observed(interval, attempts),
       failedPerSecond: rateOf(interval, `${attempts}_count`, (labels) => labels['holdfast_job_state'] === 'failed'),
     },
@@ -110,6 +110,10 @@ export function sampleOf(processes: readonly ScrapedProcess[], seconds: number, 
     })),
     processes: processes.map(processOf(seconds)),
   }
+}
+
+function isQueued({ state }: Readonly<Record<string, string>>): boolean {
+  return state === 'queued'
 }
 
 function callErrors(interval: Interval, method?: string): number {

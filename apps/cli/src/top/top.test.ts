@@ -66,7 +66,8 @@ describe('what changed between two scrapes', () => {
   })
 
   it('is shown for all processes together, with those that are away', () => {
-    const more = '\nholdfast_jobs_queued 7\nholdfast_jobs_workers 2\nrpc_server_calls_in_progress 1\n'
+    const more =
+      '\nholdfast_jobs_open{kind="a",state="queued"} 3\nholdfast_jobs_open{kind="b",state="queued"} 4\nholdfast_jobs_open{kind="b",state="running"} 9\nholdfast_jobs_workers 2\nrpc_server_calls_in_progress 1\n'
     const cache = (hits: number): string =>
       `holdfast_cache_requests_total{holdfast_cache_name="c",holdfast_cache_result="hit"} ${hits}\n` +
       `holdfast_cache_requests_total{holdfast_cache_name="c",holdfast_cache_result="miss"} 1\n`
