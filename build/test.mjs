@@ -51,7 +51,7 @@ async function main(filters) {
       ...(someEndWith('.audio.test.ts') ? audioPackages : []),
       ...(someEndWith('.promtool.test.ts') ? promtoolPackages : []),
     ])
-    if (someEndWith('.pg.test.ts')) {
+    if (files.some((file) => file.source.includes('.pg.'))) {
       const { startPostgres } = await import('@holdfast/test-servers')
       // It holds nothing worth keeping; the tests that need durability start servers of their own.
       postgres = await startPostgres({ settings: { fsync: 'off', max_connections: '300' } })
