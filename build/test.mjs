@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve, sep } from 'node:path'
@@ -75,24 +75,26 @@ async function main(filters) {
   return left.length + told.length > 0 && code === 0 ? 1 : code
 }
 
-/** `{ source, compiled }`, both relative to the root. What was compiled from a test that is gone is removed. */
+/** `{ source, compiled }`, both relative to the root. The build has removed what was compiled from tests that are gone. */
 function compiledTests() {
   const groups = ['libs', 'libs/adapters', 'services', 'apps'].flatMap((group) =>
     existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
   )
-  return [...groups, 'bench', 'faults'].flatMap(testsOf).toSorted((a, b) => (a.source < b.source ? -1 : 1))
+  return [...groups, 'bench', 'faults']
+    .flatMap((workspace) => testsOf(join(workspace, 'src'), join(workspace, 'dist')))
+    .concat(testsOf('build', join('build', 'dist', 'build')))
+    .toSorted((a, b) => (a.source < b.source ? -1 : 1))
 }
 
-function testsOf(workspace) {
-  const dist = join(root, workspace, 'dist')
+function testsOf(src, folder) {
+  const dist = join(root, folder)
   if (!existsSync(dist)) return []
   const found = []
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.test.js')) continue
     const compiled = join(entry.parentPath ?? entry.path, entry.name)
-    const source = join(root, workspace, 'src', relative(dist, compiled).replace(/\.js$/, '.ts'))
-    if (existsSync(source)) found.push({ source: posix(relative(root, source)), compiled: relative(root, compiled) })
-    else for (const end of ['.js', '.js.map', '.d.ts']) rmSync(compiled.replace(/\.js$/, end), { force: true })
+    const source = join(src, relative(dist, compiled).replace(/\.js$/, '.ts'))
+    found.push({ source: posix(source), compiled: relative(root, compiled) })
   }
   return found
 }
