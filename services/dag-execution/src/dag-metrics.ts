@@ -27,13 +27,13 @@ const runOutcomes: { readonly [type: string]: string } = {
 export function dagMetrics(metrics: Metrics): DagMetrics {
   const registers = [metrics.registry]
   const nodes = new Counter({
-    name: 'dag_nodes_total',
+    name: 'holdfast_dag_nodes_total',
     help: 'Nodes that ended or are tried again in runs of this process, by what became of them; `cached`: taken from an earlier call',
     labelNames: ['outcome'],
     registers,
   })
   const runs = new Counter({
-    name: 'dag_runs_ended_total',
+    name: 'holdfast_dag_runs_ended_total',
     help: 'Runs that this process ended, by state',
     labelNames: ['state'],
     registers,
@@ -49,9 +49,9 @@ export function dagMetrics(metrics: Metrics): DagMetrics {
       }
     },
     observe(tenants) {
-      metrics.gauge('dag_runs_active', 'Runs that this process runs', () => tenants.active)
+      metrics.gauge('holdfast_dag_runs_active', 'Runs that this process runs', () => tenants.active)
       const open = new Gauge({
-        name: 'dag_runs_open',
+        name: 'holdfast_dag_runs_open',
         help: 'Runs that have not ended, in all processes, of tenants at work here; `queued`: wait for their turn, `waiting`: for a time or a signal',
         labelNames: ['state'],
         registers,

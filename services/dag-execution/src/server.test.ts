@@ -165,12 +165,12 @@ nodes:
     await at.dag.executeGraph({ graph: { $case: 'text', value: 'name: w\nnodes: [{ id: ask, type: approval }]\n' } })
     const text = await at.metrics.text()
     for (const line of [
-      'dag_nodes_total{outcome="completed"} 1',
-      'dag_nodes_total{outcome="cached"} 1',
-      'dag_nodes_total{outcome="skipped"} 1',
-      'dag_runs_ended_total{state="succeeded"} 1',
-      'dag_runs_open{state="running"} 1',
-      'dag_runs_active 1',
+      'holdfast_dag_nodes_total{outcome="completed"} 1',
+      'holdfast_dag_nodes_total{outcome="cached"} 1',
+      'holdfast_dag_nodes_total{outcome="skipped"} 1',
+      'holdfast_dag_runs_ended_total{state="succeeded"} 1',
+      'holdfast_dag_runs_open{state="running"} 1',
+      'holdfast_dag_runs_active 1',
     ])
       assert.ok(text.includes(line), line)
   })

@@ -95,7 +95,7 @@ export function sampleOf(processes: readonly ScrapedProcess[], seconds: number, 
     },
     runs: {
       active: gaugeOf(interval, 'holdfast_dag_runs_active') ?? 0,
-      queued: gaugeOf(interval, 'holdfast_dag_runs_queued', { most: true }) ?? 0,
+      queued: gaugeOf(interval, 'holdfast_dag_runs_open', { only: isQueued, most: true }) ?? 0,
       nodes: observed(interval, 'holdfast_dag_node_duration_seconds'),
     },
     replies: {

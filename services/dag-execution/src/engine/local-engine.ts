@@ -11,7 +11,7 @@ import { Interpreter } from '../run/interpreter.js'
 import { Admission } from './admission.js'
 import { Bell, type Command, commandLog } from './commands.js'
 import type { ExecutionEngine, ListRuns, NodeState, Run, RunEventAt, StartRun } from './execution-engine.js'
-import { observeRuns } from './dag-metrics.js'
+import { durationsOfNodes } from './node-durations.js'
 import { GraphVersions } from './graph-versions.js'
 import { NodeCache } from './node-cache.js'
 import { nodeStates } from './node-states.js'
@@ -67,7 +67,6 @@ export class LocalEngine implements ExecutionEngine {
   readonly #owners = new Map<string, RunOwner>()
   readonly #slots: Slots
   #poll: NodeJS.Timeout | undefined
-  #observed: Disposable | undefined
   #claiming = 0
   #isClosed = false
 
@@ -86,10 +85,7 @@ export class LocalEngine implements ExecutionEngine {
 
   /** Takes part in the work. */
   begin(): void {
-    this.#observed = observeRuns(
-      () => this.active,
-      () => this.#records.count({ state: 'queued' }),
-    )
+    durationsOfNodes()
     if (this.#slots.most === 0) return
     this.#bell.listen((run) => {
       const owner = this.#owners.get(run)
@@ -274,7 +270,6 @@ export class LocalEngine implements ExecutionEngine {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#observed?.[Symbol.dispose]()
     clearTimeout(this.#poll)
     this.#parked.close()
     await this.#bell.close()

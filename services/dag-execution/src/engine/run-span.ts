@@ -9,7 +9,7 @@ import {
   type TextMapGetter,
   type TextMapSetter,
 } from '@opentelemetry/api'
-import { nodeTook } from './dag-metrics.js'
+import { nodeTook } from './node-durations.js'
 import type { CallNews } from './node-calls.js'
 import type { RunRecord } from './run-records.js'
 
