@@ -35,13 +35,13 @@ function watch() {
 
   /** Streams are made when they are first asked for; asking for them here would open them in processes that never write. */
   function watchStream(name, fd) {
-    const { get, ...descriptor } = Object.getOwnPropertyDescriptor(process, name) ?? {}
-    if (get === undefined) return
+    const descriptor = Object.getOwnPropertyDescriptor(process, name)
+    if (descriptor?.get === undefined) return
     let isWatched = false
     Object.defineProperty(process, name, {
       ...descriptor,
       get() {
-        const stream = get.call(process)
+        const stream = descriptor.get.call(process)
         if (!isWatched) {
           isWatched = true
           const write = stream.write

@@ -25,7 +25,9 @@ describe('the metrics server', () => {
   })
 
   it('tells what libraries measure by OpenTelemetry, in the spelling of Prometheus', async () => {
-    const { meters, text } = createMetrics()
+    const metrics = createMetrics()
+    const { meters } = metrics
+    const text = (): Promise<string> => metrics.text()
     const meter = meters.getMeter('test')
     const other = meters.getMeter('another library')
     const advice = { explicitBucketBoundaries: [0.1, 1] }
@@ -74,7 +76,9 @@ describe('the metrics server', () => {
   })
 
   it('has at most 2,000 series of one instrument, and the rest together', async () => {
-    const { meters, text } = createMetrics()
+    const metrics = createMetrics()
+    const { meters } = metrics
+    const text = (): Promise<string> => metrics.text()
     const counter = meters.getMeter('test').createCounter('many')
     for (let n = 0; n < 3_000; n += 1) counter.add(1, { n })
     const lines = (await text()).split('\n').filter((line) => line.startsWith('many_total{'))
