@@ -24,7 +24,7 @@ await import(pathToFileURL(join(compiled, 'build/build.js')).href)
 
 function sourcesHash() {
   const { include } = JSON.parse(readFileSync(join(root, 'build/tsconfig.json'), 'utf8'))
-  const folders = ['build', 'build/targets', 'build/checks'].filter((folder) => existsSync(join(root, folder)))
+  const folders = ['build', 'build/targets', 'build/packing'].filter((folder) => existsSync(join(root, folder)))
   const beside = folders.flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
   const elsewhere = include.filter((path) => path.startsWith('../')).map((path) => path.slice('../'.length))
   const sources = [...beside.filter((path) => path.endsWith('.ts')), ...elsewhere]
