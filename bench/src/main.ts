@@ -22,6 +22,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   dag: () => import('./dag/index.js'),
   growth: () => import('./growth.js'),
   media: () => import('./media/index.js'),
+  overload: () => import('./overload.js'),
   persistence: () => import('./persistence/index.js'),
   session: () => import('./session/index.js'),
 }

@@ -28,10 +28,14 @@ select pg_backend_pid();
 select pg_cancel_backend($1::int);
 select set_config('idle_in_transaction_session_timeout', '0', true);
 select version();
+set local holdfast.tenants = '*';
 set local statement_timeout = …;
 
 -- postgres/listener.ts
 listen …;
+
+-- postgres/statement-message.ts
+select set_config('holdfast.tenants', $1::text, true);
 
 -- postgres/transaction.ts
 begin isolation level repeatable read, read only;
@@ -42,6 +46,12 @@ rollback;
 -- replicas/replica-set.ts
 select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text;
 select case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::text end;
+
+-- row-security/row-security.ts
+alter table … enable row level security;
+alter table … force row level security;
+select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'holdfast' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity) and exists(select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped) order by c.relname;
+select coalesce((select rolsuper or rolbypassrls from pg_roles where rolname = current_user), false), exists(select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'holdfast' and c.relname = 'blobs' and c.relrowsecurity and c.relforcerowsecurity);
 
 -- sql/blob-statements.ts
 insert into holdfast.blob_chunks (tenant, upload, place, bytes) values ($1, $2, $3, $4) on conflict (tenant, upload, place) do update set bytes = excluded.bytes;

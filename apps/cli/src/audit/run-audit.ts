@@ -32,7 +32,7 @@ export async function verifyAuditLog(flags: VerifyFlags, context: CommandContext
   const { key } = settingsOf(flags, context.environment).config.audit
   await using store = await openDataStore(flags, context, { mayCreate: false })
   const verdict = await verifyAudit(new AuditLog(store), { key, anchor })
-  if (!verdict.ok) process.exitCode = 1
+  if (!verdict.ok) context.endWith(1)
   if (flags.json === true) {
     const { anchor: last, ...rest } = verdict
     await context.out.json({ ...rest, anchor: last === undefined ? null : formatAnchor(last) })

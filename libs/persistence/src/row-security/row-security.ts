@@ -23,7 +23,11 @@ export async function rowSecurityOf(connection: SqlConnection): Promise<RowSecur
  *  @param wanted it is to stand from now on. @throws FAILED_PRECONDITION if it would say nothing to this role */
 export async function lookAtWall(driver: SqlDriver, wanted: boolean): Promise<void> {
   if (driver.wall === undefined) return
-  const [row] = await driver.query({ text: stateOfWall, values: [], readOnly: true })
+  const [row] = await driver.query({ text: stateOfWall, values: [], readOnly: true }).catch((error: unknown) => {
+    // Servers that only speak like PostgreSQL have other catalogs, and no wall.
+    if (wanted || !(error instanceof HoldfastError) || error.code === 'UNAVAILABLE') throw error
+    return []
+  })
   const [isAbove, stands] = [row?.[0] === true, row?.[1] === true]
   if (wanted && isAbove) {
     throw new HoldfastError(
