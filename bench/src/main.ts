@@ -25,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   overload: () => import('./overload.js'),
   persistence: () => import('./persistence/index.js'),
   session: () => import('./session/index.js'),
+  tracing: () => import('./tracing.js'),
 }
 
 const { values, positionals } = parseArgs({

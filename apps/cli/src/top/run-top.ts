@@ -26,14 +26,15 @@ export async function runTop(flags: TopFlags, context: CommandContext): Promise<
   const { metrics } = settingsOf(config === undefined ? {} : { config }, environment).config
   const addresses = flags.metrics ?? [metrics.listen]
   const isLive = out.isTerminal && flags.json !== true && flags.once !== true
-  let before = await scrapeAll(addresses)
+  const token = environment['HOLDFAST_METRICS_TOKEN']
+  let before = await scrapeAll(addresses, token)
   refuseNone(before)
   if (isLive) await out.write(enter)
   try {
     do {
       await pause(flags.interval * 1000, signal)
       if (signal.aborted) return
-      const after = await scrapeAll(addresses)
+      const after = await scrapeAll(addresses, token)
       if (!isLive) refuseNone(after)
       const sample = between(addresses, before, after)
       if (flags.json === true) await out.json(sample)
@@ -60,9 +61,9 @@ function between(addresses: readonly string[], before: Scrape, after: Scrape): T
   return sampleOf(processes, (after.at - before.at) / 1000, new Date())
 }
 
-async function scrapeAll(addresses: readonly string[]): Promise<Scrape> {
+async function scrapeAll(addresses: readonly string[], token: string | undefined): Promise<Scrape> {
   const at = performance.now()
-  const settled = await Promise.allSettled(addresses.map(scrape))
+  const settled = await Promise.allSettled(addresses.map((address) => scrape(address, token)))
   const failed = settled.find((one) => one.status === 'rejected')
   return {
     at,
@@ -76,11 +77,12 @@ function refuseNone({ found, error }: Scrape): void {
 }
 
 /** @throws UNAVAILABLE naming the address */
-async function scrape(address: string): Promise<Scraped> {
+async function scrape(address: string, token: string | undefined): Promise<Scraped> {
   const url = /^https?:\/\//.test(address) ? address : `http://${address}/metrics`
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   let text: string
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
     if (!response.ok) throw new Error(`status ${response.status}`)
     text = await response.text()
   } catch (cause) {
