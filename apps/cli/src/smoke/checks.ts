@@ -12,6 +12,8 @@ export interface SmokeCheck {
 
 export interface SmokeHome {
   readonly clients: Clients
+  /** Without a credential; absent: none is given. */
+  readonly strangers?: Clients
   /** Ends everything when the time is over. */
   readonly signal: AbortSignal
   /** What is made has this in its id, so that two runs at once do not meet. */
@@ -34,6 +36,7 @@ export const smokeChains: readonly (readonly SmokeCheck[])[] = [
     { name: 'errors', run: errors },
     { name: 'delete', run: remove },
   ],
+  [{ name: 'credentials', run: credentials }],
   [{ name: 'speech', run: speech }],
   [{ name: 'pictures', run: pictures }],
   [{ name: 'graphs', run: graphs }],
@@ -108,6 +111,12 @@ async function remove(home: SmokeHome): Promise<undefined> {
   const conversationId = conversationOf(home)
   await clients.chat.deleteConversation({ conversationId }, { signal })
   await expectCode('NOT_FOUND', clients.chat.getConversation({ conversationId }, { signal }))
+}
+
+/** Whoever presents nothing gets nothing. */
+async function credentials({ strangers, signal }: SmokeHome): Promise<undefined> {
+  if (strangers === undefined) throw new NotServed()
+  await expectCode('UNAUTHENTICATED', strangers.chat.listConversations({ pageSize: 1 }, { signal }))
 }
 
 /** Records of jobs cannot be deleted: one stays, and its sound, which is the same each time, is kept once. */

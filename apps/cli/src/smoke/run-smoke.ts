@@ -4,9 +4,10 @@ import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
 import { type AddressHealth, type Clients, createClients } from '@holdfast/grpc-clients'
 import type { CommandContext } from '../command-context.js'
 import { printable } from '../printable.js'
+import { type ClientFlags, clientOptions } from './client-options.js'
 import { NotServed, type SmokeCheck, smokeChains, type SmokeHome } from './checks.js'
 
-export interface SmokeFlags {
+export interface SmokeFlags extends ClientFlags {
   readonly server?: string
   readonly address?: string
   /** Seconds. */
@@ -29,17 +30,26 @@ export async function runSmoke(flags: SmokeFlags, context: CommandContext): Prom
   const address = flags.address ?? flags.server
   if (address === undefined) throw invalidField('--address', 'must be given: HOST:PORT of the deployment')
   const startedAt = performance.now()
-  await using clients = createClients({ address })
-  const outcomes = await smoke(clients, flags.timeout * 1_000, context.signal)
+  const options = { address, ...clientOptions(flags, context.environment) }
+  await using clients = createClients(options)
+  // What is asked for a credential has to ask for it.
+  const { token, ...rest } = options
+  await using strangers = token === undefined ? undefined : createClients(rest)
+  const outcomes = await smoke(clients, flags.timeout * 1_000, context.signal, strangers)
   const ok = outcomes.every(({ status }) => status !== 'fail')
   const seconds = Math.round(performance.now() - startedAt) / 1_000
   if (flags.json === true) await context.out.json({ ok, address, seconds, checks: outcomes })
   else await context.out.write(`${outcomes.map(shown).join('')}${ok ? 'passed' : 'failed'} in ${seconds} s\n`)
-  if (!ok) process.exitCode = 1
+  if (!ok) context.endWith(1)
 }
 
 /** Tries all that a deployment has to do, in `timeoutMs` at most, and puts away what it made. */
-export async function smoke(clients: Clients, timeoutMs: number, stop: AbortSignal): Promise<Outcome[]> {
+export async function smoke(
+  clients: Clients,
+  timeoutMs: number,
+  stop: AbortSignal,
+  strangers?: Clients,
+): Promise<Outcome[]> {
   const cleaning: (() => Promise<unknown>)[] = []
   // Not AbortSignal.any of a timeout: Node 20 may collect it before its time (https://github.com/nodejs/node/issues/54614).
   const over = new AbortController()
@@ -48,6 +58,7 @@ export async function smoke(clients: Clients, timeoutMs: number, stop: AbortSign
   stop.addEventListener('abort', end, { once: true })
   const home: SmokeHome = {
     clients,
+    ...(strangers === undefined ? {} : { strangers }),
     signal: over.signal,
     id: randomUUID(),
     cleanUp: (work) => void cleaning.push(work),

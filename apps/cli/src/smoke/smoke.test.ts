@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { createClients } from '@holdfast/grpc-clients'
 import { HoldfastProcess } from '@holdfast/test-servers'
 import { runCli } from '../cli-process.js'
+import { clientOptions } from './client-options.js'
 import { smoke } from './run-smoke.js'
 
 interface Report {
@@ -21,9 +22,12 @@ test('a deployment that works passes within 10 s, and nothing of the conversatio
   assert.ok(seconds <= 10)
   assert.deepEqual(
     checks.map(({ name, status }) => `${name} ${status}`),
-    ['health', 'create', 'read', 'update', 'repeat', 'stream', 'errors', 'delete', 'speech', 'pictures', 'graphs'].map(
-      (name) => `${name} ok`,
-    ),
+    [
+      ...['health', 'create', 'read', 'update', 'repeat', 'stream', 'errors', 'delete'].map((name) => `${name} ok`),
+      // No token was given.
+      'credentials skip',
+      ...['speech', 'pictures', 'graphs'].map((name) => `${name} ok`),
+    ],
   )
   await using clients = createClients({ address: server.address })
   assert.deepEqual((await clients.chat.listConversations({})).conversations, [])
@@ -34,9 +38,11 @@ test('what answers wrongly, or not at all, fails within its time and says what f
   assert.equal(nobody.code, 1)
   assert.match(nobody.stdout, /^fail {2}health .*unreachable/)
   assert.match(nobody.stdout, /\nskip {2}create [\s\S]*\nfailed in \d/)
-  // It is healthy, and every call but that ends with OK and nothing in it.
+  // It is healthy, and asks for no credential though one is given, and every call but that ends with OK and nothing in it.
   const server = createServer()
+  const presented = new Set<unknown>()
   server.on('stream', (stream, headers) => {
+    presented.add(headers['authorization'])
     const body = String(headers[':path']).includes('Health') ? Buffer.of(0, 0, 0, 0, 2, 8, 1) : Buffer.alloc(5)
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
@@ -45,11 +51,14 @@ test('what answers wrongly, or not at all, fails within its time and says what f
   server.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   try {
-    await using clients = createClients({ address: `127.0.0.1:${(server.address() as AddressInfo).port}` })
-    const outcomes = await smoke(clients, 3_000, new AbortController().signal)
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    await using clients = createClients({ address, ...clientOptions({}, { HOLDFAST_TOKEN: 'secret' }) })
+    await using strangers = createClients({ address })
+    const outcomes = await smoke(clients, 3_000, new AbortController().signal, strangers)
     const states = Object.fromEntries(outcomes.map(({ name, status }) => [name, status]))
     assert.deepEqual([states['health'], states['create'], states['read']], ['ok', 'fail', 'skip'])
-    assert.deepEqual([states['pictures'], states['graphs']], ['fail', 'fail'])
+    assert.deepEqual([states['pictures'], states['graphs'], states['credentials']], ['fail', 'fail', 'fail'])
+    assert.deepEqual(presented, new Set(['Bearer secret', undefined]))
   } finally {
     server.close()
   }
