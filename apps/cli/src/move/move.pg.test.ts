@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openDocumentStore } from '@holdfast/persistence'
 import { postgresForTests } from '@holdfast/test-servers'
-import { CliProcess, outputOf, runCli } from '../cli-process.js'
+import { CliProcess, outputOf, runCli, runCliProcess } from '../cli-process.js'
 
 test('a move from a folder to a server that is killed goes on, and leads back', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-move-cli-'))
@@ -35,10 +35,10 @@ test('a move from a folder to a server that is killed goes on, and leads back', 
     // The folder refuses writes, until that is taken back.
     const write = ['conversations', 'import', '--data', join(folder, 'data'), '-']
     const line = '{"type":"conversation","id":"c","userId":"ada","title":"","metadata":{}}\n'
-    const refused = await runCli(write, { input: line })
+    const refused = await runCliProcess(write, { input: line })
     assert.equal(refused.code, 78, refused.stderr)
     assert.match(await outputOf(['move', '--from', from, '--to', database.url, '--end-fence']), /takes writes again/)
-    assert.equal((await runCli(write, { input: line })).code, 0)
+    assert.equal((await runCliProcess(write, { input: line })).code, 0)
     assert.equal((await runCli(['move', '--from', from])).code, 64)
   } finally {
     await rm(folder, { recursive: true, force: true })
