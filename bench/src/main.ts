@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   coding: () => import('./coding.js'),
   columns: () => import('./columns.js'),
   dag: () => import('./dag/index.js'),
+  gateway: () => import('./gateway/index.js'),
   growth: () => import('./growth.js'),
   media: () => import('./media/index.js'),
   overload: () => import('./overload.js'),

@@ -21,6 +21,7 @@ import {
 } from './commands/media.js'
 import { searchCommand } from './commands/search.js'
 import { moveCommand } from './commands/move.js'
+import { keysCommand } from './keys/keys.js'
 import { migrateCommand } from './migrate/migrate.js'
 import { smokeCommand } from './commands/smoke.js'
 import { topCommand } from './commands/top.js'
@@ -52,6 +53,7 @@ export function createProgram(context: CommandContext): Command {
     dataCommand,
     backupCommand,
     restoreCommand,
+    keysCommand,
     migrateCommand,
     moveCommand,
     doctorCommand,

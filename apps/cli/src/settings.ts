@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { invalidField } from '@holdfast/errors'
+import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { ConversationStoreOptions } from '@holdfast/session'
 import { type Config, type LoadedConfig, loadConfig } from '@holdfast/server'
-import type { ListenFlags, StoreFlags } from './commands/store-options.js'
+import type { ListenFlags, ServerFlags, StoreFlags } from './commands/store-options.js'
 
 export interface Settings {
   readonly loaded: LoadedConfig
@@ -15,7 +16,10 @@ export interface Settings {
 }
 
 /** What is in force for a command: its flags, the environment, the file, the defaults. @throws INVALID_ARGUMENT */
-export function settingsOf(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.ProcessEnv>): Settings {
+export function settingsOf(
+  flags: StoreFlags & ListenFlags & ServerFlags,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): Settings {
   const given = load(flags, environment)
   // A folder that is named on the command line goes before a database that the environment or a file names.
   const isOverruled = flags.data !== undefined && given.config.databaseUrl !== undefined
@@ -36,7 +40,7 @@ export function cacheOf({ redisUrl, redisClusterUrls }: Config): Pick<Conversati
   return redisClusterUrls === undefined ? {} : { cache: { redisCluster: redisClusterUrls } }
 }
 
-function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.ProcessEnv>): LoadedConfig {
+function load(flags: StoreFlags & ListenFlags & ServerFlags, environment: Readonly<NodeJS.ProcessEnv>): LoadedConfig {
   return loadConfig({
     environment,
     file: flags.config,
@@ -46,9 +50,25 @@ function load(flags: StoreFlags & ListenFlags, environment: Readonly<NodeJS.Proc
       redisUrl: flags.redis,
       redisClusterUrls: flags.redisCluster,
       listen: flags.listen,
+      'auth.accept': flags.auth,
+      'client.token': flags.tokenFile === undefined ? flags.token : readToken(flags.tokenFile),
+      'client.tls': flags.tls,
+      'client.tlsCa': flags.tlsCa,
+      'client.tlsCertificate': flags.clientCertificate,
+      'client.tlsKey': flags.clientKey,
+      'client.tlsServerName': flags.tlsServerName,
       'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
       'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',
     },
     knownVariables: Object.keys(environment).filter((name) => /^HOLDFAST_(?:TEST|MIGRATE|BACKUP)_/.test(name)),
   })
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    const problem = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    throw new HoldfastError('FAILED_PRECONDITION', `--token-file cannot be read from ${path} (${problem})`, { cause })
+  }
 }

@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { Throttle } from './throttle.js'
-import type { ClientsOptions, TlsOptions } from './options.js'
+import type { ClientsOptions, TlsOptions, TokenSource } from './options.js'
 
 /** One address and the channel to it. */
 export interface Link {
@@ -25,12 +25,7 @@ export class Channels {
 
   constructor(options: ClientsOptions) {
     const addresses = addressesOf(options.address)
-    if (options.token !== undefined && (options.tls ?? false) === false) {
-      const exposed = addresses.find((address) => !isLoopback(address))
-      if (exposed !== undefined) {
-        throw invalidField('token', `would travel to ${exposed} in plain text: set tls`)
-      }
-    }
+    refuseInPlainText(addresses, options.token, options.tls)
     this.links = addresses.map((address) => ({
       address,
       client: new Client(address, credentialsOf(options.tls), channelOptions(address, options)),
@@ -57,6 +52,15 @@ export class Channels {
         deadline,
       )
     }
+  }
+
+  /** @throws INVALID_ARGUMENT */
+  refuseInPlainText(token: TokenSource | undefined, tls: ClientsOptions['tls']): void {
+    refuseInPlainText(
+      this.links.map(({ address }) => address),
+      token,
+      tls,
+    )
   }
 
   close(): void {
@@ -98,6 +102,16 @@ function addressesOf(address: string | readonly string[]): readonly string[] {
   const url = list.find((each) => /^https?:/i.test(each))
   if (url !== undefined) throw invalidField('address', `must be host:port, not a URL as ${url}`)
   return [...new Set(list)]
+}
+
+function refuseInPlainText(
+  addresses: readonly string[],
+  token: TokenSource | undefined,
+  tls: ClientsOptions['tls'],
+): void {
+  if (token === undefined || (tls ?? false) !== false) return
+  const exposed = addresses.find((address) => !isLoopback(address))
+  if (exposed !== undefined) throw invalidField('token', `would travel to ${exposed} in plain text: set tls`)
 }
 
 function isLoopback(address: string): boolean {

@@ -1,7 +1,7 @@
 import { Metadata } from '@grpc/grpc-js'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { Channels } from './channels.js'
-import type { ClientsOptions } from './options.js'
+import type { ClientsOptions, TokenSource } from './options.js'
 
 /** What all calls of one client share: channels, limits, and the end of it all. */
 export class Connection {
@@ -10,23 +10,38 @@ export class Connection {
   readonly streamDeadlineMs: number
   readonly reconnectMs: number
   readonly maxAttempts: number
-  readonly #metadata = new Metadata()
+  readonly #options: ClientsOptions
+  readonly #token: TokenSource | undefined
   readonly #calls = new Set<AbortController>()
+  readonly #ownsChannels: boolean
   #closed = false
 
-  constructor(options: ClientsOptions) {
+  /** @param channels of another connection, which closes them; default: its own */
+  constructor(options: ClientsOptions, channels?: Channels) {
+    this.#options = options
+    this.#token = options.token
+    this.#ownsChannels = channels === undefined
     this.deadlineMs = positive('deadlineMs', options.deadlineMs ?? 30_000)
     this.streamDeadlineMs = positive('streamDeadlineMs', options.streamDeadlineMs ?? 900_000)
     this.reconnectMs = positive('reconnectMs', options.reconnectMs ?? 60_000)
     this.maxAttempts = positive('maxAttempts', options.maxAttempts ?? 8)
     positive('keepAliveMs', options.keepAliveMs ?? 1)
     positive('maxResponseBytes', options.maxResponseBytes ?? 1)
-    if (options.token !== undefined) this.#metadata.set('authorization', `Bearer ${options.token}`)
-    this.channels = new Channels(options)
+    this.channels = channels ?? new Channels(options)
+  }
+
+  /** Over the same channels, with another token. */
+  withToken(token: TokenSource): Connection {
+    if (this.#closed) throw closedError()
+    this.channels.refuseInPlainText(token, this.#options.tls)
+    return new Connection({ ...this.#options, token }, this.channels)
   }
 
   metadata(): Metadata {
-    return this.#metadata.clone()
+    const metadata = new Metadata()
+    const token = typeof this.#token === 'function' ? this.#token() : this.#token
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
+    return metadata
   }
 
   /** The life of one call: its signal aborts when the caller's does and when the client is closed. */
@@ -50,7 +65,7 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     for (const control of this.#calls) control.abort(closedError())
-    this.channels.close()
+    if (this.#ownsChannels) this.channels.close()
   }
 }
 

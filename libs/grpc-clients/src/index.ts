@@ -1,5 +1,6 @@
 export { type Clients, createClients } from './clients.js'
-export type { CallOptions, ClientsOptions, TlsOptions } from './options.js'
+export type { CallOptions, ClientsOptions, TlsOptions, TokenSource } from './options.js'
+export type { AccessClient } from './access-client.js'
 export type { ChatClient } from './chat-client.js'
 export type { ArtifactClient, Download, UploadContent, UploadOptions } from './artifact-client.js'
 export type { SpeechToTextClient, StreamedAudio } from './speech-to-text-client.js'

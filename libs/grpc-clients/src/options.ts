@@ -7,8 +7,8 @@ export interface ClientsOptions {
   readonly address: string | readonly string[]
   /** Default `false`: plain text, for loopback and behind a proxy. `true`: TLS with the system's roots. */
   readonly tls?: boolean | TlsOptions
-  /** Sent as `authorization: Bearer …`. Only over TLS or to a loopback address. */
-  readonly token?: string
+  /** Sent as `authorization: Bearer …`. Only over TLS or to a loopback address. A function is asked for each attempt, so that a token can be renewed. */
+  readonly token?: TokenSource
   /** Time for a call in milliseconds, retries and waiting included; default 30,000. */
   readonly deadlineMs?: number
   /** How often a call is tried before its UNAVAILABLE reaches the caller; default 8, which takes about 5 s. The deadline
@@ -23,6 +23,9 @@ export interface ClientsOptions {
   /** Milliseconds of silence after which a connection with calls under way is probed; default 20,000. */
   readonly keepAliveMs?: number
 }
+
+/** An API key or a token, or who has it. */
+export type TokenSource = string | (() => string)
 
 export interface TlsOptions {
   /** Trusted roots in PEM; default: the system's. */

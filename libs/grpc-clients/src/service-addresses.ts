@@ -2,6 +2,7 @@ import { invalidField } from '@holdfast/errors'
 
 /** Services as addresses name them. */
 export const serviceNames = [
+  'access',
   'chat',
   'artifacts',
   'speech-to-text',

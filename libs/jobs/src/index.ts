@@ -18,6 +18,7 @@ export type {
   WaitOptions,
   WatchOptions,
 } from './jobs.js'
+export { jobsOfTenant, lineageOfTenant } from './of-tenant.js'
 export type { SubmitOptions } from './submission.js'
 export { outputOf } from './output-of.js'
 export {

@@ -69,6 +69,7 @@ export {
   type MessageFns,
 } from './gen/holdfast/chat/v1/chat.js'
 // Each of these packages has a `GetRequest` of its own.
+export * as access from './gen/holdfast/access/v1/access.js'
 export * as artifacts from './gen/holdfast/artifacts/v1/artifacts.js'
 export * as dag from './gen/holdfast/dag/v1/dag.js'
 export * as imageGeneration from './gen/holdfast/image_generation/v1/image_generation.js'

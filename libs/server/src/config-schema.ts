@@ -1,3 +1,4 @@
+// Above 400 lines, since it is one list: what a setting is called, what it may be, and what it is for stand together.
 import { z } from 'zod'
 
 /** What a Holdfast process is told from outside. Every value comes from a flag, the environment, a file or its default. */
@@ -21,6 +22,50 @@ export interface Config {
     readonly enabled: boolean
     /** Where Prometheus reads, HOST:PORT; default 127.0.0.1:9464. */
     readonly listen: string
+    /** What Prometheus has to send as a bearer token; default: nothing. */
+    readonly token?: string | undefined
+  }
+  /** Who may call this server. */
+  readonly auth: {
+    /** Credentials that are taken: `keys`, `jwt` or both; default `none`, for development: everybody on this machine is the admin of the default tenant. */
+    readonly accept: readonly ('none' | 'keys' | 'jwt')[]
+    /** What services of one installation sign their calls to one another with, at least 32 characters; default: a random one, for one process. */
+    readonly serviceKey?: string | undefined
+    readonly jwt: {
+      /** Where the issuer publishes its keys. */
+      readonly jwksUrl?: string | undefined
+      readonly issuer?: string | undefined
+      readonly audience?: string | undefined
+      /** Default RS256, ES256, EdDSA. */
+      readonly algorithms: readonly string[]
+      /** Default `tenant`. */
+      readonly tenantClaim: string
+      /** Default `role`. */
+      readonly roleClaim: string
+      /** Default 30,000 ms. */
+      readonly clockToleranceMs: number
+    }
+  }
+  /** PEM files of this server; read again when they change. */
+  readonly tls: {
+    readonly certificate?: string | undefined
+    readonly key?: string | undefined
+    /** Roots that clients’ certificates have to come from; default: clients need none. */
+    readonly clientCa?: string | undefined
+  }
+  /** What commands present to the server that `--server` names. */
+  readonly client: {
+    /** An API key or a token. */
+    readonly token?: string | undefined
+    /** TLS with the system's roots; default false, and true where there is `tlsCa`. */
+    readonly tls: boolean
+    /** PEM file of the roots to trust. */
+    readonly tlsCa?: string | undefined
+    /** PEM files of the client's own certificate and key. */
+    readonly tlsCertificate?: string | undefined
+    readonly tlsKey?: string | undefined
+    /** The name to verify in the server's certificate; default: the host. */
+    readonly tlsServerName?: string | undefined
   }
   readonly audit: {
     /** Whether calls of admins, erasures and denied calls are kept in the audit log; default true. */
@@ -202,6 +247,13 @@ const listOfTexts = z.preprocess(
     typeof value === 'string' ? value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])) : value,
   z.array(text),
 )
+const accepted = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((one) => one.trim()) : value),
+  z
+    .array(z.enum(['none', 'keys', 'jwt'], 'must be none, keys, jwt or keys,jwt'))
+    .min(1)
+    .refine((kinds) => kinds.length === 1 || !kinds.includes('none'), 'must be none by itself, or credentials'),
+)
 const namedAddresses = z.preprocess(
   (value) =>
     typeof value === 'string'
@@ -316,6 +368,86 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     .strictObject({
       enabled: setting(yesOrNo.default(true), { description: 'whether Prometheus metrics are served' }),
       listen: setting(address.default('127.0.0.1:9464'), { description: 'where Prometheus metrics are served' }),
+      token: setting(text.optional(), {
+        description: 'what has to be sent as a bearer token to read metrics (default: nothing)',
+        secret: 'value',
+      }),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      accept: setting(accepted.default(['none']), {
+        description:
+          'credentials that are taken: keys, jwt or both with a comma; none: for development, everybody on this machine',
+        variable: 'HOLDFAST_AUTH',
+        flag: '--auth',
+      }),
+      serviceKey: setting(text.min(32, 'must have at least 32 characters').optional(), {
+        description: 'what services sign their calls to one another with; the same for all processes that do',
+        secret: 'value',
+      }),
+      jwt: z
+        .strictObject({
+          jwksUrl: setting(httpUrl.optional(), {
+            description: 'where the issuer of tokens publishes its keys',
+            secret: 'url',
+          }),
+          issuer: setting(text.optional(), { description: 'who has to have issued a token (iss)' }),
+          audience: setting(text.optional(), { description: 'whom a token has to be for (aud)' }),
+          algorithms: setting(listOfTexts.default(['RS256', 'ES256', 'EdDSA']), {
+            description: 'signatures that are taken; never none, never HS*',
+          }),
+          tenantClaim: setting(text.default('tenant'), { description: 'the claim that names the tenant' }),
+          roleClaim: setting(text.default('role'), { description: 'the claim that names the role' }),
+          clockToleranceMs: setting(wholeNumber(0, 600_000).default(30_000), {
+            description: 'how far the issuer’s clock may differ, in milliseconds',
+          }),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      certificate: setting(text.optional(), { description: 'PEM file of the server’s certificate chain' }),
+      key: setting(text.optional(), { description: 'PEM file of its private key' }),
+      clientCa: setting(text.optional(), {
+        description: 'PEM file of the roots that clients’ certificates have to come from (default: they need none)',
+      }),
+    })
+    .prefault({}),
+  client: z
+    .strictObject({
+      token: setting(text.optional(), {
+        description: 'what commands present to a running server: an API key or a token',
+        variable: 'HOLDFAST_TOKEN',
+        flag: '--token',
+        secret: 'value',
+      }),
+      tls: setting(yesOrNo.default(false), {
+        description: 'whether commands call a running server over TLS (true where there is client.tlsCa)',
+        variable: 'HOLDFAST_TLS',
+        flag: '--tls',
+      }),
+      tlsCa: setting(text.optional(), {
+        description: 'PEM file of the roots that commands trust (default: the system’s)',
+        variable: 'HOLDFAST_TLS_CA',
+        flag: '--tls-ca',
+      }),
+      tlsCertificate: setting(text.optional(), {
+        description: 'PEM file of the commands’ own certificate',
+        variable: 'HOLDFAST_CLIENT_CERTIFICATE',
+        flag: '--client-certificate',
+      }),
+      tlsKey: setting(text.optional(), {
+        description: 'PEM file of its private key',
+        variable: 'HOLDFAST_CLIENT_KEY',
+        flag: '--client-key',
+      }),
+      tlsServerName: setting(text.optional(), {
+        description: 'the name that the server’s certificate has to have (default: the host)',
+        variable: 'HOLDFAST_TLS_SERVER_NAME',
+        flag: '--tls-server-name',
+      }),
     })
     .prefault({}),
   audit: z

@@ -176,7 +176,9 @@ function line(setting: Setting, value: unknown, origin: Origin): ConfigLine {
   return { key: path, value: maskValue(value, secret), origin, variable, flag, description }
 }
 
-function secretsOf({ secret }: Setting, value: unknown): string[] {
+function secretsOf(setting: Setting, value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap((one) => secretsOf(setting, one))
+  const { secret } = setting
   if (secret === undefined || typeof value !== 'string') return []
   return secret === 'value' ? [value] : secretsOfUrl(value)
 }

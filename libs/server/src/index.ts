@@ -4,17 +4,28 @@ export { type Logger, type LoggerOptions, createLogger } from './logs.js'
 export { type GrpcServer, type GrpcServerOptions, type StopReport, startGrpcServer } from './grpc-server.js'
 export { type GrpcService, type Implementation, defineService } from './service.js'
 export type { CallContext } from './call-context.js'
+export { type Auth, authFromConfig, tlsFromConfig } from './auth/from-config.js'
 export { AccessKeys, type AccessKey, type CreatedKey, type NewAccessKey } from './auth/access-keys.js'
 export { type Authenticator, type CredentialKind, type Identity, authenticatorOf } from './auth/authenticator.js'
 export { type JwtOptions, jsonWebTokens } from './auth/json-web-tokens.js'
 export { KeyRing, type KeyRingOptions } from './auth/key-ring.js'
 export { type MethodRoles, methodRoles, roleFor } from './auth/method-roles.js'
 export { OwnTokens } from './auth/own-tokens.js'
+export { type Lease, TenantPool, type TenantPoolOptions } from './auth/tenant-pool.js'
+export { serviceByTenant } from './auth/tenant-service.js'
+export { createAccessService } from './auth/access-service.js'
 export { TlsFiles, type TlsFilesOptions } from './auth/tls-files.js'
 export { type Caller, type Role, localCaller } from './caller.js'
-export { type CallRecorder, type Metrics, type MetricsServer, createMetrics, serveMetrics } from './metrics.js'
 export { type CallLimiter, type CallLimits, limitCalls } from './limits/call-limiter.js'
 export type { CallRate } from './limits/call-rate.js'
+export {
+  type CallRecorder,
+  type Metrics,
+  type MetricsServer,
+  type MetricsServerOptions,
+  createMetrics,
+  serveMetrics,
+} from './metrics.js'
 export type { ServerHealth } from './health.js'
 export type { LoadFigures, LoadOptions } from './overload/load-gate.js'
 export { parseJsonObject, parseJsonText } from './json-field.js'

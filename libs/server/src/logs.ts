@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, destination as fileDestination, pino, stdSerializers } from 'pino'
 import { HoldfastError } from '@holdfast/errors'
-import { secretRemover } from './masking.js'
+import { credentialRemover, secretRemover } from './masking.js'
 import { textLines } from './text-lines.js'
 import { activeTrace } from './traces/served-span.js'
 
@@ -24,7 +24,8 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = 'info', format = 'auto', secrets = [] } = options
   const isText = format === 'text' || (format === 'auto' && options.destination === undefined && process.stderr.isTTY)
   const out = options.destination ?? standardError()
-  const removeSecrets = secrets.length > 0 ? secretRemover(secrets) : undefined
+  const removeKnown = secrets.length > 0 ? secretRemover(secrets) : (line: string) => line
+  const removeSecrets = (line: string): string => credentialRemover(removeKnown(line))
   return pino(
     {
       level,
@@ -34,7 +35,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '***' },
       serializers: { err: serializeError, error: serializeError },
-      ...(removeSecrets ? { hooks: { streamWrite: removeSecrets } } : {}),
+      hooks: { streamWrite: removeSecrets },
     },
     isText ? textLines(out) : out,
   )

@@ -23,6 +23,9 @@ export type Implementation<D> = {
 export interface GrpcService {
   /** `holdfast.chat.v1.ChatService`. */
   readonly name: string
+  readonly definition: ServiceDefinition
+  /** Its methods, for who calls them without the wire. */
+  readonly implementation: Readonly<Record<string, unknown>>
   readonly bind: (state: ServerState, metrics: Metrics | undefined) => BoundService
 }
 
@@ -42,6 +45,8 @@ export function defineService<D extends ServiceDefinition>(
   const name = methods[0]?.[1].path.split('/')[1] ?? ''
   return {
     name,
+    definition,
+    implementation,
     bind(state, metrics) {
       const bound: UntypedServiceImplementation = {}
       const guarded: Record<string, ServiceDefinition[string]> = {}

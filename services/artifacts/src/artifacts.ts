@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Artifact, Jobs, Lineage, LineageTree } from '@holdfast/jobs'
-import type { DocumentStore } from '@holdfast/persistence'
+import type { TenantStore } from '@holdfast/persistence'
 
 export interface UploadRequest {
   readonly contentType: string
@@ -27,12 +27,12 @@ export interface Content {
 
 /** Bytes of media and what was made from them, without the wire. */
 export class Artifacts {
-  readonly #store: DocumentStore
+  readonly #store: TenantStore
   readonly #jobs: Pick<Jobs, 'get'>
   readonly #lineage: Lineage
   readonly #maxUploadBytes: number
 
-  constructor(store: DocumentStore, jobs: Pick<Jobs, 'get'>, lineage: Lineage, maxUploadBytes: number) {
+  constructor(store: TenantStore, jobs: Pick<Jobs, 'get'>, lineage: Lineage, maxUploadBytes: number) {
     this.#store = store
     this.#jobs = jobs
     this.#lineage = lineage

@@ -1,5 +1,5 @@
 import { invalidField } from '@holdfast/errors'
-import { type Jobs, type Lineage, type LineageNode, openLineage } from '@holdfast/jobs'
+import { type Jobs, type Lineage, type LineageNode, lineageOfTenant, openLineage } from '@holdfast/jobs'
 import { artifactToWire, jobToWire } from '@holdfast/job-service'
 import type { DocumentStore } from '@holdfast/persistence'
 import { artifacts as wire } from '@holdfast/protocol'
@@ -9,6 +9,8 @@ import { Artifacts } from './artifacts.js'
 export interface ArtifactServiceOptions {
   readonly store: DocumentStore
   readonly jobs: Pick<Jobs, 'get'>
+  /** Whose artifacts; default: the store's own tenant. `jobs` has to be of the same. */
+  readonly tenant?: string
   /** Default: that of the store. */
   readonly lineage?: Lineage
   /** Default 1 GiB. */
@@ -21,8 +23,11 @@ export interface ArtifactService {
 
 /** Serves holdfast.artifacts.v1.ArtifactService. */
 export function createArtifactService(options: ArtifactServiceOptions): ArtifactService {
-  const { store, jobs, lineage = openLineage(store), maxUploadBytes = 2 ** 30 } = options
-  const artifacts = new Artifacts(store, jobs, lineage, maxUploadBytes)
+  const { store, jobs, tenant, lineage = openLineage(store), maxUploadBytes = 2 ** 30 } = options
+  const artifacts =
+    tenant === undefined
+      ? new Artifacts(store, jobs, lineage, maxUploadBytes)
+      : new Artifacts(store.tenant(tenant), jobs, lineageOfTenant(lineage, tenant), maxUploadBytes)
   return {
     service: defineService(wire.ArtifactServiceService, {
       async upload(requests, context) {

@@ -4,8 +4,8 @@ import type { DrainReport } from './reply-producer.js'
 import { replyMetrics } from './reply-metrics.js'
 import { chatGrpcService } from './server.js'
 
-export interface ChatServiceOptions extends Omit<ChatEngineOptions, 'hooks'> {
-  /** Where replies are counted; default: nowhere. */
+export interface ChatServiceOptions extends ChatEngineOptions {
+  /** Where replies are counted; default: nowhere. Several services in one process share `hooks: replyMetrics(…)` instead. */
   readonly metrics?: Metrics
 }
 

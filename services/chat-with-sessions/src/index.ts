@@ -17,6 +17,7 @@ export {
   type ReplyStreamEvent,
 } from './chat-engine.js'
 export type { EngineLogger, ReplyHooks } from './hooks.js'
+export { replyMetrics } from './reply-metrics.js'
 export type { MessagePage, MessagePageRequest } from './message-pages.js'
 export type { PromptLimits } from './prompt.js'
 export type { DrainReport } from './reply-producer.js'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import { type Job, type Jobs, openLineage } from '@holdfast/jobs'
-import type { ClaimedDocument, Collection, DocumentStore } from '@holdfast/persistence'
+import type { ClaimedDocument, Collection, DocumentStore, TenantStore } from '@holdfast/persistence'
 import { blobPartType, type ConversationStore, type NewMessage, type Part } from '@holdfast/session'
 import type { Transcript } from './transcript.js'
 
@@ -17,6 +17,8 @@ export interface RecordingsOptions {
   readonly jobs: Jobs
   /** That of the jobs and of the conversations. */
   readonly store: DocumentStore
+  /** Whose recordings; default: the store's own tenant. `jobs` and `conversations` have to be of the same. */
+  readonly tenant?: string
   readonly conversations: ConversationStore
   /** Between two looks for recordings that other processes took in; default 2,000. */
   readonly pollMs?: number
@@ -42,6 +44,7 @@ const messagesAtOnce = 100
  *  dies; it happens in the background, once for a recording and a user. */
 export class FiledRecordings implements AsyncDisposable {
   readonly #options: RecordingsOptions
+  readonly #scope: TenantStore
   readonly #filings: Collection<FilingRecord>
   readonly #stopped = new AbortController()
   readonly #noted = new Set<string>()
@@ -52,7 +55,8 @@ export class FiledRecordings implements AsyncDisposable {
 
   constructor(options: RecordingsOptions) {
     this.#options = options
-    this.#filings = options.store.collection<FilingRecord>(filingsCollection, { indexes: [{ on: 'readyAt' }] })
+    this.#scope = options.tenant === undefined ? options.store : options.store.tenant(options.tenant)
+    this.#filings = this.#scope.collection<FilingRecord>(filingsCollection, { indexes: [{ on: 'readyAt' }] })
     this.#schedule()
   }
 
@@ -175,9 +179,9 @@ export class FiledRecordings implements AsyncDisposable {
   }
 
   async #audioPart(hash: string): Promise<Part & { readonly hash: string; readonly name?: string }> {
-    const { store } = this.#options
-    const { contentType } = (await store.blobs.stat(hash)) ?? { contentType: 'application/octet-stream' }
-    const { name } = await openLineage(store).get(hash)
+    const { store, tenant } = this.#options
+    const { contentType } = (await this.#scope.blobs.stat(hash)) ?? { contentType: 'application/octet-stream' }
+    const { name } = await openLineage(store).get(hash, tenant === undefined ? {} : { tenant })
     return { type: blobPartType(contentType), hash, contentType, ...(name === undefined ? {} : { name }) }
   }
 }

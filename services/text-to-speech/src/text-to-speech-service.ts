@@ -12,6 +12,8 @@ export interface TextToSpeechServiceOptions {
   /** That of the jobs. */
   readonly store: DocumentStore
   readonly work: SpeechWork
+  /** Whose speeches; default: the store's own tenant. `jobs` has to be of the same. */
+  readonly tenant?: string
   /** Of the server: larger audio is refused as an answer; default 20 MiB. */
   readonly maxMessageBytes?: number
   /** Where running speeches are counted; default: nowhere. */
@@ -30,12 +32,12 @@ export interface TextToSpeechService {
 
 /** The service on jobs, a store and a model; it owns none of them. */
 export function createTextToSpeechService(options: TextToSpeechServiceOptions): TextToSpeechService {
-  const { jobs, store, work, metrics, maxMessageBytes = 20 * 1024 * 1024 } = options
-  const engine = new TextToSpeech(jobs, store, work)
+  const { jobs, store, work, tenant, metrics, maxMessageBytes = 20 * 1024 * 1024 } = options
+  const engine = new TextToSpeech(jobs, store, work, tenant)
   const { live } = work
   metrics?.gauge('holdfast_text_to_speech_active', 'Speeches that this process is making', () => live.size)
   return {
-    service: textToSpeechGrpcService(engine, store, maxMessageBytes),
+    service: textToSpeechGrpcService(engine, tenant === undefined ? store : store.tenant(tenant), maxMessageBytes),
     engine,
     health: () => engine.health(),
     async drain(waitMs = 8_000) {

@@ -4,12 +4,13 @@ import {
   type Job,
   type Jobs,
   type Lineage,
+  lineageOfTenant,
   openLineage,
   outputOf,
   type SubmitOptions,
 } from '@holdfast/jobs'
 import { type AudioFormat, audioFormats, encodedAudio, type Voice } from '@holdfast/models'
-import type { DocumentStore } from '@holdfast/persistence'
+import type { DocumentStore, TenantStore } from '@holdfast/persistence'
 import type { SpokenChunk } from './live-speech.js'
 import type { Speech, SpeechInput } from './speech.js'
 import { type SpeechWork, utterancesOf } from './speech-work.js'
@@ -49,15 +50,17 @@ const pieceBytes = 64 * 1024
 export class TextToSpeech {
   readonly jobs: Jobs
   readonly work: SpeechWork
-  readonly #store: DocumentStore
+  readonly #store: TenantStore
   readonly #lineage: Lineage
   readonly #samples = new Map<string, Promise<Artifact>>()
 
-  constructor(jobs: Jobs, store: DocumentStore, work: SpeechWork) {
+  /** @param tenant whose speeches; default: the store's own. `jobs` has to be of the same */
+  constructor(jobs: Jobs, store: DocumentStore, work: SpeechWork, tenant?: string) {
     this.jobs = jobs
     this.work = work
-    this.#store = store
-    this.#lineage = openLineage(store)
+    this.#store = tenant === undefined ? store : store.tenant(tenant)
+    const lineage = openLineage(store)
+    this.#lineage = tenant === undefined ? lineage : lineageOfTenant(lineage, tenant)
   }
 
   async submit(input: SpeakInput, submit: SubmitOptions = {}): Promise<SpeechJob> {

@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs'
 import { HoldfastError } from '@holdfast/errors'
 import type { CommandContext } from '../command-context.js'
-import type { StoreFlags } from '../commands/store-options.js'
+import type { ServerFlags, StoreFlags } from '../commands/store-options.js'
 import { cacheOf, type Settings, settingsOf } from '../settings.js'
 import type { ConversationAccess } from './conversation-access.js'
 
-export interface AccessFlags extends StoreFlags {
-  /** HOST:PORT of a running server, instead of opening the store here. */
-  readonly server?: string
-}
+/** `server`: a running one, instead of opening the store here. */
+export interface AccessFlags extends StoreFlags, ServerFlags {}
 
 /** Conversations of a running server or of a store, to be disposed. */
 export interface OpenedAccess extends AsyncDisposable {
@@ -22,7 +20,7 @@ export async function openAccess(
   context: CommandContext,
   options: { readonly mayCreate: boolean },
 ): Promise<OpenedAccess> {
-  if (flags.server !== undefined) return openServer(flags.server, context)
+  if (flags.server !== undefined) return openServer(flags.server, flags, context)
   const settings = settingsOf(flags, context.environment)
   const { folder } = settings
   if (!options.mayCreate && folder !== undefined && !existsSync(folder)) {
@@ -34,12 +32,16 @@ export async function openAccess(
   return openStore(settings)
 }
 
-async function openServer(address: string, { signal }: CommandContext): Promise<OpenedAccess> {
-  const [{ createClients }, { conversationsOverGrpc }] = await Promise.all([
-    import('@holdfast/grpc-clients'),
+async function openServer(
+  address: string,
+  flags: AccessFlags,
+  { environment, signal }: CommandContext,
+): Promise<OpenedAccess> {
+  const [{ serverClients }, { conversationsOverGrpc }] = await Promise.all([
+    import('../server-clients.js'),
     import('./over-grpc.js'),
   ])
-  const clients = createClients({ address })
+  const clients = serverClients(address, flags, environment)
   return {
     conversations: conversationsOverGrpc(clients.chat, signal),
     [Symbol.asyncDispose]: async () => clients.close(),

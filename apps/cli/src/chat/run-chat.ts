@@ -1,14 +1,15 @@
 import { HoldfastError } from '@holdfast/errors'
-import { type Clients, createClients } from '@holdfast/grpc-clients'
+import type { Clients } from '@holdfast/grpc-clients'
 import type { CommandContext } from '../command-context.js'
+import type { ServerFlags } from '../commands/store-options.js'
+import { serverClients } from '../server-clients.js'
 import { settingsOf } from '../settings.js'
 import { ConversationChat } from './conversation-chat.js'
 import { chatOverPipes } from './piped-chat.js'
 import { shownMessage } from './show-reply.js'
 import { chatInTerminal } from './terminal-chat.js'
 
-export interface ChatFlags {
-  readonly server?: string
+export interface ChatFlags extends ServerFlags {
   readonly conversation?: string
   readonly user: string
   readonly history: number
@@ -22,7 +23,7 @@ export async function runChat(flags: ChatFlags, context: CommandContext): Promis
   const { out, err, input, signal, environment } = context
   const address =
     flags.server ?? settingsOf(flags.config === undefined ? {} : { config: flags.config }, environment).config.listen
-  await using clients = createClients({ address })
+  await using clients = serverClients(address, flags, environment)
   await requireServer(clients, address)
   const chat = new ConversationChat(clients.chat, { conversationId: flags.conversation, userId: flags.user })
   const isPerson = input.isTTY && out.isTerminal && flags.json !== true

@@ -1,13 +1,12 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.js'
-import { wholeNumber } from './store-options.js'
+import { withServerOptions, wholeNumber } from './store-options.js'
 
 export function chatCommand(context: CommandContext): Command {
-  return new Command('chat')
+  return withServerOptions(new Command('chat'), 'default: where `holdfast up` listens')
     .description(
       'Talk to a running server. Ctrl-C stops a reply; at the prompt, twice, it leaves, as Ctrl-D does. When standard input is not a terminal, each line of it is a message.',
     )
-    .option('--server <host:port>', 'default: where `holdfast up` listens')
     .option('--conversation <id>', 'go on with this one; made if there is none (default: a new one)')
     .option('--user <id>', 'whose conversation it is', 'local')
     .option('--history <n>', 'how many former messages are shown', wholeNumber('--history', 0), 20)

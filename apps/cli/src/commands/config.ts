@@ -8,6 +8,7 @@ export function configCommand(context: CommandContext): Command {
     .description('Show what is in force and where each value comes from; secrets are masked.')
     .option('--listen <host:port>', 'as `holdfast up` takes it')
     .option('--metrics <host:port>', 'as `holdfast up` takes it')
+    .option('--auth <kinds>', 'as `holdfast up` takes it')
     .option('--json', 'one JSON object')
     .action((flags: StoreFlags & ListenFlags & { readonly json?: true }) => showConfig(flags, context))
 }

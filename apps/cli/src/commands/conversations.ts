@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.js'
-import { withStoreOptions, wholeNumber } from './store-options.js'
+import { withServerOptions, withStoreOptions, wholeNumber } from './store-options.js'
 
 /** Where the work is done, one file each, is loaded when it is called. */
 export function conversationsCommand(context: CommandContext): Command {
@@ -59,5 +59,5 @@ export function conversationsCommand(context: CommandContext): Command {
 }
 
 function withAccessOptions(command: Command): Command {
-  return withStoreOptions(command).option('--server <host:port>', 'a running server, instead of opening the store here')
+  return withServerOptions(withStoreOptions(command), 'a running server, instead of opening the store here')
 }

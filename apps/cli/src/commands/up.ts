@@ -6,6 +6,7 @@ export function upCommand(context: CommandContext): Command {
   return withStoreOptions(new Command('up'))
     .description('Run the chat service, with its database, in this process, until it is told to stop.')
     .option('--listen <host:port>', 'where gRPC listens; port 0: a free one (default: 127.0.0.1:9095)')
+    .option('--auth <kinds>', 'who may call: keys, jwt or keys,jwt (default: none, for development, on loopback only)')
     .option('--metrics <host:port>', 'where Prometheus metrics are served, or `off` (default: 127.0.0.1:9464)')
     .option(
       '--json',

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.js'
-import { withStoreOptions, wholeNumber } from '../commands/store-options.js'
+import { withServerOptions, withStoreOptions, wholeNumber } from '../commands/store-options.js'
 
 /** Where the work is done, one file each, is loaded when it is called. */
 export function dagCommand(context: CommandContext): Command {
@@ -8,10 +8,9 @@ export function dagCommand(context: CommandContext): Command {
     'Run graphs of nodes durably, and see what they did: in a store that this command opens, or through a running server.',
   )
   dag.addCommand(
-    new Command('validate')
+    withServerOptions(new Command('validate'), 'a running server, which knows graphs within by their names')
       .description('Say what is wrong with a graph. Exit code 64: something is.')
       .argument('<file>', 'JSON or YAML; `-`: standard input')
-      .option('--server <host:port>', 'a running server, which knows graphs within by their names')
       .option('--json', 'one JSON object')
       .action(async (file, flags) => (await import('./validate.js')).validate(file, flags, context)),
   )
@@ -158,7 +157,7 @@ function scheduleCommand(context: CommandContext): Command {
 }
 
 function withAccess(command: Command): Command {
-  return withStoreOptions(command).option('--server <host:port>', 'a running server, instead of opening the store here')
+  return withServerOptions(withStoreOptions(command), 'a running server, instead of opening the store here')
 }
 
 function collect(value: string, before: readonly string[]): string[] {

@@ -1,11 +1,17 @@
-import { createClients } from '@holdfast/grpc-clients'
+import type { ServerFlags, StoreFlags } from '../commands/store-options.js'
+import { serverClients } from '../server-clients.js'
 import type { Check } from './check.js'
 
 const timeoutMs = 3_000
 
-/** @param asked whether somebody named this server: then it has to be there */
-export async function checkServer(address: string, asked: boolean): Promise<Check> {
-  await using clients = createClients({ address })
+/** @param flags if they name this server, it has to be there */
+export async function checkServer(
+  address: string,
+  flags: StoreFlags & ServerFlags,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): Promise<Check> {
+  const asked = flags.server !== undefined
+  await using clients = serverClients(address, flags, environment)
   const [found] = await clients.health({ deadlineMs: timeoutMs })
   const name = 'server'
   switch (found?.status) {

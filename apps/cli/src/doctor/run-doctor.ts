@@ -1,5 +1,5 @@
 import type { CommandContext } from '../command-context.js'
-import type { StoreFlags } from '../commands/store-options.js'
+import type { ServerFlags, StoreFlags } from '../commands/store-options.js'
 import { printable } from '../printable.js'
 import { type Settings, settingsOf } from '../settings.js'
 import { type Check, failed } from './check.js'
@@ -9,7 +9,7 @@ import { checkServiceModels } from './check-service-models.js'
 import { checkServer } from './check-server.js'
 import { checkStore } from './check-store.js'
 
-type DoctorFlags = StoreFlags & { readonly server?: string; readonly json?: true }
+type DoctorFlags = StoreFlags & ServerFlags & { readonly json?: true }
 
 export async function runDoctor(flags: DoctorFlags, { environment, out, endWith }: CommandContext): Promise<void> {
   const checks = [checkNode(), ...(await checkAll(flags, environment))]
@@ -32,7 +32,7 @@ async function checkAll(flags: DoctorFlags, environment: Readonly<NodeJS.Process
     configuration.push({ name: 'configuration', status: 'ok', detail: sourcesOf(settings) })
   const [store, server, model, models] = await Promise.all([
     checkStore(settings),
-    checkServer(flags.server ?? config.listen, flags.server !== undefined),
+    checkServer(flags.server ?? config.listen, flags, environment),
     checkModel(config),
     checkServiceModels(config),
   ])

@@ -1,7 +1,7 @@
 import { invalidField } from '@holdfast/errors'
 import { type Command, Option } from 'commander'
 import type { ServiceFlags } from '../access/with-services.js'
-import { withStoreOptions } from '../commands/store-options.js'
+import { withServerOptions, withStoreOptions } from '../commands/store-options.js'
 
 export interface JobFlags extends ServiceFlags {
   readonly key?: string
@@ -12,7 +12,7 @@ export interface JobFlags extends ServiceFlags {
 }
 
 export function withServerOption(command: Command): Command {
-  return withStoreOptions(command).option('--server <host:port>', 'a running server, instead of doing it here')
+  return withServerOptions(withStoreOptions(command), 'a running server, instead of doing it here')
 }
 
 /** The options of commands that make a job. */

@@ -14,6 +14,11 @@ export async function runUp(flags: UpFlags, context: CommandContext): Promise<vo
   const logger = createLogger({ ...config.log, secrets })
   for (const warning of warnings) logger.warn(warning)
   const data = settings.folder ?? maskUrl(settings.storeUrl)
+  if (config.auth.accept.includes('none')) {
+    logger.info(
+      'Development: everybody on this machine may call, as HOLDFAST_AUTH=none has it; set keys or jwt for others',
+    )
+  }
   await serve(settings, logger, async (server) => {
     await sayReady(server, data, flags.json === true, context)
     const why = await aborted(AbortSignal.any([context.signal, server.failed]))

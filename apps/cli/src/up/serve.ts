@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { metrics as openTelemetry } from '@opentelemetry/api'
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatService } from '@holdfast/chat-with-sessions'
-import { createClients } from '@holdfast/grpc-clients'
 import type { ChatModel } from '@holdfast/models'
-import { oldestWaitMs, openDocumentStore } from '@holdfast/persistence'
+import { type DocumentStore, oldestWaitMs, openDocumentStore } from '@holdfast/persistence'
 import {
   type AuditEvent,
   AuditLog,
@@ -16,13 +15,19 @@ import {
   type Logger,
   type Metrics,
   type MetricsServer,
+  type MetricsServerOptions,
   type ServerHealth,
+  authFromConfig,
+  createAccessService,
   createMetrics,
   limitCalls,
   serveMetrics,
   startGrpcServer,
+  tlsFromConfig,
 } from '@holdfast/server'
-import { cacheOf, type Settings } from '../settings.js'
+import type { Clients } from '@holdfast/grpc-clients'
+import { clientOptionsOf } from '../server-clients.js'
+import type { Settings } from '../settings.js'
 import { openTraces } from '../traces.js'
 
 /** All of Holdfast in this process. */
@@ -32,6 +37,10 @@ export interface RunningServer {
   /** HOST:PORT. */
   readonly metrics: string | undefined
   readonly model: Pick<ChatModel, 'name' | 'kind'>
+  /** Clients of this server, with a credential of its own for a tenant. */
+  readonly own: (tenant: string) => Promise<Clients>
+  /** Where all of it is kept. */
+  readonly store: DocumentStore
   /** Aborts when it cannot go on; the reason is a HoldfastError. */
   readonly failed: AbortSignal
 }
@@ -50,49 +59,39 @@ export async function serve(
   const opening = openDocumentStore(storeUrl, config.rowSecurity === true ? { rowSecurity: true } : {})
   // Loaded while the database starts in its own thread.
   const loading = Promise.all([
-    import('@holdfast/chat-with-sessions'),
-    import('@holdfast/session'),
-    import('../model.js'),
     import('../embedder.js').then(({ openEmbedder }) => openEmbedder(config, logger)),
+    import('./open-chat.js'),
     import('./open-media.js'),
-    import('./open-attachments.js'),
     import('./open-dag.js'),
+    import('./own-clients.js'),
   ])
+  using tls = await tlsFromConfig(config, logger)
   await using store = await opening
-  const [{ createChatService }, { openConversationStore }, { openModel }, found, ...openers] = await loading
-  const [{ openMedia }, { openAttachments }, { openDag }] = openers
+  const [found, { openChat }, { openMedia }, { openDag }, { OwnClients }] = await loading
   await using embedder = found
-  const { maxMessageBytes, defaultDeadlineMs, maxTextBytes, drainMs, slowConsumerMs } = config.limits
+  const { authenticator, keys, own } = authFromConfig(config, store)
+  const { maxMessageBytes, defaultDeadlineMs, drainMs, slowConsumerMs } = config.limits
   const { maxCalls, maxStreams, targetDelayMs } = config.limits
   const limits = callLimitsOf(config)
-  await using conversations = await openConversationStore(store, {
-    limits: { textBytes: maxTextBytes },
-    ...cacheOf(config),
-    search: embedder === undefined ? {} : { embedder },
-    onBackgroundError: (doing, err) => logger.warn({ err }, `${doing} failed and is tried again`),
-  })
-  using opened = openModel(config, conversations)
-  const { model } = opened
   let serving: GrpcServer | undefined
   const health = (): ServerHealth => serving?.health ?? { isAlive: true, isReady: false, degraded: [] }
-  await using metricsServer = config.metrics.enabled ? await startMetrics(metrics, settings, logger, health) : undefined
-  using attachments = openAttachments(store, config)
-  const chat = createChatService({
-    conversations,
-    model,
-    ...(config.chat.showPictures ? { blobs: store.blobs } : {}),
-    attachments: attachments.options,
-    logger,
-    metrics,
-  })
-  await using media = await openMedia(store, config, metrics, conversations, logger)
+  await using metricsServer = config.metrics.enabled
+    ? await startMetrics(metrics, settings, { logger, health, tls })
+    : undefined
+  const tokens = authenticator === 'none' ? undefined : own
+  using ownClients = new OwnClients(tokens)
+  using mediaClients = config.chat.mediaAddress === undefined ? undefined : new OwnClients(tokens)
+  mediaClients?.connect({ ...clientOptionsOf(config), address: config.chat.mediaAddress ?? '' })
+  await using chat = await openChat({ store, config, logger, metrics, embedder, media: mediaClients ?? ownClients })
+  await using media = await openMedia({ store, config, metrics, logger, conversations: chat.conversations })
   await using graphs = await openDag(store, config, logger, metrics)
   const auditLog = config.audit.enabled ? new AuditLog(store, { key: config.audit.key, logger }) : undefined
   const failed = new AbortController()
   await using server = await startGrpcServer({
-    services: [chat.service, ...media.services, graphs.dag.service],
+    services: [chat.service, ...media.services, graphs.dag.service, createAccessService(keys)],
     listen: config.listen,
-    auth: 'none',
+    auth: authenticator,
+    tls,
     logger,
     metrics,
     limits: { maxMessageBytes, defaultDeadlineMs, slowConsumerMs },
@@ -100,17 +99,23 @@ export async function serve(
     limiter: limits && limitCalls(store, limits, logger),
     overload: { maxCalls, maxStreams, targetDelayMs, pressureMs: oldestWaitMs },
     drainMs,
-    health: () => checkHealth(chat, failed),
+    health: () => checkHealth(chat.local, failed),
     serviceHealth: media.health,
   })
-  await using clients = createClients({ address: server.address })
-  graphs.connect(() => clients)
   serving = server
   // Without waiting: a server that cannot write down that it began is told by its health what is wrong.
   void auditLog?.record(serverBegan(settings)).catch(() => {})
-  attachments.connect(server.address)
+  ownClients.connect({ address: server.ownAddress })
+  graphs.connect((tenant) => ownClients.connected(tenant))
   try {
-    await whileServing({ grpc: server.address, metrics: metricsServer?.address, model, failed: failed.signal })
+    await whileServing({
+      grpc: server.address,
+      metrics: metricsServer?.address,
+      model: chat.model,
+      failed: failed.signal,
+      store,
+      own: (tenant) => ownClients.of(tenant),
+    })
   } finally {
     // Runs go on with the next start; their calls must not be told that the server stops.
     await graphs.dag.close()
@@ -123,16 +128,16 @@ export async function serve(
 async function startMetrics(
   metrics: Metrics,
   { config, loaded }: Settings,
-  logger: Logger,
-  health: () => ServerHealth,
+  parts: Omit<MetricsServerOptions, 'listen' | 'token'> & { readonly logger: Logger },
 ): Promise<MetricsServer> {
-  const { listen } = config.metrics
+  const { listen, token } = config.metrics
+  const { logger } = parts
   try {
-    return await serveMetrics(metrics, { listen, logger, health })
+    return await serveMetrics(metrics, { listen, token, ...parts })
   } catch (error) {
     const isFree = loaded.originOf('metrics.listen').from === 'default'
     if (!isFree || !(error instanceof HoldfastError) || error.reason !== 'PORT_IN_USE') throw error
-    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', logger, health })
+    const server = await serveMetrics(metrics, { listen: '127.0.0.1:0', token, ...parts })
     logger.warn({ wanted: listen, listen: server.address }, 'The metrics port is in use, so another one was taken')
     return server
   }

@@ -15,6 +15,12 @@ const jobMethods = {
 } as const
 
 export const methodRoles: MethodRoles = {
+  'holdfast.access.v1.AccessService': {
+    CreateKey: 'admin',
+    ListKeys: 'admin',
+    RevokeKey: 'admin',
+    WhoAmI: 'reader',
+  },
   'holdfast.artifacts.v1.ArtifactService': {
     Upload: 'writer',
     Download: 'reader',

@@ -15,7 +15,7 @@ export class OwnTokens implements CredentialKind {
   /** @param secret at least 32 characters; default: a random one, for calls within the process. @throws INVALID_ARGUMENT */
   constructor(secret?: string) {
     if (secret !== undefined && secret.length < minSecretLength) {
-      throw invalidField('auth.serviceSecret', `must have at least ${minSecretLength} characters`)
+      throw invalidField('auth.serviceKey', `must have at least ${minSecretLength} characters`)
     }
     this.#secret = secret ?? randomBytes(32)
   }

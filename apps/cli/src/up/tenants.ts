@@ -1,0 +1,2 @@
+/** Whose all is on a server without authentication. */
+export const localTenant = 'default'
