@@ -9,6 +9,7 @@ import { conversationsCommand } from './commands/conversations.js'
 import { dagCommand } from './dag/dag.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
+import { healthCommand } from './commands/health.js'
 import { indexesCommand } from './commands/indexes.js'
 import {
   imagineCommand,
@@ -59,6 +60,7 @@ export function createProgram(context: CommandContext): Command {
     doctorCommand,
     smokeCommand,
     topCommand,
+    healthCommand,
     indexesCommand,
     auditCommand,
     configCommand,

@@ -57,6 +57,7 @@ function load(flags: StoreFlags & ListenFlags & ServerFlags, environment: Readon
       'client.tlsCertificate': flags.clientCertificate,
       'client.tlsKey': flags.clientKey,
       'client.tlsServerName': flags.tlsServerName,
+      'services.serve': flags.services,
       'metrics.listen': flags.metrics === 'off' ? undefined : flags.metrics,
       'metrics.enabled': flags.metrics === undefined ? undefined : flags.metrics !== 'off',
     },

@@ -17,6 +17,12 @@ export interface Config {
   readonly redisClusterUrls?: readonly string[] | undefined
   /** Where gRPC listens, HOST:PORT; default 127.0.0.1:9095. Port 0: a free one. */
   readonly listen: string
+  readonly services: {
+    /** What this process serves, and does the work of; default: everything. */
+    readonly serve?: readonly ServedService[] | undefined
+    /** Where it calls services: HOST:PORT, or SERVICE=HOST:PORT with commas between them; default: itself. */
+    readonly address?: string | undefined
+  }
   readonly metrics: {
     /** Default true. */
     readonly enabled: boolean
@@ -177,6 +183,19 @@ export interface Config {
   }
 }
 
+/** Services as settings and addresses name them. */
+export const servedServices = [
+  'chat',
+  'artifacts',
+  'speech-to-text',
+  'text-to-speech',
+  'vision',
+  'image-generation',
+  'dag',
+] as const
+
+export type ServedService = (typeof servedServices)[number]
+
 /** One of the models that are not for chat. */
 export interface ServiceModelConfig {
   /** Default: `openai` if there is a `baseUrl`, else `local`. */
@@ -253,6 +272,10 @@ const accepted = z.preprocess(
     .array(z.enum(['none', 'keys', 'jwt'], 'must be none, keys, jwt or keys,jwt'))
     .min(1)
     .refine((kinds) => kinds.length === 1 || !kinds.includes('none'), 'must be none by itself, or credentials'),
+)
+const listOfServices = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((one) => one.trim()) : value),
+  z.array(z.enum(servedServices, `must be some of ${servedServices.join(', ')}`)).min(1),
 )
 const namedAddresses = z.preprocess(
   (value) =>
@@ -364,6 +387,18 @@ export const configSchema: z.ZodType<Config> & { readonly shape: z.ZodRawShape }
     flag: '--redis-cluster',
   }),
   listen: setting(address.default('127.0.0.1:9095'), { description: 'where gRPC listens; port 0: a free one' }),
+  services: z
+    .strictObject({
+      serve: setting(listOfServices.optional(), {
+        description: `what this process serves, some of ${servedServices.join(', ')} (default: everything)`,
+        variable: 'HOLDFAST_SERVICES',
+        flag: '--services',
+      }),
+      address: setting(text.optional(), {
+        description: 'where this process calls services: HOST:PORT or SERVICE=HOST:PORT, with commas (default: itself)',
+      }),
+    })
+    .prefault({}),
   metrics: z
     .strictObject({
       enabled: setting(yesOrNo.default(true), { description: 'whether Prometheus metrics are served' }),

@@ -16,6 +16,8 @@ export interface ListenFlags {
   readonly auth?: string
   /** HOST:PORT, or `off`. */
   readonly metrics?: string
+  /** What to serve, with commas; default: everything. */
+  readonly services?: string
 }
 
 /** How a command reaches a running server, and what it presents there. */

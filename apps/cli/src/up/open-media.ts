@@ -18,6 +18,7 @@ import { createVisionService, visionWork } from '@holdfast/vision-ai'
 import { modelConfigOf, pricesOf } from '../service-models.js'
 import type { ConversationLease } from './open-chat.js'
 import { localTenant } from './tenants.js'
+import { isServed } from './served.js'
 
 const dayMs = 24 * 3_600_000
 const minuteMs = 60_000
@@ -66,7 +67,12 @@ export async function openMedia({ store, config, metrics, logger, conversations 
   const measured = jobMetrics(metrics)
   const jobs = await openJobs(store, {
     onEnd: measured.onEnd,
-    kinds: [hearing.kind, speaking.kind, seeing.kind, painting.kind],
+    kinds: [
+      ...(isServed(config, 'speech-to-text') ? [hearing.kind] : []),
+      ...(isServed(config, 'text-to-speech') ? [speaking.kind] : []),
+      ...(isServed(config, 'vision') ? [seeing.kind] : []),
+      ...(isServed(config, 'image-generation') ? [painting.kind] : []),
+    ],
     workers: config.jobs.workers,
     maxQueued: config.jobs.maxQueued,
     retainMs: config.jobs.retainDays * dayMs,

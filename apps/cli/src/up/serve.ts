@@ -29,6 +29,7 @@ import type { Clients } from '@holdfast/grpc-clients'
 import { clientOptionsOf } from '../server-clients.js'
 import type { Settings } from '../settings.js'
 import { openTraces } from '../traces.js'
+import { isServed, onlyServed } from './served.js'
 
 /** All of Holdfast in this process. */
 export interface RunningServer {
@@ -84,11 +85,16 @@ export async function serve(
   mediaClients?.connect({ ...clientOptionsOf(config), address: config.chat.mediaAddress ?? '' })
   await using chat = await openChat({ store, config, logger, metrics, embedder, media: mediaClients ?? ownClients })
   await using media = await openMedia({ store, config, metrics, logger, conversations: chat.conversations })
-  await using graphs = await openDag(store, config, logger, metrics)
+  await using graphs = isServed(config, 'dag') ? await openDag(store, config, logger, metrics) : undefined
   const auditLog = config.audit.enabled ? new AuditLog(store, { key: config.audit.key, logger }) : undefined
   const failed = new AbortController()
   await using server = await startGrpcServer({
-    services: [chat.service, ...media.services, graphs.dag.service, createAccessService(keys)],
+    services: onlyServed(config, [
+      chat.service,
+      ...media.services,
+      ...(graphs === undefined ? [] : [graphs.dag.service]),
+      createAccessService(keys),
+    ]),
     listen: config.listen,
     auth: authenticator,
     tls,
@@ -105,8 +111,9 @@ export async function serve(
   serving = server
   // Without waiting: a server that cannot write down that it began is told by its health what is wrong.
   void auditLog?.record(serverBegan(settings)).catch(() => {})
-  ownClients.connect({ address: server.ownAddress })
-  graphs.connect((tenant) => ownClients.connected(tenant))
+  const { address } = config.services
+  ownClients.connect(address === undefined ? { address: server.ownAddress } : { ...clientOptionsOf(config), address })
+  graphs?.connect((tenant) => ownClients.connected(tenant))
   try {
     await whileServing({
       grpc: server.address,
@@ -118,7 +125,7 @@ export async function serve(
     })
   } finally {
     // Runs go on with the next start; their calls must not be told that the server stops.
-    await graphs.dag.close()
+    await graphs?.dag.close()
   }
   // Replies that nobody reads are calls to no server: they are drained on their own, early enough for readers to get their end.
   await Promise.all([server.stop(), chat.drain(drainMs * 0.8), media.drain(drainMs * 0.8)])

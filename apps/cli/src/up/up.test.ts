@@ -168,6 +168,26 @@ test('lets a running reply end before it stops; a second signal ends it at once'
   }
 })
 
+test('serves only what it is told to, and calls the others where they are', async () => {
+  const data = ['--database', 'memory:', ...anyPorts]
+  await using vision = new CliProcess(['up', '--json', '--services', 'vision,artifacts', ...data])
+  const { grpc: seeing } = await readyLine(vision)
+  await using rest = new CliProcess(['up', '--json', '--services', 'chat,dag', ...data], {
+    environment: { HOLDFAST_SERVICES_ADDRESS: `vision=${seeing}` },
+  })
+  const { grpc } = await readyLine(rest)
+  await using clients = createClients({ address: `${grpc},vision=${seeing},artifacts=${seeing}`, maxAttempts: 1 })
+  await clients.chat.createConversation({})
+  await assert.rejects(clients.imageGeneration.submit({ spec: { prompt: 'a hill' } }), { code: 'UNIMPLEMENTED' })
+  assert.equal((await runCli(['health', '--server', grpc])).code, 0)
+  assert.equal((await runCli(['health', '--server', '127.0.0.1:1'])).code, 69)
+  const { code, stderr } = await runCli(['up', ...data, '--services', 'chats'])
+  assert.equal(code, 64)
+  assert.match(stderr, /--services must be one of chat, artifacts/)
+  assert.equal(await vision.end('SIGTERM'), 0)
+  assert.equal(await rest.end('SIGTERM'), 0)
+})
+
 async function listeningServer(): Promise<{ readonly address: string; readonly port: number } & AsyncDisposable> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
