@@ -19,7 +19,7 @@ const whole = pieces.join('')
  *  never cut. Then kills the server in the middle of replies: what was seen must be there, and the reply must end as interrupted
  *  with the same bytes for everybody. */
 export async function run(options: CampaignOptions): Promise<CampaignReport> {
-  const totals = { cuts: 0, mismatches: 0, kills: 0, holes: 0, unfinished: 0 }
+  const totals = { cuts: 0, mismatches: 0, kills: 0, complete: 0, holes: 0, unfinished: 0 }
   await using model = await startPacedModel(pieces, 5)
   const environment = { HOLDFAST_MODEL_BASE_URL: model.baseUrl, HOLDFAST_MODEL_NAME: 'paced' }
   for (const store of options.stores) {
@@ -46,6 +46,7 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
         if (kill % 3 === 2) await redis?.restart()
         const result = await killReply(server, clients, `kill-${kill}`, random)
         totals.kills += 1
+        totals.complete += result.complete
         totals.holes += result.holes
         totals.unfinished += result.unfinished
       }
@@ -134,8 +135,11 @@ async function killReply(server: HoldfastProcess, clients: Clients, conversation
   await readOn(clients, replyId, fresh)
   const kept = before.text.startsWith(seen) && whole.startsWith(before.text) && fresh.text === before.text
   const stored = fresh.stored === fresh.text
+  // On a busy machine a reply may be over before whoever reads it has the server killed.
+  const isComplete = fresh.status === ReplyStatus.COMPLETE && fresh.text === whole
   return {
     holes: kept && stored ? 0 : 1,
-    unfinished: fresh.status === ReplyStatus.INTERRUPTED ? 0 : 1,
+    complete: isComplete ? 1 : 0,
+    unfinished: isComplete || fresh.status === ReplyStatus.INTERRUPTED ? 0 : 1,
   }
 }
