@@ -16,6 +16,7 @@ class LossyAnswers {
   }
 
   lose(...next: ('after' | 'before')[]): void {
+    assert.ok(this.allLost, 'what was to be lost came by a way that loses nothing')
     this.#next = next
   }
 
@@ -29,7 +30,8 @@ class LossyAnswers {
     const log = <T>(name: string): Log<T> => {
       const real = this.real.log<T>(name)
       const append: Log<T>['append'] = (...call) => this.#lossy(() => real.append(...call))
-      return overriding(real, { append })
+      const appendHeld: Log<T>['appendHeld'] = (...call) => this.#lossy(() => real.appendHeld(...call))
+      return overriding(real, { append, appendHeld })
     }
     return overriding(this.real, { transaction, log })
   }
