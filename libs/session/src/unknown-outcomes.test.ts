@@ -33,7 +33,9 @@ class LossyAnswers {
       const appendHeld: Log<T>['appendHeld'] = (...call) => this.#lossy(() => real.appendHeld(...call))
       return overriding(real, { append, appendHeld })
     }
-    return overriding(this.real, { transaction, log })
+    const createTogether: DocumentStore['createTogether'] = (place, make) =>
+      this.#lossy(() => this.real.createTogether(place, make))
+    return overriding(this.real, { transaction, createTogether, log })
   }
 
   async #lossy<R>(work: () => Promise<R>): Promise<R> {
