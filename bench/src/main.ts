@@ -10,7 +10,7 @@ export interface BenchReport {
 export interface BenchOptions {
   /** The long form: more rounds, larger data. The quick one ends within 5 minutes. */
   readonly long: boolean
-  /** One part of those that have parts (session); default: all. */
+  /** One part of those that have parts (gateway, session); default: all. */
   readonly part: string | undefined
   readonly report: (line: string) => void
 }
@@ -23,10 +23,8 @@ const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions
   gateway: () => import('./gateway/index.js'),
   growth: () => import('./growth.js'),
   media: () => import('./media/index.js'),
-  overload: () => import('./overload.js'),
   persistence: () => import('./persistence/index.js'),
   session: () => import('./session/index.js'),
-  tracing: () => import('./tracing.js'),
 }
 
 const { values, positionals } = parseArgs({

@@ -99,8 +99,8 @@ function locate(root: string, folder: string, name: string): string | undefined 
 }
 
 async function tarballOf(folder: string): Promise<Buffer> {
-  // Hardly compressed: it goes no further than this machine.
-  const args = ['-cf', '-', '-I', 'gzip -1', '--exclude=./node_modules', '--transform', 's,^\\.,package,', '.']
+  // Not compressed, which npm takes as well: it goes no further than this machine.
+  const args = ['-cf', '-', '--exclude=./node_modules', '--transform', 's,^\\.,package,', '.']
   const { stdout } = await run('tar', args, { cwd: folder, encoding: 'buffer', maxBuffer: 1024 * 1024 * 1024 })
   return stdout
 }

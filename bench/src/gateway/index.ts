@@ -1,12 +1,18 @@
 import type { BenchOptions, BenchReport } from '../main.js'
 import { authOverhead } from './auth-overhead.js'
+import { overload } from './overload.js'
+import { tracingOverhead } from './tracing-overhead.js'
 import type { GatewayWorld } from './world.js'
 
 /** Each starts what it compares, measures both sides in alternation, and ends it. */
-const parts: readonly ((world: GatewayWorld) => Promise<void>)[] = [authOverhead]
+const parts: Readonly<Record<string, (world: GatewayWorld) => Promise<void>>> = {
+  auth: authOverhead,
+  tracing: tracingOverhead,
+  overload,
+}
 
 /** What stands between the wire and a service: credentials, traces, limits. */
-export async function run({ long, report: print }: BenchOptions): Promise<BenchReport> {
+export async function run({ long, part: only, report: print }: BenchOptions): Promise<BenchReport> {
   const metrics: Record<string, number> = {}
   const notes: string[] = []
   const world: GatewayWorld = {
@@ -21,6 +27,6 @@ export async function run({ long, report: print }: BenchOptions): Promise<BenchR
       print(line)
     },
   }
-  for (const part of parts) await part(world)
+  for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part(world)
   return { metrics, notes }
 }

@@ -1,7 +1,9 @@
+import { createChatService } from '@holdfast/chat-with-sessions'
 import { createClients } from '@holdfast/grpc-clients'
+import { recallModel } from '@holdfast/models'
 import { openDocumentStore } from '@holdfast/persistence'
+import { createLogger, startGrpcServer } from '@holdfast/server'
 import { openConversationStore } from '@holdfast/session'
-import { HoldfastProcess } from '@holdfast/test-servers'
 import { conversationsOverGrpc } from './over-grpc.js'
 import type { OpenedAccess } from './open-access.js'
 
@@ -23,14 +25,25 @@ async function openInProcess(): Promise<OpenedAccess> {
   }
 }
 
+/** The service as `up` serves it, in this process: it starts for each test. */
 async function openServer(): Promise<OpenedAccess> {
-  const server = await HoldfastProcess.start(['--database', 'memory:'])
+  const store = await openDocumentStore('memory:')
+  const conversations = await openConversationStore(store, { maintenanceIntervalMs: 0 })
+  const chat = createChatService({
+    conversations,
+    model: recallModel({ retrieve: async () => [] }),
+    blobs: store.blobs,
+  })
+  const logger = createLogger({ level: 'fatal' })
+  const server = await startGrpcServer({ services: [chat.service], listen: '127.0.0.1:0', auth: 'none', logger })
   const clients = createClients({ address: server.address })
   return {
     conversations: conversationsOverGrpc(clients.chat),
     async [Symbol.asyncDispose]() {
       clients.close()
-      await server.stop()
+      await Promise.all([server.stop(), chat.drain(0)])
+      await conversations.close()
+      await store.close()
     },
   }
 }

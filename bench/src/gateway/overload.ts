@@ -1,8 +1,8 @@
 import { HoldfastError } from '@holdfast/errors'
 import { type Clients, createClients } from '@holdfast/grpc-clients'
 import { HoldfastProcess } from '@holdfast/test-servers'
-import type { BenchOptions, BenchReport } from './main.js'
-import { rounded } from './rounds.js'
+import { rounded } from '../rounds.js'
+import type { GatewayWorld } from './world.js'
 
 /** Enough to keep a server busy all the time. */
 const callersAtCapacity = 32
@@ -14,9 +14,8 @@ const pauseMs = 5
 /** What a server serves when four times as many calls come as it can serve: calls answered a second over those at capacity, with the project's own clients,
  *  which hear its refusals. And how long calls take at half its capacity. A call reads a page of 100 messages. Calls come at their rate whether or not
  *  others were answered; they have 5 s and no second attempt. The first second of the overload is not counted. */
-export async function run({ long, report }: BenchOptions): Promise<BenchReport> {
-  const [rounds, ms] = long ? [9, 3000] : [3, 1000]
-  const notes: string[] = []
+export async function overload({ rounds: pairs, ms, metric, note }: GatewayWorld): Promise<void> {
+  const rounds = Math.ceil(pairs / 3)
   await using server = await HoldfastProcess.start(['--database', 'memory:'], { HOLDFAST_LOG_LEVEL: 'error' })
   const load = new Load(server.address)
   try {
@@ -35,18 +34,14 @@ export async function run({ long, report }: BenchOptions): Promise<BenchReport> 
       const capacity = (before + after) / 2
       goodputs.push(over.servedPerSecond / capacity)
       latencies.push(percentile(half.latenciesMs, 0.99))
-      notes.push(
+      note(
         `capacity ${Math.round(capacity)}/s; asked ${Math.round(over.askedPerSecond)}/s, served ${Math.round(over.servedPerSecond)}/s ` +
           `(p50 ${Math.round(percentile(over.latenciesMs, 0.5))} ms, p99 ${Math.round(percentile(over.latenciesMs, 0.99))} ms), ` +
           `refused ${over.refused} by the server, ${over.keptBack} kept back, ${over.failed} failed otherwise`,
       )
-      report(notes.at(-1) ?? '')
     }
-    const metrics = {
-      overload_goodput: rounded(middle(goodputs)),
-      p99_at_half_load_ms: rounded(middle(latencies)),
-    }
-    return { metrics, notes }
+    metric('overload_goodput', rounded(middle(goodputs)))
+    metric('p99_at_half_load_ms', rounded(middle(latencies)))
   } finally {
     load.close()
   }
