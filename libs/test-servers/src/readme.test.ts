@@ -14,5 +14,5 @@ test('the example in the README runs', async () => {
     cwd: folder,
     env,
   })
-  assert.match(stdout, /^postgres:/)
+  assert.match(stdout, /^127\.0\.0\.1:\d+$/m)
 })
