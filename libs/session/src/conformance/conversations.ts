@@ -127,7 +127,7 @@ export function conversationTests(stage: Stage): void {
       const { id, lastActivityAt } = await store.create({ userId, title: `c${n}` })
       ids.push(id)
       // Of the same millisecond, the order is that of the ids; and a process's idea of the database's time is late by up to 5 ms.
-      await until(async () => (await stage.documents.now()) > lastActivityAt + 10)
+      await until(async () => (await stage.documents.now()).getTime() > lastActivityAt.getTime() + 10)
     }
     await store.create({ userId: unique('user') })
     const [, second = ''] = ids
@@ -170,7 +170,7 @@ export function conversationTests(stage: Stage): void {
     const userId = unique('user')
     const first = await store.create({ userId })
     const second = await store.create({ userId })
-    await until(async () => (await stage.documents.now()) > second.lastActivityAt)
+    await until(async () => (await stage.documents.now()).getTime() > second.lastActivityAt.getTime() + 10)
     const writer = await stage.open()
     await writer.append(first.id, [user('hello')])
     await writer.close()
