@@ -11,9 +11,17 @@ export function serverClients(
   flags: StoreFlags & ServerFlags,
   environment: Readonly<NodeJS.ProcessEnv>,
 ): Clients {
+  return createClients({ ...serverClientOptions(flags, environment), address })
+}
+
+/** @throws INVALID_ARGUMENT, FAILED_PRECONDITION if a file cannot be read */
+export function serverClientOptions(
+  flags: StoreFlags & ServerFlags,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): Pick<ClientsOptions, 'tls' | 'token'> {
   const { config } = settingsOf(flags, environment)
   const { token } = config.client
-  return createClients({ ...clientOptionsOf(config), address, ...(token === undefined ? {} : { token }) })
+  return { ...clientOptionsOf(config), ...(token === undefined ? {} : { token }) }
 }
 
 /** How this installation calls servers, without the credential. @throws FAILED_PRECONDITION if a file cannot be read */

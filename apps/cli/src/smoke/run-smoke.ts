@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
 import { type AddressHealth, type Clients, createClients } from '@holdfast/grpc-clients'
 import type { CommandContext } from '../command-context.js'
+import type { ServerFlags } from '../commands/store-options.js'
 import { printable } from '../printable.js'
-import { type ClientFlags, clientOptions } from './client-options.js'
+import { serverClientOptions } from '../server-clients.js'
 import { NotServed, type SmokeCheck, smokeChains, type SmokeHome } from './checks.js'
 
-export interface SmokeFlags extends ClientFlags {
-  readonly server?: string
+export interface SmokeFlags extends ServerFlags {
   readonly address?: string
   /** Seconds. */
   readonly timeout: number
@@ -30,7 +30,7 @@ export async function runSmoke(flags: SmokeFlags, context: CommandContext): Prom
   const address = flags.address ?? flags.server
   if (address === undefined) throw invalidField('--address', 'must be given: HOST:PORT of the deployment')
   const startedAt = performance.now()
-  const options = { address, ...clientOptions(flags, context.environment) }
+  const options = { address, ...serverClientOptions(flags, context.environment) }
   await using clients = createClients(options)
   // What is asked for a credential has to ask for it.
   const { token, ...rest } = options

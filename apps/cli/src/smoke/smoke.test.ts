@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { createClients } from '@holdfast/grpc-clients'
 import { HoldfastProcess } from '@holdfast/test-servers'
 import { runCli } from '../cli-process.js'
-import { clientOptions } from './client-options.js'
+import { serverClientOptions } from '../server-clients.js'
 import { smoke } from './run-smoke.js'
 
 interface Report {
@@ -52,7 +52,7 @@ test('what answers wrongly, or not at all, fails within its time and says what f
   await new Promise((resolve) => server.once('listening', resolve))
   try {
     const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
-    await using clients = createClients({ address, ...clientOptions({}, { HOLDFAST_TOKEN: 'secret' }) })
+    await using clients = createClients({ address, ...serverClientOptions({}, { HOLDFAST_TOKEN: 'secret' }) })
     await using strangers = createClients({ address })
     const outcomes = await smoke(clients, 3_000, new AbortController().signal, strangers)
     const states = Object.fromEntries(outcomes.map(({ name, status }) => [name, status]))
