@@ -8,9 +8,8 @@ import {
   type TextMapGetter,
   type TextMapSetter,
 } from '@opentelemetry/api'
-import type { AttemptEnd } from './attempt.js'
 import { attemptTook } from './jobs-metrics.js'
-import type { JobRecord } from './record.js'
+import type { JobDocument, JobRecord } from './record.js'
 
 const tracer = trace.getTracer('@holdfast/jobs')
 
@@ -33,7 +32,11 @@ const getter: TextMapGetter<Pick<JobRecord, 'trace'>> = {
 }
 
 /** Runs an attempt as a span of the trace of its submitter, whichever process that was. Neither input nor output get into it. */
-export function asSpan(id: string, record: JobRecord, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+export function asSpan<End extends { readonly job: JobDocument | undefined }>(
+  id: string,
+  record: JobRecord,
+  run: () => Promise<End>,
+): Promise<End> {
   const parent = propagation.extract(ROOT_CONTEXT, record, getter)
   const attributes = { 'holdfast.job.id': id, 'holdfast.job.kind': record.kind, 'holdfast.job.attempt': record.attempt }
   return tracer.startActiveSpan(`job ${record.kind}`, { kind: SpanKind.CONSUMER, attributes }, parent, async (span) => {

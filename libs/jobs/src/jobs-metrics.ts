@@ -1,11 +1,10 @@
 import { type Attributes, type Histogram, metrics } from '@opentelemetry/api'
-import type { JobsHealth } from './jobs.js'
 
 const scope = '@holdfast/jobs'
 
 /** What is told of the jobs of a process whenever somebody reads its metrics. Meters have no late registration: the program's provider must stand
  *  before the jobs are opened. */
-export function observeJobs(health: () => JobsHealth): Disposable {
+export function observeJobs(health: () => { readonly workers: number; readonly running: number }): Disposable {
   durations()
   const meter = metrics.getMeter(scope)
   const workers = meter.createObservableGauge('holdfast.jobs.workers', {
