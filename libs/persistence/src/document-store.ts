@@ -7,7 +7,7 @@ import type {
   RestoreOptions,
   RestoreReport,
 } from './backup/backup-options.js'
-import type { MoveOptions, MoveReport } from './move/move-store.js'
+import type { MoveOptions, MoveReport } from './move/move-report.js'
 import type { BackendHealth, BackendStatistics, MigrationReport } from './backend.js'
 import type { CollectedBlobs } from './blobs/collect-blobs.js'
 import type { StoreEncryption } from './encryption/store-encryption.js'

@@ -53,8 +53,7 @@ export type {
   RestoreReport,
   VerifyOptions,
 } from './backup/backup-options.js'
-export type { MoveOptions, MoveReport } from './move/move-store.js'
-export type { PassReport } from './move/reconcile.js'
+export type { MoveOptions, MoveReport, PassReport } from './move/move-report.js'
 export type { BackupSecret } from './backup/backup-key.js'
 export { verifyBackup } from './backup/restore-backup.js'
 export { checkLines } from './transfer/checked-records.js'

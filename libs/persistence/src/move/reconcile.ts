@@ -9,14 +9,7 @@ import { type ExportOrigin, keysOf, readableBlobs } from '../transfer/export.js'
 import type { ImportTarget } from '../transfer/import.js'
 import type { TransferOperations, TransferSource } from '../transfer/seam.js'
 import { byKey, type Pair, pairs, rowsOf } from './merge.js'
-
-/** What one pass looked at, and what it had to change. */
-export interface PassReport {
-  readonly rows: number
-  readonly blobs: number
-  readonly written: number
-  readonly removed: number
-}
+import type { PassReport } from './move-report.js'
 
 export interface PassOptions {
   readonly signal?: AbortSignal
