@@ -1,19 +1,11 @@
 import { HoldfastError } from '@holdfast/errors'
 import { type NodeExecutors, callKey } from '../executors/node-executor.js'
-import type { Json, JsonObject } from '../graph/graph.js'
-import type { NodeError, Outputs } from '../run/events.js'
+import type { JsonObject } from '../graph/graph.js'
 import type { Call } from '../run/interpreter.js'
 import { nodeError } from '../run/node-error.js'
+import type { CallNews } from './call-news.js'
 import { NodeCache } from './node-cache.js'
 import { asNodeSpan } from './run-span.js'
-
-/** How a call ended, or what it tells meanwhile. */
-export type CallNews = { readonly node: string; readonly attempt: number } & (
-  | { readonly type: 'completed'; readonly outputs: Outputs; readonly from?: 'cache' }
-  | { readonly type: 'failed'; readonly error: NodeError }
-  | { readonly type: 'cancelled' }
-  | { readonly type: 'progress'; readonly progress: Json }
-)
 
 /** How long a call that is told to stop may take until it counts as stopped. */
 const graceMs = 2_000

@@ -10,7 +10,7 @@ import {
   type TextMapSetter,
 } from '@opentelemetry/api'
 import { nodeTook } from './node-durations.js'
-import type { CallNews } from './node-calls.js'
+import type { CallNews } from './call-news.js'
 import type { RunRecord } from './run-records.js'
 
 const tracer = trace.getTracer('@holdfast/dag-execution')
