@@ -135,7 +135,7 @@ describe('spokenText', () => {
           assert.equal(said.trim(), said)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [['..0'], ['Wait…5 minutes'], ['a..1,000.5']] },
     )
     for (const part of ['1 ', 'a.', '1,', 'A.', '$1', '1-', 'x@', '5/', ' - '])
       spokenText(part.repeat(400 / part.length))

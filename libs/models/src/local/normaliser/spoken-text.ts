@@ -105,7 +105,11 @@ function numbers(text: string): string {
       // Letters and digits apart, and the parts of a version.
       .replaceAll(/(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])/g, ' ')
       .replaceAll(/\d+(?:\.\d+){2,}/g, (all) => all.replaceAll('.', ' point '))
-      .replaceAll(/(?<![\d.])[-−]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)/g, (all) => ` ${number(all)} `)
+      // Behind several dots, which are a pause, a number begins with its digits.
+      .replaceAll(
+        /(?<![\d.])[-−]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)|(?<=\.)(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?/g,
+        (all) => ` ${number(all)} `,
+      )
   )
 }
 
