@@ -112,8 +112,10 @@ function setEnvironment(folder, mark) {
   process.env[name] = value
   process.env.HOLDFAST_TEST_SECRET = `hush-${randomBytes(8).toString('hex')}`
   process.env.HOLDFAST_TEST_FINDS = join(folder, 'secrets-that-were-written')
-  const canary = pathToFileURL(join(root, 'build', 'canary.mjs')).href
-  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${canary}`.trim()
+  const preloads = ['canary.mjs', 'quick-wasm.mjs'].map(
+    (name) => `--import=${pathToFileURL(join(root, 'build', name)).href}`,
+  )
+  process.env.NODE_OPTIONS = [process.env.NODE_OPTIONS ?? '', ...preloads].join(' ').trim()
 }
 
 async function runTests(files, signal) {
