@@ -5,6 +5,7 @@ import { Connection } from './connection.js'
 import { type DagClient, createDagClient } from './dag-client.js'
 import { type AddressHealth, checkHealth } from './health.js'
 import { type ImageGenerationClient, createImageGenerationClient } from './image-generation-client.js'
+import { type ModelClient, createModelClient } from './model-client.js'
 import type { CallOptions, ClientsOptions, TokenSource } from './options.js'
 import { type ServiceName, serviceAddresses } from './service-addresses.js'
 import { type SpeechToTextClient, createSpeechToTextClient } from './speech-to-text-client.js'
@@ -20,6 +21,7 @@ export interface Clients extends AsyncDisposable {
   readonly vision: VisionClient
   readonly imageGeneration: ImageGenerationClient
   readonly dag: DagClient
+  readonly models: ModelClient
   /** Asks grpc.health.v1 at every address; never throws. Default deadline 5,000 ms. */
   health(options?: CallOptions): Promise<readonly AddressHealth[]>
   /** The same services over the same connections, with another credential. To be closed before these clients, which own the connections. */
@@ -56,6 +58,7 @@ function clientsOn(to: (service: ServiceName) => Connection, all: () => readonly
     vision: createVisionClient(to('vision')),
     imageGeneration: createImageGenerationClient(to('image-generation')),
     dag: createDagClient(to('dag')),
+    models: createModelClient(to('models')),
     withToken(token) {
       const others = new Map<Connection, Connection>()
       const other = (service: ServiceName): Connection => {

@@ -10,6 +10,7 @@ export const serviceNames = [
   'vision',
   'image-generation',
   'dag',
+  'models',
 ] as const
 
 export type ServiceName = (typeof serviceNames)[number]

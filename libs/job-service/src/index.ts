@@ -1,5 +1,6 @@
 export { type JobMethods, type JobMethodsOptions, jobMethods } from './job-methods.js'
 export { type JobMetrics, jobMetrics } from './job-metrics.js'
+export { createModelService, type ModelState, modelStates, type UsedModel } from './model-service.js'
 export { submitOptions } from './submit-options.js'
 export { type TakenMedia, type TakeMediaOptions, takeMedia } from './media.js'
 export { artifactToWire, jobEventToWire, jobToWire, modelToWire } from './wire-messages.js'

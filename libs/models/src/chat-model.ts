@@ -30,7 +30,7 @@ export interface ModelCheck {
   readonly latencyMs: number
   /** Why it is not ok. */
   readonly error?: HoldfastError
-  /** Of a local model: whether it is in memory. */
+  /** Of a local model: whether it is in memory; one of several parts, whether any of them is. */
   readonly isLoaded?: boolean
 }
 

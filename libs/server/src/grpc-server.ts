@@ -9,7 +9,7 @@ import { Standing } from './auth/standing.js'
 import { RenewedCredentials, type TlsFiles } from './auth/tls-files.js'
 import { type RunningCall, RunningCalls } from './call-context.js'
 import type { ServerState } from './handlers.js'
-import { HealthWatch, type ServerHealth } from './health.js'
+import { HealthWatch, type ModelHealth, type ServerHealth } from './health.js'
 import type { CallLimiter } from './limits/call-limiter.js'
 import type { Logger } from './logs.js'
 import type { Metrics } from './metrics.js'
@@ -52,6 +52,8 @@ export interface GrpcServerOptions {
   readonly serviceHealth?: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>
   /** What works less well than it should while calls are served (a cache that is away), a line for each. Default: nothing. */
   readonly degraded?: () => readonly string[]
+  /** The models that its services work with, for `/readyz`. Default: none. */
+  readonly models?: () => Promise<readonly ModelHealth[]>
   /** Default 5,000 ms. */
   readonly healthIntervalMs?: number
   /** A health check that takes longer counts as failed; default 3,000 ms. */
@@ -137,6 +139,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       ...(load.figures.isShedding ? ['more calls come than can be served, and some are refused'] : []),
       ...(options.degraded?.() ?? []),
     ],
+    ...(options.models === undefined ? {} : { models: options.models }),
     ...(options.healthIntervalMs === undefined ? {} : { intervalMs: options.healthIntervalMs }),
     ...(options.healthTimeoutMs === undefined ? {} : { timeoutMs: options.healthTimeoutMs }),
   })

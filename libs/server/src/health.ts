@@ -13,10 +13,21 @@ export interface HealthOptions {
   readonly logger: Logger
   /** What works less well than it should while calls are served, a line for each. Default: nothing. */
   readonly degraded?: () => readonly string[]
+  /** The models that calls work with; asked with each check. Default: none. */
+  readonly models?: () => Promise<readonly ModelHealth[]>
   /** From the end of one check to the next; default 5,000 ms. */
   readonly intervalMs?: number
   /** For one check; default 3,000 ms. Taking longer counts as not serving. */
   readonly timeoutMs?: number
+}
+
+/** A model that this process works with. */
+export interface ModelHealth {
+  /** `speech-to-text`, `chat`. */
+  readonly service: string
+  readonly name: string
+  /** `remote`: behind an endpoint, which is not asked; `unloaded`: installed, and loads with its first call; `failed`: the next call tries again. */
+  readonly state: 'remote' | 'not-installed' | 'unloaded' | 'loaded' | 'failed'
 }
 
 /** What an orchestrator asks: whether to restart the process, whether to send calls to it, whether somebody should look at it. */
@@ -27,6 +38,7 @@ export interface ServerHealth {
   readonly isReady: boolean
   /** What does not work, or not as well as it should, while calls are served all the same. */
   readonly degraded: readonly string[]
+  readonly models?: readonly ModelHealth[]
 }
 
 /** Health/Check about this name says whether the process is to be restarted … */
@@ -43,6 +55,7 @@ export class HealthWatch {
   /** Services that do not work by themselves, and why. */
   readonly #unwell = new Map<string, string>()
   readonly #told = new Map<string, ServingStatus>()
+  #models: readonly ModelHealth[] = []
   #timer: NodeJS.Timeout | undefined
   #status: ServingStatus = 'NOT_SERVING'
 
@@ -68,6 +81,7 @@ export class HealthWatch {
       isAlive: !this.#stopped.signal.aborted,
       isReady,
       degraded: [...unwell, ...(this.#options.degraded?.() ?? [])],
+      models: this.#models,
     }
   }
 
@@ -88,9 +102,14 @@ export class HealthWatch {
   }
 
   async #check(): Promise<void> {
-    const { check, own = {} } = this.#options
-    await Promise.all(
-      Object.entries(own).map(async ([name, checkOwn]) => {
+    const { check, own = {}, models } = this.#options
+    await Promise.all([
+      // What could not be asked is told as it was.
+      models?.().then(
+        (found) => (this.#models = found),
+        () => {},
+      ),
+      ...Object.entries(own).map(async ([name, checkOwn]) => {
         try {
           await this.#inTime(checkOwn)
           this.#unwell.delete(name)
@@ -99,7 +118,7 @@ export class HealthWatch {
           this.#unwell.set(name, asHoldfastError(err, 'Its health check').message)
         }
       }),
-    )
+    ])
     try {
       await this.#inTime(check)
       if (!this.#stopped.signal.aborted) this.#set('SERVING')

@@ -34,7 +34,7 @@ export {
   createMetrics,
   serveMetrics,
 } from './metrics.js'
-export type { ServerHealth } from './health.js'
+export type { ModelHealth, ServerHealth } from './health.js'
 export type { LoadFigures, LoadOptions } from './overload/load-gate.js'
 export { parseJsonObject, parseJsonText } from './json-field.js'
 export { type ListenAddress, formatAddress, parseListenAddress } from './address.js'

@@ -65,6 +65,28 @@ describe('speak and transcribe', () => {
     assert.deepEqual((await json('search', 'meeting', '--user', 'ada')).hits, [])
   })
 
+  it('are by models that health tells: which are loaded, and which would load', async () => {
+    const { servers, models } = await json('health')
+    assert.equal(servers[0].status, 'serving')
+    const told = models.map(({ service, name, state }: Record<string, string>) => [service, name, state])
+    const [chat, ear, voice, eye, brush, meaning] = told
+    assert.deepEqual(chat, ['chat', 'recall', 'loaded'])
+    assert.deepEqual(
+      [ear, voice],
+      [
+        ['speech-to-text', 'moonshine-base', 'loaded'],
+        ['text-to-speech', 'flite', 'loaded'],
+      ],
+    )
+    // Nobody has shown it a picture, so that it is as it was installed.
+    assert.deepEqual(eye, ['vision-ai', eye[1], 'installed'])
+    assert.deepEqual([brush[0], meaning[0]], ['image-generation', 'embedding'])
+    assert.match(
+      await said('health'),
+      /^\S+ serves, answers in .*\n[\s\S]*\ntext-to-speech +flite +loaded +The model flite/,
+    )
+  })
+
   it('say what is wrong with what is no recording', async () => {
     await writeFile(join(folder, 'cut.wav'), (await readFile(join(folder, 'a.wav'))).subarray(0, 3))
     const { code, stderr, stdout } = await runCli(['transcribe', 'cut.wav', ...at], { folder })

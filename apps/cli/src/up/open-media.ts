@@ -1,7 +1,7 @@
 import { createArtifactService } from '@holdfast/artifacts'
 import { HoldfastError } from '@holdfast/errors'
 import { createImageGenerationService, imageWork } from '@holdfast/image-generation'
-import { jobMetrics } from '@holdfast/job-service'
+import { jobMetrics, type UsedModel } from '@holdfast/job-service'
 import { type Jobs, jobsOfTenant, openJobs } from '@holdfast/jobs'
 import {
   imageModelFromConfig,
@@ -28,6 +28,8 @@ export interface OpenedMedia extends AsyncDisposable {
   readonly jobs: Jobs
   /** By the names of services: whether jobs can be looked for, and whether a local model can work. */
   readonly health: Readonly<Record<string, () => Promise<void>>>
+  /** Those of the services that this process serves. */
+  readonly models: readonly UsedModel[]
   /** Waits for streams that are under way; to be called beside the server's `stop`. Jobs are drained when this is disposed. */
   drain(waitMs: number): Promise<void>
 }
@@ -65,14 +67,16 @@ export async function openMedia({ store, config, metrics, logger, conversations 
   const seeing = visionWork({ model: visionModelFromConfig(modelConfigOf(config, 'vision')), limits })
   const painting = imageWork({ model: imageModelFromConfig(modelConfigOf(config, 'image')), limits })
   const measured = jobMetrics(metrics)
+  const works = [hearing, speaking, seeing, painting]
+  const served = [
+    ...(isServed(config, 'speech-to-text') ? [hearing] : []),
+    ...(isServed(config, 'text-to-speech') ? [speaking] : []),
+    ...(isServed(config, 'vision') ? [seeing] : []),
+    ...(isServed(config, 'image-generation') ? [painting] : []),
+  ]
   const jobs = await openJobs(store, {
     onEnd: measured.onEnd,
-    kinds: [
-      ...(isServed(config, 'speech-to-text') ? [hearing.kind] : []),
-      ...(isServed(config, 'text-to-speech') ? [speaking.kind] : []),
-      ...(isServed(config, 'vision') ? [seeing.kind] : []),
-      ...(isServed(config, 'image-generation') ? [painting.kind] : []),
-    ],
+    kinds: served.map(({ kind }) => kind),
     workers: config.jobs.workers,
     maxQueued: config.jobs.maxQueued,
     retainMs: config.jobs.retainDays * dayMs,
@@ -84,12 +88,7 @@ export async function openMedia({ store, config, metrics, logger, conversations 
       { service: 'image', name: painting.model.name },
     ]),
   })
-  measured.observe(jobs, {
-    [hearing.kind.name]: hearing.model,
-    [speaking.kind.name]: speaking.model,
-    [seeing.kind.name]: seeing.model,
-    [painting.kind.name]: painting.model,
-  })
+  measured.observe(jobs, Object.fromEntries(works.map(({ kind, model }) => [kind.name, model])))
   // An endpoint is not called every few seconds to hear whether it is there.
   const checkJobs = async (): Promise<void> => {
     const { state, error } = jobs.health()
@@ -157,12 +156,13 @@ export async function openMedia({ store, config, metrics, logger, conversations 
     ],
     jobs,
     health: local.health,
+    models: served.map(({ kind, model }) => ({ service: kind.name, model })),
     // What is being heard and spoken is counted for the process, whoever asked for it.
     drain: (waitMs) => local.drain(waitMs),
     async [Symbol.asyncDispose]() {
       await pool[Symbol.asyncDispose]()
       await jobs.close()
-      await Promise.all([hearing, speaking, seeing, painting].map(({ model }) => model[Symbol.asyncDispose]()))
+      await Promise.all(works.map(({ model }) => model[Symbol.asyncDispose]()))
     },
   }
 }

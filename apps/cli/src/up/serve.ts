@@ -26,6 +26,7 @@ import {
   tlsFromConfig,
 } from '@holdfast/server'
 import type { Clients } from '@holdfast/grpc-clients'
+import { createModelService } from '@holdfast/job-service'
 import { clientOptionsOf } from '../server-clients.js'
 import type { Settings } from '../settings.js'
 import { openTraces } from '../traces.js'
@@ -65,10 +66,11 @@ export async function serve(
     import('./open-media.js'),
     import('./open-dag.js'),
     import('./own-clients.js'),
+    import('./models-in-use.js'),
   ])
   using tls = await tlsFromConfig(config, logger)
   await using store = await opening
-  const [found, { openChat }, { openMedia }, { openDag }, { OwnClients }] = await loading
+  const [found, { openChat }, { openMedia }, { openDag }, { OwnClients }, { modelsInUse }] = await loading
   await using embedder = found
   const { authenticator, keys, own } = authFromConfig(config, store)
   const { maxMessageBytes, defaultDeadlineMs, drainMs, slowConsumerMs } = config.limits
@@ -86,6 +88,7 @@ export async function serve(
   await using chat = await openChat({ store, config, logger, metrics, embedder, media: mediaClients ?? ownClients })
   await using media = await openMedia({ store, config, metrics, logger, conversations: chat.conversations })
   await using graphs = isServed(config, 'dag') ? await openDag(store, config, logger, metrics) : undefined
+  const models = () => modelsInUse(config, { chat: chat.model, media: media.models, embedder })
   const auditLog = config.audit.enabled ? new AuditLog(store, { key: config.audit.key, logger }) : undefined
   const failed = new AbortController()
   await using server = await startGrpcServer({
@@ -94,6 +97,7 @@ export async function serve(
       ...media.services,
       ...(graphs === undefined ? [] : [graphs.dag.service]),
       createAccessService(keys),
+      createModelService(models),
     ]),
     listen: config.listen,
     auth: authenticator,
@@ -107,6 +111,7 @@ export async function serve(
     drainMs,
     health: () => checkHealth(chat.local, failed),
     serviceHealth: media.health,
+    models,
   })
   serving = server
   // Without waiting: a server that cannot write down that it began is told by its health what is wrong.

@@ -76,6 +76,7 @@ export const methodRoles: MethodRoles = {
     Edit: 'writer',
     ListImages: 'reader',
   },
+  'holdfast.models.v1.ModelService': { ListModels: 'reader' },
   'holdfast.speech_to_text.v1.SpeechToTextService': {
     ...jobMethods,
     Transcribe: 'writer',

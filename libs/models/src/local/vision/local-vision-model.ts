@@ -102,7 +102,9 @@ export function localVisionModel(options: LocalVisionOptions = {}): LocalVisionM
         checkInstalled(centernet, centernetFiles),
         checkInstalled(ocr, ocrFiles),
       ])
-      return sees.ok ? reads : sees
+      if (!sees.ok || !reads.ok) return sees.ok ? reads : sees
+      const isLoaded = sees.isLoaded === true || reads.isLoaded === true
+      return { ...reads, detail: `${sees.detail}; ${reads.detail.replace(/^The/, 'the')}`, isLoaded }
     },
     states: () => ({ centernet: centernet.state(), ocr: ocr.state() }),
     async [Symbol.asyncDispose](): Promise<void> {
