@@ -53,7 +53,7 @@ describe('a tail over several processes', () => {
         () => 'committed',
         (error: { code: string }) => error.code,
       )
-      .finally(() => server.restart())
+    await server.restart()
     assert.ok(['UNAVAILABLE', 'UNKNOWN'].includes(outcome), outcome)
     await there.log('l').append('outage', [{ data: 'after' }])
     assert.equal((await next).value?.data, 'after')
