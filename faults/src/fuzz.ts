@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createClients } from '@holdfast/grpc-clients'
 import * as protocol from '@holdfast/protocol'
 import { HoldfastProcess } from '@holdfast/test-servers'
+import { leakedHandles, openHandles } from './fuzz/handles.js'
+import { hostileJson } from './fuzz/hostile-json.js'
 import type { CampaignOptions, CampaignReport } from './main.js'
 import { randomFrom } from './random.js'
 
@@ -25,19 +25,21 @@ type Random = () => number
 interface Totals {
   frames: number
   messages: number
+  json: number
   untyped: number
   unanswered: number
 }
 
-/** Sends what no client would: bytes and broken frames in place of HTTP/2, random and mutated bytes in place of messages, objects where the contract has
- *  JSON in texts. The server must go on answering, give each call an error of the caller's own fault or an answer, and not grow. */
+/** Sends what no client would: bytes and broken frames in place of HTTP/2, random and mutated bytes in place of messages, and hostile JSON where the contract
+ *  has JSON in texts. The server must go on answering, give each call an error of the caller's own fault or an answer, and not grow. */
 export async function run(options: CampaignOptions): Promise<CampaignReport> {
   const random = randomFrom(options.seed)
   const count = inputs[options.length]
   await using server = await HoldfastProcess.start(['--database', 'memory:'], { HOLDFAST_LOG_LEVEL: 'fatal' })
   const [host = '', port = ''] = server.address.split(':')
-  const totals: Totals = { frames: 0, messages: 0, untyped: 0, unanswered: 0 }
+  const totals: Totals = { frames: 0, messages: 0, json: 0, untyped: 0, unanswered: 0 }
   const methods = unaryMethods()
+  const withJson = methods.filter(({ hasJson }) => hasJson)
   let firstBytes = 0
   await isWell(server.address)
   const handlesBefore = await openHandles(server.pid)
@@ -51,9 +53,10 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
         totals.frames += 1
         await sendFrames(host, Number(port), random)
       } else {
-        totals.messages += 1
-        const method = methods[Math.floor(random() * methods.length)] as FuzzedMethod
-        const status = await sendMessage(session, method, random)
+        const isJson = random() < 0.25
+        totals[isJson ? 'json' : 'messages'] += 1
+        const method = oneOf(isJson ? withJson : methods, random)
+        const status = await (isJson ? sendJson : sendMessage)(session, method, random)
         if (status === undefined) totals.unanswered += 1
         else if (!typed.has(status)) {
           totals.untyped += 1
@@ -69,12 +72,13 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
     if (done % 5000 === 0) options.report(`${done} of ${count}: ${JSON.stringify(totals)}, ${mebibytes(bytes)} MiB`)
   }
   const leaked = await leakedHandles(server.pid, handlesBefore)
+  for (const handle of leaked) options.report(`still open: ${handle}`)
   const grown = (await residentBytes(server.pid)) - firstBytes
   const figures = {
     inputs: count,
     ...totals,
     sick,
-    leaked_handles: leaked,
+    leaked_handles: leaked.length,
     grown_mib: mebibytes(grown),
     grown_too_much: grown > growthBytes ? 1 : 0,
   }
@@ -85,6 +89,9 @@ interface FuzzedMethod {
   readonly path: string
   /** A request that the contract allows, to begin from. */
   readonly valid: Buffer
+  readonly hasJson: boolean
+  /** A request whose texts that are to be JSON are `text()`. */
+  readonly withJson: (text: () => string) => Buffer
 }
 
 /** Of all services, those with one request. */
@@ -93,7 +100,12 @@ function unaryMethods(): FuzzedMethod[] {
   return services.flatMap(([, service]) =>
     Object.values(service as unknown as Record<string, WireMethod>)
       .filter(({ requestStream }) => !requestStream)
-      .map((method) => ({ path: method.path, valid: validRequest(method) })),
+      .map((method) => ({
+        path: method.path,
+        valid: filledRequest(method, () => '{"a":[1,{"b":null}],"c":1e400}'),
+        hasJson: Object.keys(method.requestDeserialize(Buffer.alloc(0))).some(isJson),
+        withJson: (text: () => string) => filledRequest(method, text),
+      })),
   )
 }
 
@@ -104,19 +116,30 @@ interface WireMethod {
   readonly requestDeserialize: (bytes: Buffer) => Record<string, unknown>
 }
 
-/** All texts filled, and those that hold JSON with something that is nearly JSON. */
-function validRequest({ requestSerialize, requestDeserialize }: WireMethod): Buffer {
+function isJson(field: string): boolean {
+  return field.endsWith('Json')
+}
+
+/** All texts filled, those that hold JSON with what `json` says. */
+function filledRequest({ requestSerialize, requestDeserialize }: WireMethod, json: () => string): Buffer {
   const request = requestDeserialize(Buffer.alloc(0))
   for (const [name, value] of Object.entries(request)) {
-    if (typeof value === 'string') request[name] = name.endsWith('Json') ? '{"a":[1,{"b":null}],"c":1e400}' : 'fuzz'
+    if (typeof value === 'string') request[name] = isJson(name) ? json() : 'fuzz'
     if (typeof value === 'number') request[name] = 7
     if (value instanceof Uint8Array) request[name] = Buffer.from('fuzz')
   }
   return Buffer.from(requestSerialize(request))
 }
 
-/** @returns its gRPC status, or `undefined` if there was none in time */
-async function sendMessage(
+/** A message that is one, about a JSON text that is hostile. */
+function sendJson(session: ClientHttp2Session, method: FuzzedMethod, random: Random): Promise<number | undefined> {
+  const message = method.withJson(() => hostileJson(random))
+  const header = Buffer.alloc(5)
+  header.writeUInt32BE(message.length, 1)
+  return call(session, method.path, Buffer.concat([header, message]))
+}
+
+function sendMessage(
   session: ClientHttp2Session,
   { path, valid }: FuzzedMethod,
   random: Random,
@@ -127,10 +150,16 @@ async function sendMessage(
   header[0] = random() < 0.05 ? 1 : 0
   const lies = random() < 0.05
   header.writeUInt32BE(lies ? Math.floor(random() * 2 ** 32) : message.length, 1)
+  const anyPath = random() < 0.02 ? `/${noise(random, 20).toString('base64url')}` : path
+  return call(session, anyPath, Buffer.concat([header, message]))
+}
+
+/** @returns its gRPC status, or `undefined` if there was none in time */
+async function call(session: ClientHttp2Session, path: string, body: Buffer): Promise<number | undefined> {
   if (session.destroyed) return 14
   const stream = session.request({
     ':method': 'POST',
-    ':path': random() < 0.02 ? `/${noise(random, 20).toString('base64url')}` : path,
+    ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
     'grpc-timeout': '3S',
@@ -153,7 +182,7 @@ async function sendMessage(
       resolve(status ?? (stream.rstCode === 0 ? undefined : 1))
     })
     stream.resume()
-    stream.end(Buffer.concat([header, message]))
+    stream.end(body)
   })
 }
 
@@ -182,7 +211,7 @@ function frame(random: Random): Buffer {
 }
 
 function noise(random: Random, most: number): Buffer {
-  return randomBytes(Math.floor(random() * most))
+  return Buffer.from(Array.from({ length: Math.floor(random() * most) }, () => Math.floor(random() * 256)))
 }
 
 function mutated(bytes: Buffer, random: Random): Buffer {
@@ -200,26 +229,13 @@ async function isWell(address: string): Promise<boolean> {
   return conversation !== undefined
 }
 
-async function openHandles(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`).catch(() => [])).length
-}
-
-/** What a server opens once and keeps. */
-const keptHandles = 8
-
-/** Peers that vanished are found out by keepalive, which takes up to 50 s. */
-async function leakedHandles(pid: number, before: number): Promise<number> {
-  for (let waitedMs = 0; ; waitedMs += 500) {
-    const more = (await openHandles(pid)) - before
-    if (more <= keptHandles) return 0
-    if (waitedMs >= 60_000) return more
-    await delay(500)
-  }
-}
-
 async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
+}
+
+function oneOf<T>(list: readonly T[], random: Random): T {
+  return list[Math.floor(random() * list.length)] as T
 }
 
 function mebibytes(bytes: number): number {
