@@ -4,7 +4,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
 import { createClients } from '@holdfast/grpc-clients'
 import * as protocol from '@holdfast/protocol'
-import { HoldfastProcess } from '@holdfast/test-servers'
+import { HoldfastProcess, startPostgres } from '@holdfast/test-servers'
 import { leakedHandles, openHandles } from './fuzz/handles.js'
 import { hostileJson } from './fuzz/hostile-json.js'
 import type { CampaignOptions, CampaignReport } from './main.js'
@@ -31,11 +31,14 @@ interface Totals {
 }
 
 /** Sends what no client would: bytes and broken frames in place of HTTP/2, random and mutated bytes in place of messages, and hostile JSON where the contract
- *  has JSON in texts. The server must go on answering, give each call an error of the caller's own fault or an answer, and not grow. */
+ *  has JSON in texts. The server must go on answering, give each call an error of the caller's own fault or an answer, and not grow: what it stores is in a
+ *  PostgreSQL. */
 export async function run(options: CampaignOptions): Promise<CampaignReport> {
   const random = randomFrom(options.seed)
   const count = inputs[options.length]
-  await using server = await HoldfastProcess.start(['--database', 'memory:'], { HOLDFAST_LOG_LEVEL: 'fatal' })
+  await using postgres = await startPostgres()
+  const database = await postgres.createDatabase()
+  await using server = await HoldfastProcess.start(['--database', database], { HOLDFAST_LOG_LEVEL: 'fatal' })
   const [host = '', port = ''] = server.address.split(':')
   const totals: Totals = { frames: 0, messages: 0, json: 0, untyped: 0, unanswered: 0 }
   const methods = unaryMethods()
@@ -71,7 +74,7 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
     if (firstBytes === 0 && done >= count / 10) firstBytes = bytes
     if (done % 5000 === 0) options.report(`${done} of ${count}: ${JSON.stringify(totals)}, ${mebibytes(bytes)} MiB`)
   }
-  const leaked = await leakedHandles(server.pid, handlesBefore)
+  const leaked = await leakedHandles(server.pid, handlesBefore, Number(new URL(database).port))
   for (const handle of leaked) options.report(`still open: ${handle}`)
   const grown = (await residentBytes(server.pid)) - firstBytes
   const figures = {

@@ -3,6 +3,7 @@ import { HoldfastError } from '@holdfast/errors'
 import { fileDescriptors } from '@holdfast/protocol'
 import { type ListenAddress, formatAddress, listenFailure, parseListenAddress, requireProtection } from './address.js'
 import type { CallAudit } from './audit/call-audit.js'
+import { admitOnHeaders } from './auth/admit-on-headers.js'
 import type { Authenticator } from './auth/authenticator.js'
 import type { MethodRoles } from './auth/method-roles.js'
 import { Standing } from './auth/standing.js'
@@ -100,15 +101,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     defaultDeadlineMs = 60_000,
     slowConsumerMs = 60_000,
   } = options.limits ?? {}
-  const server = new Server({
-    'grpc.max_receive_message_length': maxMessageBytes,
-    'grpc.max_send_message_length': maxMessageBytes,
-    // A peer that vanished without a word is found out, so that its streams end.
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    // Channelz keeps books on every call and message that nobody reads.
-    'grpc.enable_channelz': 0,
-  })
   const stopping = new AbortController()
   const running = new RunningCalls()
   const { logger, roles } = options
@@ -125,10 +117,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     limiter: options.limiter,
     load,
   }
-  for (const service of options.services) {
-    const { definition, implementation } = service.bind(state, options.metrics)
-    server.addService(definition, implementation)
-  }
+  const bound = options.services.map((service) => service.bind(state, options.metrics))
+  const methods = new Map(bound.flatMap((service) => [...service.methods]))
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    // A peer that vanished without a word is found out, so that its streams end.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    // Channelz keeps books on every call and message that nobody reads.
+    'grpc.enable_channelz': 0,
+    ...(authenticator === undefined ? {} : { interceptors: [admitOnHeaders(authenticator, methods, state)] }),
+  })
+  for (const { definition, implementation } of bound) server.addService(definition, implementation)
   const services = options.services.map((service) => service.name)
   const health = new HealthWatch({
     services,

@@ -11,7 +11,7 @@ import {
 import { HoldfastError } from '@holdfast/errors'
 import { grpcStatusObject } from '@holdfast/protocol'
 import type { CallAudit } from './audit/call-audit.js'
-import { admit } from './auth/admission.js'
+import { admit, recentAdmission } from './auth/admission.js'
 import type { Authenticator, Identity } from './auth/authenticator.js'
 import type { MethodRoles } from './auth/method-roles.js'
 import type { Role } from './caller.js'
@@ -144,6 +144,22 @@ export function serveStream(
   }
 }
 
+/** Ends a call that is not let in, as one that was served: counted, logged and audited. */
+export function refuse(
+  method: MethodTrace,
+  wire: WireCall,
+  failure: unknown,
+  state: ServerState,
+  send: (status: Partial<StatusObject>) => void,
+): void {
+  const call = begin(method, wire, state)
+  const error = failureToTell(failure, call)
+  end(call, error, method, state)
+  const written = audit(call, error, method, state)
+  if (written === undefined) send(statusOf(error, call))
+  else void written.then(() => send(statusOf(error, call)))
+}
+
 async function sendAll(
   method: MethodTrace,
   wire: StreamWire,
@@ -210,7 +226,7 @@ function enter(method: MethodTrace, wire: WireCall, call: RunningCall, state: Se
     return state.limiter?.take(call.caller)
   }
   if (state.authenticator === undefined) return begin(undefined)
-  const identity = admit(state.authenticator, method, wire.metadata)
+  const identity = recentAdmission(wire.metadata) ?? admit(state.authenticator, method, wire.metadata)
   return identity instanceof Promise ? identity.then(begin) : begin(identity)
 }
 

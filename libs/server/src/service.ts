@@ -1,7 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { roleFor } from './auth/method-roles.js'
 import type { CallContext } from './call-context.js'
-import { type ServerState, serveStream, serveUnary } from './handlers.js'
+import { type MethodTrace, type ServerState, serveStream, serveUnary } from './handlers.js'
 import type { Metrics } from './metrics.js'
 import { decodeLater } from './undecodable.js'
 
@@ -31,6 +31,8 @@ export interface GrpcService {
 
 export interface BoundService {
   readonly definition: ServiceDefinition
+  /** By path: `/holdfast.chat.v1.ChatService/SendMessage`. */
+  readonly methods: ReadonlyMap<string, MethodTrace>
   readonly implementation: UntypedServiceImplementation
 }
 
@@ -50,19 +52,21 @@ export function defineService<D extends ServiceDefinition>(
     bind(state, metrics) {
       const bound: UntypedServiceImplementation = {}
       const guarded: Record<string, ServiceDefinition[string]> = {}
+      const traces = new Map<string, MethodTrace>()
       for (const [key, method] of methods) {
         const shortName = method.path.split('/')[2] ?? key
         const { requestStream, responseStream } = method
         const record = metrics?.calls(name, shortName)
         const fullName = `${name}/${shortName}`
         const trace = { name: fullName, role: roleFor(fullName, state.roles), requestStream, responseStream, record }
+        traces.set(method.path, trace)
         const handle = (implementation[key as keyof D] as AnyHandler).bind(implementation)
         bound[key] = responseStream
           ? serveStream(trace, handle as (...call: Parameters<AnyHandler>) => AsyncIterable<unknown>, state)
           : serveUnary(trace, handle as (...call: Parameters<AnyHandler>) => Promise<unknown>, state)
         guarded[key] = { ...method, requestDeserialize: decodeLater(method.requestDeserialize) }
       }
-      return { definition: guarded, implementation: bound }
+      return { definition: guarded, implementation: bound, methods: traces }
     },
   }
 }

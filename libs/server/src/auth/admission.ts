@@ -22,6 +22,27 @@ export function admit(
   return identity instanceof Promise ? identity.then((one) => permitted(one, method)) : permitted(identity, method)
 }
 
+/** A message that comes with its headers is served by what was found out about those; one that comes later is looked at again. */
+const togetherMs = 10
+
+interface Admission {
+  readonly identity: Identity
+  readonly at: number
+}
+
+/** Of calls whose headers were let in, by these. */
+const admissions = new WeakMap<Metadata, Admission>()
+
+export function rememberAdmission(metadata: Metadata, identity: Identity): void {
+  admissions.set(metadata, { identity, at: performance.now() })
+}
+
+/** `undefined`: look at the credential. */
+export function recentAdmission(metadata: Metadata): Identity | undefined {
+  const found = admissions.get(metadata)
+  return found !== undefined && performance.now() - found.at < togetherMs ? found.identity : undefined
+}
+
 function permitted(identity: Identity, { name, role }: AdmittedMethod): Identity {
   if (Date.now() >= identity.expiresAt) throw expiredCredential()
   const { caller } = identity
