@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { Conversation } from '@holdfast/protocol'
+import { examplesOf, runExampleHere } from '@holdfast/test-servers'
 import { startChatServer } from './chat-server-for-tests.js'
 import { createClients } from './clients.js'
 
@@ -18,17 +18,10 @@ test('the example in the README runs', async () => {
       call.end()
     },
   })
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  const example = /```ts\nimport [^\n]+\n([^]+?)```/.exec(readme)?.[1]?.replace('127.0.0.1:9095', server.address)
-  assert.ok(example !== undefined && example.includes(server.address))
+  const [example = ''] = await examplesOf(new URL('../README.md', import.meta.url))
+  assert.ok(example.includes('127.0.0.1:9095'))
   // Node 20 does not know `await using` yet; the compiler is not here at run time.
-  const runnable = `${example.replace('await using', 'const')}\nclients.close()`
-  const AsyncFunction = (async () => {}).constructor as new (
-    ...source: string[]
-  ) => (clients: typeof createClients, console: { log(...values: unknown[]): void }) => Promise<void>
-  const printed: unknown[] = []
-  await new AsyncFunction('createClients', 'console', runnable)(createClients, {
-    log: (...each) => printed.push(...each),
-  })
-  assert.deepEqual(printed, ['At seven?', 2])
+  const runnable = `${example.replace('127.0.0.1:9095', server.address).replace('await using', 'const')}\nclients.close()`
+  const printed = await runExampleHere(runnable, { createClients })
+  assert.deepEqual(printed.flat(), ['At seven?', 2])
 })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { promisify } from 'node:util'
+import { examplesOf, runExample } from '@holdfast/test-servers'
 
 const run = promisify(execFile)
 
@@ -16,23 +18,24 @@ for (const [name, file, expected] of [
   ['the guide', '../../../docs/guides/jobs.md', ['failed 3 UNAVAILABLE\n', 'cancelled true\n']],
 ] as const) {
   it(`runs the examples of ${name}`, async () => {
-    const text = await readFile(join(import.meta.dirname, file), 'utf8')
-    const examples = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, example]) => example ?? '')
-    // Inside the package, so that package names resolve.
-    const folder = await mkdtemp(join(import.meta.dirname, 'readme-'))
-    try {
-      const printed: string[] = []
-      for (const [n, example] of examples.entries()) {
-        const script = join(folder, `example-${n}.mts`)
-        const compiled = join(folder, `example-${n}.mjs`)
-        await writeFile(script, example)
-        const flags = ['--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', '--noCheck', '--ignoreConfig']
-        await run(join(import.meta.dirname, '../../../node_modules/.bin/tsc'), [...flags, script])
-        printed.push((await run(process.execPath, [compiled], { timeout: 60_000 })).stdout)
-      }
-      assert.deepEqual(printed, expected)
-    } finally {
-      await rm(folder, { recursive: true })
+    const printed: string[] = []
+    for (const example of await compiled(await examplesOf(new URL(file, import.meta.url)))) {
+      printed.push(await runExample(example, import.meta.dirname))
     }
+    assert.deepEqual(printed, expected)
   })
+}
+
+/** Node 20 knows no `await using`, and no types. */
+async function compiled(examples: readonly string[]): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-readme-'))
+  try {
+    const files = examples.map((_, n) => join(folder, `example-${n}.mts`))
+    await Promise.all(files.map((file, n) => writeFile(file, examples[n] ?? '')))
+    const flags = ['--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', '--noCheck', '--ignoreConfig']
+    await run(join(import.meta.dirname, '../../../node_modules/.bin/tsc'), [...flags, ...files])
+    return await Promise.all(files.map((file) => readFile(file.replace(/mts$/, 'mjs'), 'utf8')))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }

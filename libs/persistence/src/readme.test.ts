@@ -1,31 +1,19 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
-import { promisify } from 'node:util'
+import { examplesOf, runExample } from '@holdfast/test-servers'
 
-const run = promisify(execFile)
 const root = join(import.meta.dirname, '../../..')
 
 describe('the example in the README of the repository', () => {
   it('runs, and stores a message once that is appended twice', async () => {
-    const readme = await readFile(join(root, 'README.md'), 'utf8')
-    const [, example] = /```ts\n([\s\S]*?)```/.exec(readme) ?? assert.fail('no example')
-    // Inside the repository, so that package names resolve.
-    const folder = await mkdtemp(join(import.meta.dirname, 'readme-'))
-    try {
-      const file = join(folder, 'example.mjs')
-      await writeFile(file, example ?? '')
-      const { stdout } = await run(process.execPath, [file], { cwd: folder, timeout: 60_000 })
-      assert.match(stdout, /name: 'Ada', visits: 2/)
-      assert.equal(stdout.match(/My dog is called Rex\./g)?.length, 1)
-      assert.match(stdout, /seq: 1,/)
-      assert.deepEqual(await readdir(folder), ['example.mjs'])
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    const [example = ''] = await examplesOf(join(root, 'README.md'))
+    const printed = await runExample(example, import.meta.dirname)
+    assert.match(printed, /name: 'Ada', visits: 2/)
+    assert.equal(printed.match(/My dog is called Rex\./g)?.length, 1)
+    assert.match(printed, /seq: 1,/)
   })
 })
 

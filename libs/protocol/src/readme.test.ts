@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { describe, it } from 'node:test'
-import { promisify } from 'node:util'
+import { test } from 'node:test'
+import { examplesOf, runExample } from '@holdfast/test-servers'
 
-const run = promisify(execFile)
-const packageFolder = join(import.meta.dirname, '..')
-
-describe('the example in the README', () => {
-  it('runs', async () => {
-    const readme = await readFile(join(packageFolder, 'README.md'), 'utf8')
-    const [, example] = /```ts\n([\s\S]*?)```/.exec(readme) ?? assert.fail('no example')
-    // Beside the package, so that its own name resolves.
-    const folder = await mkdtemp(join(packageFolder, 'dist', 'readme-'))
-    try {
-      const file = join(folder, 'example.mjs')
-      await writeFile(file, example ?? '')
-      const { PATH } = process.env
-      const env = PATH === undefined ? {} : { PATH }
-      const { stdout } = await run(process.execPath, [file], { env, timeout: 60_000 })
-      assert.match(stdout, /^\d+ bytes, true\nUNAVAILABLE\n$/)
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  })
+test('the example in the README runs', async () => {
+  const [example = ''] = await examplesOf(new URL('../README.md', import.meta.url))
+  const printed = await runExample(example, import.meta.dirname)
+  assert.match(printed, /^\d+ bytes, true\nUNAVAILABLE\n$/)
 })

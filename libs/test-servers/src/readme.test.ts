@@ -1,18 +1,10 @@
-import { execFile } from 'node:child_process'
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
+import { examplesOf, runExample } from './readme-examples.js'
 
 test('the example in the README runs', async () => {
-  const folder = fileURLToPath(new URL('..', import.meta.url))
-  const readme = await readFile(`${folder}/README.md`, 'utf8')
-  const example = /```js\n(.*?)```/s.exec(readme)?.[1] ?? assert.fail('The README has no example')
-  const { HOLDFAST_TEST_POSTGRES_URL: _, ...env } = process.env
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', example], {
-    cwd: folder,
-    env,
-  })
-  assert.match(stdout, /^127\.0\.0\.1:\d+$/m)
+  const [example = ''] = await examplesOf(new URL('../README.md', import.meta.url), 'js')
+  // None of `npm test`, so that it starts one of its own.
+  const printed = await runExample(example, import.meta.dirname, { HOLDFAST_TEST_POSTGRES_URL: '' })
+  assert.match(printed, /^127\.0\.0\.1:\d+$/m)
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { recallModel } from '@holdfast/models'
 import { openDocumentStore } from '@holdfast/persistence'
 import { createLogger, startGrpcServer } from '@holdfast/server'
 import { openConversationStore } from '@holdfast/session'
+import { examplesOf, runExampleHere } from '@holdfast/test-servers'
 import { createChatService } from './chat-service.js'
 
 const scope = {
@@ -17,14 +17,7 @@ const scope = {
 }
 
 test('the example in the README runs, and leaves nothing running', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  const example = /```ts\n((?:import [^\n]+\n)+)([^]+?)```/.exec(readme)?.[2]
-  assert.ok(example !== undefined)
-  const AsyncFunction = (async () => {}).constructor as new (
-    ...source: string[]
-  ) => (...values: readonly unknown[]) => Promise<void>
-  const printed: string[] = []
-  const run = new AsyncFunction(...Object.keys(scope), 'console', example)
-  await run(...Object.values(scope), { log: (text: string) => printed.push(text) })
-  assert.match(printed.join(), /^Listening on 127\.0\.0\.1:\d+$/)
+  const [example = ''] = await examplesOf(new URL('../README.md', import.meta.url))
+  const printed = await runExampleHere(example, scope)
+  assert.match(printed.flat().join(), /^Listening on 127\.0\.0\.1:\d+$/)
 })

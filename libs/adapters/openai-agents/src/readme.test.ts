@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { it } from 'node:test'
-import { promisify } from 'node:util'
+import { test } from 'node:test'
+import { examplesOf, runExample } from '@holdfast/test-servers'
 
-const run = promisify(execFile)
-
-it('runs the example of the README', async () => {
-  const readme = await readFile(join(import.meta.dirname, '../README.md'), 'utf8')
-  const [, example] = /```ts\n([\s\S]*?)```/.exec(readme) ?? assert.fail('no example')
-  // Inside the package, so that package names resolve.
-  const folder = await mkdtemp(join(import.meta.dirname, 'readme-'))
-  try {
-    const file = join(folder, 'example.mjs')
-    await writeFile(file, example ?? '')
-    const { stdout } = await run(process.execPath, [file], { timeout: 60_000 })
-    assert.equal(stdout, 'You gave me 1 items.\nYou gave me 3 items.\n')
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+test('the example in the README runs', async () => {
+  const [example = ''] = await examplesOf(new URL('../README.md', import.meta.url))
+  const printed = await runExample(example, import.meta.dirname)
+  assert.equal(printed, 'You gave me 1 items.\nYou gave me 3 items.\n')
 })
