@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { openLocalEngine } from '@holdfast/dag-execution'
+// Without the server, which takes half of the start.
+import { openLocalEngine } from '@holdfast/dag-execution/engine'
 import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { type ExecutorMessage, work } from './work.js'
 
 /** A process that runs graphs until it is killed. */
 const url = process.argv[2] ?? ''
 process.once('disconnect', () => process.exit(1))
+// It may have been left while it loaded.
+if (!process.connected) process.exit(1)
 
 const store = await open()
 await openLocalEngine(store, {
@@ -14,7 +17,7 @@ await openLocalEngine(store, {
   executors: {
     async custom({ run, node, attempt, input, signal }) {
       tell({ kind: 'call', run, node, attempt, at: Date.now() })
-      await delay(Math.random() * 30, undefined, { signal })
+      await delay(Math.random() * 200, undefined, { signal })
       return work({ node, attempt, input })
     },
   },

@@ -1,6 +1,6 @@
 import type { CompiledGraph, JsonObject, Run, RunEvent } from '@holdfast/dag-execution'
 import { simulate } from '@holdfast/dag-execution/testing'
-import { work } from './work.js'
+import { answerTo, work } from './work.js'
 
 export interface CallTold {
   readonly pid: number
@@ -21,14 +21,24 @@ export interface Judgement {
   recordedRerun: number
 }
 
+export interface AskedRun {
+  readonly graph: CompiledGraph
+  readonly inputs: JsonObject
+  /** The signals that were given to it. */
+  readonly approvals: readonly string[]
+}
+
 /** A run and what it told, against the interpreter without any outside. */
 export function judge(
-  graph: CompiledGraph,
-  inputs: JsonObject,
+  { graph, inputs, approvals }: AskedRun,
   { run, events }: { readonly run: Run; readonly events: readonly RunEvent[] },
   calls: readonly CallTold[],
 ): Judgement {
-  const oracle = simulate(graph, { inputs, work: ({ node, attempt, input }) => work({ node, attempt, input }) })
+  const oracle = simulate(graph, {
+    inputs,
+    signals: approvals.map((name) => ({ name, payload: answerTo(name) })),
+    work: ({ node, attempt, input }) => work({ node, attempt, input }),
+  })
   const ours = endings(events)
   const theirs = endings(oracle.events)
   let lostNodes = 0

@@ -15,8 +15,10 @@ export interface RandomGraphOptions {
   readonly nodes: number
   /** What does the work; default: `custom` nodes of a service `work`. */
   readonly service?: string
-  /** Whether there may be approvals and waits; default true. */
+  /** Whether there may be waits, of some milliseconds; default true. */
   readonly waits?: boolean
+  /** Whether there are approvals, outside of graphs within; default false. Each waits for a signal of the name of its node. */
+  readonly approvals?: boolean
   /** Whether graphs may stop early: at the first failure, or by time limits of a few milliseconds; default false. What comes of them depends on
    *  the order in which calls end. */
   readonly hasty?: boolean
@@ -25,7 +27,7 @@ export interface RandomGraphOptions {
 
 /** A valid graph of all kinds of nodes: branches, joins, conditions, lists, graphs within, loops. For properties and fault campaigns. */
 export function randomGraph(random: () => number, options: RandomGraphOptions): Json {
-  const { service = 'work', waits = true, hasty = false, depth = 0 } = options
+  const { service = 'work', waits = true, approvals = false, hasty = false, depth = 0 } = options
   const pick = (count: number) => Math.floor(random() * count)
   const chance = (part: number) => random() < part
   const nodes: Json[] = []
@@ -98,7 +100,9 @@ export function randomGraph(random: () => number, options: RandomGraphOptions): 
       )
       ids.push(a, b)
       timeless.push(a, b)
-    } else if (kind < 0.95 && waits) nodes.push({ id, type: 'wait', with: { ms: pick(20) }, ...extra })
+    } else if (kind < 0.93 && approvals)
+      nodes.push({ id, type: 'approval', with: { message: value(), signal: id }, ...extra })
+    else if (kind < 0.95 && waits) nodes.push({ id, type: 'wait', with: { ms: pick(20) }, ...extra })
     else nodes.push({ id, type: 'custom', with: work, retry, ...extra })
     ids.push(id)
     if (
