@@ -124,6 +124,26 @@ describe('the DAG service', () => {
     await assert.rejects(at.dag.cancelExecution({ executionId }), { reason: 'RUN_ENDED' })
   })
 
+  it('goes on with the graph that a run started with, when its name has another, and when it has none', async () => {
+    await using at = await startDag()
+    const graph = (value: string) =>
+      `name: g\nnodes: [{ id: ask, type: approval, with: {} }, { id: x, type: transform, needs: [ask], with: { value: ${value} } }]\noutputs: { x: "\${{ nodes.x.value }}" }\n`
+    await at.dag.createGraph({ graph: graph('old') })
+    const { execution } = await at.dag.executeGraph({ graph: { $case: 'name', value: 'g' } })
+    const executionId = execution?.id ?? ''
+    await at.dag.createGraph({ graph: graph('new') })
+    await at.dag.deleteGraph({ name: 'g' })
+    await at.dag.signalExecution({ executionId, name: 'ask' })
+    const ending = async (id: string): Promise<string | undefined> => {
+      let last: dag.StreamExecutionResponse | undefined
+      for await (const event of at.dag.streamExecution({ executionId: id })) last = event
+      return last?.eventJson
+    }
+    assert.match((await ending(executionId)) ?? '', /"x":"old"/)
+    const { execution: again } = await at.dag.retryFrom({ executionId, node: 'x' })
+    assert.match((await ending(again?.id ?? '')) ?? '', /"x":"old"/)
+  })
+
   it('names fields as the wire does, and what is not there', async () => {
     await using at = await startDag()
     const text = { $case: 'text', value: inner } as const

@@ -39,6 +39,62 @@ export function keepingCases(open: OpenStage): void {
     )
   })
 
+  it('gives each of several nodes what was answered for it, in whatever order it is made again', async (t) => {
+    const puppet = new Puppet()
+    await using stage = await open({ custom: puppet.execute })
+    const { engine } = stage
+    const ids = ['a', 'b', 'c', 'd']
+    const graph = {
+      name: 'g',
+      nodes: [
+        ...ids.map((node) => custom(node, node)),
+        custom('each', '${{ item }}', { forEach: JSON.stringify(ids) }),
+      ],
+      outputs: { all: ids.map((node) => '${{ nodes.' + node + '.output }}'), each: '${{ nodes.each.output }}' },
+    }
+    const { id } = await engine.start({ graph })
+    // Not as they began, and not those that began first.
+    for (const node of ['c', 'a', 'each[3]', 'each[1]']) await puppet.answer(node, `of ${node}`)
+    for await (const { event } of engine.subscribe(id))
+      if (event.type === 'node-completed' && event.node === 'each[1]') break
+    await stage.stop(engine)
+    const other = await stage.another()
+    if (other === undefined) return t.skip('one process at a time')
+    for (const node of ['each[2]', 'd', 'each[0]', 'b']) await puppet.answer(node, `of ${node}`)
+    assert.deepEqual((await other.wait(id)).outputs, {
+      all: ids.map((node) => `of ${node}`),
+      each: ids.map((_, index) => `of each[${index}]`),
+    })
+  })
+
+  it('goes on with the time limit of a call where it was, in another process', async (t) => {
+    const puppet = new Puppet()
+    await using stage = await open({ custom: puppet.execute })
+    const { engine } = stage
+    const graph = {
+      name: 'g',
+      nodes: [
+        custom('short', 1, { timeoutMs: 150, retry: { maxAttempts: 1 }, optional: true }),
+        custom('long', 1, { timeoutMs: 60_000 }),
+      ],
+    }
+    const { id } = await engine.start({ graph })
+    while (puppet.calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    await stage.stop(engine)
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    const other = await stage.another()
+    if (other === undefined) return t.skip('one process at a time')
+    while (puppet.calls.length < 3) await new Promise((resolve) => setTimeout(resolve, 10))
+    await puppet.answer('long', 'x')
+    assert.equal((await other.wait(id)).state, 'succeeded')
+    const failed = (await eventsOf(other, id)).find(({ type }) => type === 'node-failed')
+    assert.equal(failed?.type === 'node-failed' && failed.error.reason, 'NODE_TIMEOUT')
+    assert.deepEqual(puppet.calls.map(({ node }) => node).toSorted(), ['long', 'long', 'short'])
+    const [first, second] = puppet.calls.flatMap(({ node, deadline }) => (node === 'long' ? [Number(deadline)] : []))
+    // The first counts from the call, the second from the record of its start, just before.
+    assert.ok((second ?? Infinity) <= (first ?? 0), `${first} and ${second}`)
+  })
+
   it('gives a subscriber what it missed and what comes, each once, behind its cursor', async () => {
     const puppet = new Puppet()
     await using stage = await open({ custom: puppet.execute })

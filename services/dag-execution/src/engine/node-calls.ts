@@ -29,11 +29,12 @@ export class NodeCalls {
     this.#options = options
   }
 
-  start({ node, attempt, unit }: Call, input: JsonObject): void {
+  /** @param since when the attempt began, in milliseconds since 1970: its time limit counts from then. Default: now */
+  start({ node, attempt, unit }: Call, input: JsonObject, since: number = Date.now()): void {
     const control = new AbortController()
     this.#running.set(node, control)
     const { source } = unit.task.node
-    const make = (): Promise<CallNews> => this.#make({ node, attempt }, { control, input, source })
+    const make = (): Promise<CallNews> => this.#make({ node, attempt }, { control, input, source, since })
     void asNodeSpan({ run: this.#options.run, type: source.type, attempt }, make).then((news) => {
       if (this.#running.get(node) !== control) return
       this.#running.delete(node)
@@ -60,10 +61,12 @@ export class NodeCalls {
       control,
       input,
       source,
+      since,
     }: {
       readonly control: AbortController
       readonly input: JsonObject
       readonly source: Call['unit']['task']['node']['source']
+      readonly since: number
     },
   ): Promise<CallNews> {
     const { run, tenant, executors, cache, tell } = this.#options
@@ -84,13 +87,10 @@ export class NodeCalls {
         if (outputs !== undefined) return { type: 'completed', node, attempt, outputs, from: 'cache' }
       }
       if (timeoutMs !== undefined) {
-        const late = () =>
-          control.abort(
-            new HoldfastError('DEADLINE_EXCEEDED', `${node} took longer than ${timeoutMs} ms`, {
-              reason: 'NODE_TIMEOUT',
-            }),
-          )
-        timer = setTimeout(late, Math.min(timeoutMs, allowsLargestTimerMs))
+        const leftMs = since + timeoutMs - Date.now()
+        if (leftMs <= 0) throw tookTooLong(node, timeoutMs)
+        const late = () => control.abort(tookTooLong(node, timeoutMs))
+        timer = setTimeout(late, Math.min(leftMs, allowsLargestTimerMs))
       }
       const work = executor({
         key: callKey(run, node, attempt),
@@ -101,7 +101,7 @@ export class NodeCalls {
         attempt,
         input,
         signal,
-        ...(timeoutMs === undefined ? {} : { deadline: new Date(Date.now() + timeoutMs) }),
+        ...(timeoutMs === undefined ? {} : { deadline: new Date(since + timeoutMs) }),
         report: (progress) => {
           if (!this.#isReleased && this.#running.get(node) === control)
             tell({ type: 'progress', node, attempt, progress })
@@ -120,6 +120,10 @@ export class NodeCalls {
       clearTimeout(timer)
     }
   }
+}
+
+function tookTooLong(node: string, timeoutMs: number): HoldfastError {
+  return new HoldfastError('DEADLINE_EXCEEDED', `${node} took longer than ${timeoutMs} ms`, { reason: 'NODE_TIMEOUT' })
 }
 
 /** Rejects some time after the signal, for work that does not listen to it. */

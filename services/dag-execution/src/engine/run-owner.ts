@@ -120,7 +120,8 @@ export class RunOwner {
     if (!wasClaimedFirst || this.#claimed.data.rerun !== undefined) await this.#recover(interpreter)
     this.nudge()
     let events: RunEvent[] = interpreter.isStarted ? [] : await this.#beginning(interpreter, version)
-    for (const call of interpreter.calls()) this.#calls.start(call, interpreter.inputOf(call.unit))
+    // Their time goes on from when they began: whoever dies, an attempt is over when it says.
+    for (const call of interpreter.calls()) this.#calls.start(call, interpreter.inputOf(call.unit), call.unit.startedAt)
     for (;;) {
       for (const news of this.#inbox.splice(0)) {
         for (const event of this.#eventsOf(interpreter, news)) {

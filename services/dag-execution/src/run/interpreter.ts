@@ -181,12 +181,10 @@ export class Interpreter {
         this.#units.expand(this.#flow.task(event.node), event.count)
         break
       case 'node-started':
-        this.#start(this.#units.get(event.node), event.attempt, event.until)
+        this.#start(this.#units.get(event.node), event)
         break
       case 'node-stopping':
         this.#stopGraph(this.#units.get(event.node))
-        break
-      case 'node-progress':
         break
       case 'node-completed':
         this.#settle(this.#units.get(event.node), 'completed', { outputs: event.outputs })
@@ -289,11 +287,12 @@ export class Interpreter {
     }
   }
 
-  #start(unit: Unit, attempt: number, until: number | undefined): void {
+  #start(unit: Unit, { at, attempt, until }: Extract<RunEvent, { readonly type: 'node-started' }>): void {
     if (unit.state === 'settled') throw logContradicts(`${unit.path} started after it had ended`)
     if (unit.state === 'waiting') unit.task.busy += 1
     unit.state = 'started'
     unit.attempt = attempt
+    unit.startedAt = at
     unit.until = until
     if (until !== undefined) this.#timed.add(unit)
     this.#started.add(unit)

@@ -23,6 +23,8 @@ export class Unit {
   readonly path: string
   state: 'waiting' | 'ready' | 'started' | 'settled' = 'waiting'
   attempt = 1
+  /** When its attempt began, by the record, in milliseconds since 1970. */
+  startedAt = 0
   outcome: Outcome | undefined
   outputs: Outputs | undefined
   error: NodeError | undefined
