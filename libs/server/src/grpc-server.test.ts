@@ -136,7 +136,9 @@ describe('a unary call', () => {
     const cancelled = failure(client.echo('x', {}, (call) => void second.then(() => call.cancel())))
     assert.equal((await cancelled).code, 'CANCELLED')
     const codes = (await Promise.all(reasons)).map((reason) => reason instanceof HoldfastError && reason.code)
-    assert.deepEqual(codes, ['DEADLINE_EXCEEDED', 'CANCELLED'])
+    // The caller's clock begins before the server's, so its cancellation may be the first to arrive.
+    assert.ok(['DEADLINE_EXCEEDED', 'CANCELLED'].includes(String(codes[0])), String(codes[0]))
+    assert.equal(codes[1], 'CANCELLED')
   })
 
   it('without a deadline gets the default one', async () => {

