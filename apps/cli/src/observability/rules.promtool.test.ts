@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -33,6 +33,21 @@ describe('the alerts', { skip }, () => {
     const { stdout } = await run('promtool', ['check', 'rules', 'holdfast-rules.yml'], { cwd: prometheusFolder })
     assert.match(stdout, /SUCCESS: \d+ rules found/)
     await run('promtool', ['check', 'config', 'prometheus.yml'], { cwd: prometheusFolder })
+  })
+
+  it('are what the Prometheus of the Compose file is told of', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'))
+    try {
+      const configuration = await readFile(join(prometheusFolder, '../../orchestration/prometheus.yml'), 'utf8')
+      // As they are mounted: the rules beside it, and the secrets.
+      await copyFile(join(prometheusFolder, 'holdfast-rules.yml'), join(folder, 'holdfast-rules.yml'))
+      for (const secret of ['tls_ca', 'metrics_token']) await writeFile(join(folder, secret), '')
+      await writeFile(join(folder, 'prometheus.yml'), configuration.replaceAll('/run/secrets', folder))
+      const { stdout } = await run('promtool', ['check', 'config', 'prometheus.yml'], { cwd: folder })
+      assert.match(stdout, /SUCCESS: 1 rule files found/)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 
   it('fire when they should and stay quiet when not, each of them', async () => {
