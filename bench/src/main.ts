@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UnknownPart } from './figures.js'
 
 /** What one benchmark answers: ratios and rates by name. */
 export interface BenchReport {
@@ -10,12 +11,16 @@ export interface BenchReport {
 export interface BenchOptions {
   /** The long form: more rounds, larger data. The quick one ends within 5 minutes. */
   readonly long: boolean
-  /** One part of those that have parts (gateway, session); default: all. */
+  /** One part of those that have parts (dag, gateway, media, session); default: all. */
   readonly part: string | undefined
   readonly report: (line: string) => void
 }
 
-const benches: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
+interface Bench {
+  run(options: BenchOptions): Promise<BenchReport>
+}
+
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   chat: () => import('./chat.js'),
   coding: () => import('./coding.js'),
   columns: () => import('./columns.js'),
@@ -43,7 +48,16 @@ if (load === undefined) {
   )
   process.exitCode = 2
 } else {
-  const bench = await load()
+  try {
+    await measure(name, await load())
+  } catch (error) {
+    if (!(error instanceof UnknownPart)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 2
+  }
+}
+
+async function measure(name: string, bench: Bench): Promise<void> {
   const { metrics, notes } = await bench.run({
     long: values.long,
     part: values.part,

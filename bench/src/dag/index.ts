@@ -1,12 +1,13 @@
 import { startPostgres } from '@holdfast/test-servers'
 import type { BenchOptions, BenchReport } from '../main.js'
+import { collectFigures, runParts } from '../figures.js'
 import { cancelling, eventLatency } from './latency.js'
 import { criticalPath, forEach500 } from './paths.js'
 import { recovery } from './recovery.js'
 import { againstDbos, throughput } from './throughput.js'
 import type { DagWorld } from './world.js'
 
-const parts: readonly ((world: DagWorld) => Promise<void>)[] = [
+const parts: Readonly<Record<string, (world: DagWorld) => Promise<void>>> = {
   criticalPath,
   throughput,
   forEach500,
@@ -14,27 +15,15 @@ const parts: readonly ((world: DagWorld) => Promise<void>)[] = [
   cancelling,
   recovery,
   againstDbos,
-]
+}
 
 /** What the local engine adds to graphs of nodes that do next to nothing, on PostgreSQL. */
-export async function run({ long, report: print }: BenchOptions): Promise<BenchReport> {
-  const metrics: Record<string, number> = {}
-  const notes = [
+export async function run({ long, part: only, report: print }: BenchOptions): Promise<BenchReport> {
+  const { figures, report } = collectFigures(
+    print,
     'PostgreSQL: default durability (fsync, synchronous_commit on); engine, subscribers and server on one machine',
-  ]
+  )
   await using postgres = await startPostgres({ settings: { shared_buffers: '256MB' } })
-  const world: DagWorld = {
-    postgres,
-    note: (line) => {
-      notes.push(line)
-      print(line)
-    },
-    rounds: long ? 15 : 5,
-    metric: (name, value) => {
-      metrics[name] = value
-      print(`${name}: ${value}`)
-    },
-  }
-  for (const part of parts) await part(world)
-  return { metrics, notes }
+  await runParts(parts, { ...figures, postgres, rounds: long ? 15 : 5 }, only)
+  return report
 }

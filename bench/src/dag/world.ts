@@ -1,12 +1,11 @@
 import { type JsonObject, type LocalEngine, type NodeExecutor, openLocalEngine } from '@holdfast/dag-execution'
 import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import type { PostgresServer } from '@holdfast/test-servers'
+import type { Figures } from '../figures.js'
 
-export interface DagWorld {
+export interface DagWorld extends Figures {
   readonly postgres: PostgresServer
   readonly rounds: number
-  readonly note: (line: string) => void
-  readonly metric: (name: string, value: number) => void
 }
 
 export interface OpenedEngine extends AsyncDisposable {

@@ -1,4 +1,5 @@
 import type { BenchOptions, BenchReport } from '../main.js'
+import { collectFigures, runParts } from '../figures.js'
 import { authOverhead } from './auth-overhead.js'
 import { overload } from './overload.js'
 import { tracingOverhead } from './tracing-overhead.js'
@@ -13,20 +14,7 @@ const parts: Readonly<Record<string, (world: GatewayWorld) => Promise<void>>> = 
 
 /** What stands between the wire and a service: credentials, traces, limits. */
 export async function run({ long, part: only, report: print }: BenchOptions): Promise<BenchReport> {
-  const metrics: Record<string, number> = {}
-  const notes: string[] = []
-  const world: GatewayWorld = {
-    rounds: long ? 25 : 9,
-    ms: long ? 3000 : 1000,
-    metric: (name, value) => {
-      metrics[name] = value
-      print(`${name}: ${value}`)
-    },
-    note: (line) => {
-      notes.push(line)
-      print(line)
-    },
-  }
-  for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part(world)
-  return { metrics, notes }
+  const { figures, report } = collectFigures(print)
+  await runParts(parts, { ...figures, rounds: long ? 25 : 9, ms: long ? 3000 : 1000 }, only)
+  return report
 }

@@ -1,7 +1,6 @@
+import type { Figures } from '../figures.js'
+
 /** Where a part of the benchmark puts what it measured. */
-export interface MediaReport {
+export interface MediaReport extends Figures {
   readonly long: boolean
-  metric(this: void, name: string, value: number): void
-  /** A line for people: what ran, with which settings. */
-  note(this: void, line: string): void
 }

@@ -2,6 +2,7 @@ import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import pg from 'pg'
 import type { BenchOptions, BenchReport } from '../main.js'
+import { collectFigures } from '../figures.js'
 import { bulkAgainstCopy } from './bulk.js'
 import { embeddedAgainstPglite } from './embedded.js'
 import { feedCost } from './feed.js'
@@ -16,20 +17,11 @@ import type { Report } from './report.js'
 /** The document store on one PostgreSQL server, against hand-written SQL and against peers. */
 export async function run({ long, report: print }: BenchOptions): Promise<BenchReport> {
   const connections = 10
-  const metrics: Record<string, number> = {}
-  const notes = [`PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side`]
-  const report: Report = {
-    rounds: long ? 15 : 5,
-    ms: long ? 3000 : 900,
-    metric: (name, value) => {
-      metrics[name] = value
-      print(`${name}: ${value}`)
-    },
-    note: (line) => {
-      notes.push(line)
-      print(line)
-    },
-  }
+  const { figures, report: collected } = collectFigures(
+    print,
+    `PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side`,
+  )
+  const report: Report = { ...figures, rounds: long ? 15 : 5, ms: long ? 3000 : 900 }
   await using server = await startPostgres({ settings: { shared_buffers: '256MB' } })
   {
     const url = await server.createDatabase()
@@ -51,5 +43,5 @@ export async function run({ long, report: print }: BenchOptions): Promise<BenchR
   await amongAMillion(await server.createDatabase(), long, report)
   await idleMemory(await server.createDatabase(), report)
   await embeddedAgainstPglite(report)
-  return { metrics, notes }
+  return collected
 }

@@ -1,12 +1,11 @@
+import type { Figures } from '../figures.js'
 import { compare, type Operation, rounded } from '../rounds.js'
 
 /** Where the parts of one benchmark put their figures, and how long each of them measures. */
-export interface Report {
+export interface Report extends Figures {
   readonly rounds: number
   /** Of one side of one round. */
   readonly ms: number
-  metric(name: string, value: number): void
-  note(line: string): void
 }
 
 /** Calls a second of both sides, in alternation: `NAME` is ours over theirs, `NAME_per_s` and `NAME_their_per_s` the rates. */

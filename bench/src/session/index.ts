@@ -1,5 +1,6 @@
 import { startPostgres, startRedis } from '@holdfast/test-servers'
 import type { BenchOptions, BenchReport } from '../main.js'
+import { collectFigures, runParts } from '../figures.js'
 import { againstLangGraph, appends, dialogueReplay, historyRoundTrips } from './conversations.js'
 import { erasure } from './erasure.js'
 import { keyedSessions } from './keyed-sessions.js'
@@ -22,10 +23,10 @@ const parts: Readonly<Record<string, (world: World) => Promise<void>>> = {
  *  the rate of ours over theirs. */
 export async function run({ long, part: only, report: print }: BenchOptions): Promise<BenchReport> {
   const connections = 10
-  const metrics: Record<string, number> = {}
-  const notes = [
+  const { figures, report } = collectFigures(
+    print,
     `PostgreSQL: default durability (fsync, synchronous_commit on), ${connections} connections a side; one Redis for both`,
-  ]
+  )
   await using postgres = await startPostgres({ settings: { shared_buffers: '256MB' } })
   await using redis = await startRedis()
   const world: World = {
@@ -33,19 +34,8 @@ export async function run({ long, part: only, report: print }: BenchOptions): Pr
     redis,
     connections,
     long,
-    report: {
-      rounds: long ? 15 : 5,
-      ms: long ? 3000 : 700,
-      metric: (name, value) => {
-        metrics[name] = value
-        print(`${name}: ${value}`)
-      },
-      note: (line) => {
-        notes.push(line)
-        print(line)
-      },
-    },
+    report: { ...figures, rounds: long ? 15 : 5, ms: long ? 3000 : 700 },
   }
-  for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part(world)
-  return { metrics, notes }
+  await runParts(parts, world, only)
+  return report
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PostgresServer, RedisServer, Relay } from '@holdfast/test-servers'
+import { restartImmediately } from '../restart-immediately.js'
 import { now } from './history.js'
 
 /** What the clients stand on: each process has a relay of its own to Redis; a second, empty Redis waits. */
@@ -136,21 +137,5 @@ export class Troubles {
   /** At least one, and not all. */
   #some<T>(items: readonly T[]): T[] {
     return this.#shuffled(items).slice(0, 1 + Math.floor(this.#random() * (items.length - 1)))
-  }
-}
-
-/** SIGQUIT: it writes nothing more and recovers from its log. https://www.postgresql.org/docs/current/server-shutdown.html */
-async function restartImmediately(postgres: PostgresServer): Promise<void> {
-  const { pid } = postgres
-  process.kill(pid, 'SIGQUIT')
-  while (isThere(pid)) await delay(5)
-  await postgres.restart()
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import { type DocumentStore, openDocumentStore, type Scope } from '@holdfast/persistence'
-import { type PostgresServer, startPostgres } from '@holdfast/test-servers'
+import { startPostgres } from '@holdfast/test-servers'
 import { randomFrom } from '../random.js'
+import { restartImmediately } from '../restart-immediately.js'
 
 const callers = 8
 const accountCount = 60
@@ -84,22 +85,6 @@ async function call(store: DocumentStore, caller: number, state: State): Promise
 }
 
 const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'ABORTED'])
-
-/** SIGQUIT: https://www.postgresql.org/docs/current/server-shutdown.html */
-async function restartImmediately(postgres: PostgresServer): Promise<void> {
-  const { pid } = postgres
-  process.kill(pid, 'SIGQUIT')
-  while (isThere(pid)) await delay(5)
-  await postgres.restart()
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
 
 const accounts = (scope: Scope) => scope.collection<{ balance: number }>('accounts')
 const receipts = (scope: Scope) => scope.collection<{ from: string; to: string }>('receipts')

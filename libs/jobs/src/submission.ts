@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import { submittersTrace } from './attempt-span.js'
+import { traceToKeep } from '@holdfast/persistence'
 import type { JobModel } from './job-model.js'
 import { checkCount, type JobKind } from './job-kind.js'
 import { limitsOf } from './limits.js'
@@ -83,7 +83,7 @@ export function withInput(
 ): Omit<JobRecord, 'state'> {
   return {
     ...record,
-    ...submittersTrace(),
+    ...traceToKeep(),
     createdAt,
     input,
     ...(deadlineMs === undefined ? {} : { deadline: createdAt + deadlineMs, timed: true }),

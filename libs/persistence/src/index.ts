@@ -72,6 +72,7 @@ export { defaultFolder, getDocumentStore, openDocumentStore, type OpenOptions } 
 export type { ErasureReport, Subject, SubjectErasureReport } from './erase/erasure-report.js'
 export type { SweepReport } from './expiry/sweeper.js'
 export type { LogRetention } from './expiry/upkeep-operations.js'
+export { contextOfTrace, type KeptTrace, traceToKeep } from './telemetry/kept-trace.js'
 export type { SlowCall } from './telemetry/observed-driver.js'
 export type { ConnectionStatistics, StatementStatistics } from './telemetry/statistics.js'
 export type { Consumer, ConsumerOptions, FeedEvent, FeedOptions, WatchOptions } from './feed/change-feed.js'

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { type Context, context } from '@opentelemetry/api'
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { Collection, Document, Log, TenantStore } from '@holdfast/persistence'
+import {
+  type Collection,
+  contextOfTrace,
+  type Document,
+  type Log,
+  type TenantStore,
+  traceToKeep,
+} from '@holdfast/persistence'
 import type { NodeExecutors } from '../executors/node-executor.js'
 import { contentHash } from '../graph/graph-version.js'
 import type { JsonObject } from '../graph/graph.js'
@@ -18,7 +25,6 @@ import { nodeStates } from './node-states.js'
 import { ParkedRuns } from './parked-runs.js'
 import { RunLog, eventLog, isTransient, loadEvent } from './run-log.js'
 import { RunOwner } from './run-owner.js'
-import { contextOfRun, startersTrace } from './run-span.js'
 import { Slots } from './slots.js'
 import { type RunRecord, ended, hasEnded, noRun, runOf, runRecords } from './run-records.js'
 
@@ -139,7 +145,7 @@ export class LocalEngine implements ExecutionEngine {
       order: Date.now(),
       inputs,
       labels,
-      ...startersTrace(),
+      ...traceToKeep(),
       ...(key === undefined ? {} : { digest: contentHash({ version, inputs }) }),
     })
   }
@@ -365,7 +371,7 @@ export class LocalEngine implements ExecutionEngine {
       try {
         const claimed = await this.#records.claim({ open: true }, { sort: { priority: -1, order: 1 }, leaseMs })
         if (claimed === undefined) return
-        this.#own(new RunOwner(this.#ownerContext(leaseMs), claimed), contextOfRun(claimed.data))
+        this.#own(new RunOwner(this.#ownerContext(leaseMs), claimed), contextOfTrace(claimed.data))
         isOwned = true
       } catch (error) {
         if (!isTransient(error) && !this.#isClosed)

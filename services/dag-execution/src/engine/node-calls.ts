@@ -5,7 +5,7 @@ import type { Call } from '../run/interpreter.js'
 import { nodeError } from '../run/node-error.js'
 import type { CallNews } from './call-news.js'
 import { NodeCache } from './node-cache.js'
-import { asNodeSpan } from './run-span.js'
+import { asNodeSpan } from './node-span.js'
 
 /** How long a call that is told to stop may take until it counts as stopped. */
 const graceMs = 2_000
