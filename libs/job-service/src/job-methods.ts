@@ -1,7 +1,7 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { Job, JobEvent, JobState, Jobs } from '@holdfast/jobs'
 import { jobs as wire } from '@holdfast/protocol'
-import type { CallContext } from '@holdfast/server'
+import { type CallContext, linkedSignal } from '@holdfast/server'
 import { jobEventToWire, jobToWire } from './wire-messages.js'
 
 export interface JobMethodsOptions<JobMessage> {
@@ -60,7 +60,7 @@ export function jobMethods<JobMessage>(options: JobMethodsOptions<JobMessage>): 
       await ours(jobId, context)
       const { stopping } = context
       // The watcher goes on at another process.
-      using until = firstOf([context.signal, stopping])
+      using until = linkedSignal([context.signal, stopping])
       // An end is the last event only if none follows: a job that was retried goes on after it.
       let end: JobEvent | undefined
       for await (const event of jobs.watch(jobId, { after, signal: until.signal })) {
@@ -118,20 +118,4 @@ function stateOf(state: wire.JobState, place: number): JobState {
   const name = stateNames.get(state)
   if (name === undefined) throw invalidField(`filter.states[${place}]`, `is ${state}: there is no such state`)
   return name
-}
-
-/** As AbortSignal.any, but lets go of a signal that lives as long as the process. */
-function firstOf(signals: readonly AbortSignal[]): Disposable & { readonly signal: AbortSignal } {
-  const control = new AbortController()
-  const listeners = signals.map((signal) => ({ signal, abort: () => control.abort(signal.reason) }))
-  for (const { signal, abort } of listeners) {
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  }
-  return {
-    signal: control.signal,
-    [Symbol.dispose]: () => {
-      for (const { signal, abort } of listeners) signal.removeEventListener('abort', abort)
-    },
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { Client, type ClientReadableStream, type ServiceError, credentials, status } from '@grpc/grpc-js'
 import { service } from 'grpc-health-check'
 import { startEcho } from './echo.test.fixture.js'
@@ -87,5 +88,15 @@ describe('grpc.health.v1', () => {
     await using server = await startEcho({}, { health: () => new Promise(() => {}), healthTimeoutMs: 10 })
     using client = new HealthClient(server.address)
     assert.deepEqual(await client.check(''), { status: 'NOT_SERVING' })
+  })
+
+  it('keeps nothing of checks that are over', async (t) => {
+    // What Node 20 keeps of it for as long as one of the signals lives, which here is as long as the process.
+    const any = t.mock.method(AbortSignal, 'any')
+    let checks = 0
+    const health = async (): Promise<void> => void (checks += 1)
+    await using _ = await startEcho({}, { health, healthIntervalMs: 1 })
+    while (checks < 5) await setTimeout(1)
+    assert.equal(any.mock.callCount(), 0)
   })
 })

@@ -1,6 +1,7 @@
 import type { Server } from '@grpc/grpc-js'
 import { asHoldfastError } from '@holdfast/errors'
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check'
+import { linkedSignal } from './linked-signal.js'
 import type { Logger } from './logs.js'
 
 export interface HealthOptions {
@@ -138,8 +139,9 @@ export class HealthWatch {
         reject(new Error(`The health check took more than ${timeoutMs} ms`))
       }, timeoutMs)
     })
+    using link = linkedSignal([timeout.signal, this.#stopped.signal])
     try {
-      await Promise.race([check(AbortSignal.any([timeout.signal, this.#stopped.signal])), late])
+      await Promise.race([check(link.signal), late])
     } finally {
       clearTimeout(timer)
     }

@@ -1,5 +1,6 @@
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import type { ChatEvent, ChatModel, ChatRequest } from '@holdfast/models'
+import { linkedSignal } from '@holdfast/server'
 import type { Part, Turn, TurnEnding } from '@holdfast/session'
 
 // What a model may write besides its answer.
@@ -25,7 +26,8 @@ export async function answer(
   const made = new Besides()
   let text = ''
   try {
-    const signal = AbortSignal.any([turn.signal, stop])
+    using link = linkedSignal([turn.signal, stop])
+    const { signal } = link
     for await (const event of model.stream(await prompt(signal), { signal })) {
       if (event.type === 'text') {
         if (event.text === '') continue

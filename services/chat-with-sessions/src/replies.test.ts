@@ -401,3 +401,16 @@ test('recall is told whose words it may quote, and has no other model', async ()
 function bound(question: Awaited<ReturnType<PuppetModel['asked']>>) {
   return { request: question.request, finish: () => question.finish() }
 }
+
+test('keeps nothing of a reply that is over', async (t) => {
+  // What Node 20 keeps of it for as long as one of the signals lives, which here is as long as the process.
+  const any = t.mock.method(AbortSignal, 'any')
+  await using running = await startWithConversation()
+  const reading = readReply(running.clients.chat.streamChat(ask('Again?')))
+  const question = await running.model.asked()
+  question.say('Again.')
+  question.finish()
+  assert.equal((await reading).finished?.status, ReplyStatus.COMPLETE)
+  const long = any.mock.calls.filter(({ arguments: [signals] }) => [...signals].some((one) => !one.aborted))
+  assert.deepEqual(long, [])
+})

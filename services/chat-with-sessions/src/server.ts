@@ -6,11 +6,10 @@ import {
   type ReplyFinished,
   type SubscribeToConversationResponse,
 } from '@holdfast/protocol'
-import { type GrpcService, type Implementation, defineService, parseJsonObject } from '@holdfast/server'
+import { type GrpcService, type Implementation, defineService, linkedSignal, parseJsonObject } from '@holdfast/server'
 import type { ConversationEvent, JsonObject, ReplyEvent } from '@holdfast/session'
 import type { SpokenReply } from './attachments/media-services.js'
 import type { ChatEngine, ModelOptions } from './chat-engine.js'
-import { linkedSignal } from './linked-signal.js'
 import { type WireNames, namedAsOnTheWire } from './wire-fields.js'
 import { searchOnWire } from './wire-search.js'
 import {

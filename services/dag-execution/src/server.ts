@@ -1,6 +1,13 @@
 import { invalidField } from '@holdfast/errors'
 import { dag } from '@holdfast/protocol'
-import { type GrpcService, type Implementation, defineService, parseJsonObject, parseJsonText } from '@holdfast/server'
+import {
+  type GrpcService,
+  type Implementation,
+  defineService,
+  linkedSignal,
+  parseJsonObject,
+  parseJsonText,
+} from '@holdfast/server'
 import type { ExecutionEngine, NodeState, Run, RunState } from './engine/execution-engine.js'
 import type { Json, JsonObject } from './graph/graph.js'
 import type { Graphs, StoredGraph } from './graphs.js'
@@ -74,7 +81,8 @@ function dagHandlers(of: (tenant: string) => DagParts): Implementation<typeof da
     async *streamExecution({ executionId, after }, context) {
       const { engine } = of(context.caller.tenant)
       context.annotate({ executionId })
-      const signal = AbortSignal.any([context.signal, context.stopping])
+      using link = linkedSignal([context.signal, context.stopping])
+      const { signal } = link
       for await (const { cursor, event } of engine.subscribe(executionId, { after, signal })) {
         const { at, type } = event
         yield {
