@@ -1,20 +1,23 @@
-import { renameSync, writeFileSync } from 'node:fs'
-import { readdirSync } from 'node:fs'
+import { ChildProcess } from 'node:child_process'
+import { readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** What a process says of itself. Bytes are after a garbage collection. */
 export interface Probe {
   readonly at: number
+  /** V8's heap without `codeBytes`. */
   readonly heapBytes: number
+  /** What V8 has compiled of the program, which goes on for as long as functions become hot or meet something new. */
+  readonly codeBytes: number
   /** Outside of V8's heap: buffers and what WebAssembly has. */
   readonly externalBytes: number
   readonly rssBytes: number
   /** Open files, sockets included. */
   readonly files: number
-  /** Handles of the event loop by kind; sockets to the database and to Redis, whose pools come and go, apart. */
+  /** Handles of the event loop by kind; sockets to the database and to Redis, whose pools come and go, apart. A child process is one, with its pipes. */
   readonly handles: Readonly<Record<string, number>>
 }
 
@@ -36,9 +39,12 @@ const collect = runInNewContext('gc') as () => void
 export function probe(): Probe {
   collect()
   const { heapUsed, external, rss } = process.memoryUsage()
+  const code = getHeapCodeStatistics()
+  const codeBytes = code.code_and_metadata_size + code.bytecode_and_metadata_size
   return {
     at: Date.now(),
-    heapBytes: heapUsed,
+    heapBytes: heapUsed - codeBytes,
+    codeBytes,
     externalBytes: external,
     rssBytes: rss,
     files: filesOpen(),
@@ -57,11 +63,21 @@ function filesOpen(): number {
 /** `_getActiveHandles` is not documented, and the only one that tells which sockets. */
 function handles(): Record<string, number> {
   const active = (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles()
+  const ofChildren = new Set<unknown>()
+  for (const child of active) {
+    if (child instanceof ChildProcess) for (const pipe of [...child.stdio, channelOf(child)]) ofChildren.add(pipe)
+  }
   const counts: Record<string, number> = {}
   for (const handle of active) {
+    if (ofChildren.has(handle)) continue
     const isPooled = handle instanceof Socket && pooledPorts.has(handle.remotePort ?? 0)
     const kind = isPooled ? 'pooled' : handle.constructor.name
     counts[kind] = (counts[kind] ?? 0) + 1
   }
   return counts
+}
+
+/** `channel` is another object than the handle. */
+function channelOf(child: ChildProcess): unknown {
+  return (child as unknown as { _channel?: unknown })._channel
 }
