@@ -3,11 +3,13 @@ import { recallModel } from '@holdfast/models'
 import { openDocumentStore } from '@holdfast/persistence'
 import { createLogger, startGrpcServer, startTraces } from '@holdfast/server'
 import { openConversationStore } from '@holdfast/session'
+import { startSdkTraces } from './sdk-traces.js'
 
-/** The chat service on the PostgreSQL server of the first argument, with traces as the second says: nothing, or a URL and a ratio. Prints
- *  its address. */
+/** The chat service on the PostgreSQL server of the first argument, with traces as the second says: nothing, or a URL and a ratio, or `sdk` for all
+ *  calls by OpenTelemetry's SDK. Prints its address. */
 const [database = '', url = '', ratio = '1'] = process.argv.slice(2)
-if (url !== '') await startTraces({ url, ratio: Number(ratio) })
+if (ratio === 'sdk') startSdkTraces(url)
+else if (url !== '') await startTraces({ url, ratio: Number(ratio) })
 const store = await openDocumentStore(database)
 const conversations = await openConversationStore(store)
 const chat = createChatService({ conversations, model: recallModel({ retrieve: async () => [] }) })

@@ -1,8 +1,12 @@
 import { type Metadata, type StatusObject, status } from '@grpc/grpc-js'
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Attributes, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { codeOfGrpcStatus } from '@holdfast/errors'
 
 const scope = '@holdfast/grpc-clients'
+
+const client = { kind: SpanKind.CLIENT }
+const known = new Map<string, Attributes>()
+const maxKnown = 2_000
 
 const setter = { set: (metadata: Metadata, key: string, value: string): void => metadata.set(key, value) }
 
@@ -13,16 +17,8 @@ export class CallSpan {
 
   /** @param path `/holdfast.chat.v1.ChatService/SendMessage` */
   constructor(path: string, address: string) {
-    const method = path.slice(1)
-    this.#span = trace.getTracer(scope).startSpan(method, { kind: SpanKind.CLIENT })
-    if (!this.#span.isRecording()) return
-    const [, host = address, port] = /^(.*):(\d+)$/.exec(address) ?? []
-    this.#span.setAttributes({
-      'rpc.system.name': 'grpc',
-      'rpc.method': method,
-      'server.address': host,
-      ...(port === undefined ? {} : { 'server.port': Number(port) }),
-    })
+    this.#span = trace.getTracer(scope).startSpan(path.slice(1), client)
+    if (this.#span.isRecording()) this.#span.setAttributes(attributesOf(path, address))
   }
 
   /** Adds the headers by which the server goes on with the trace. */
@@ -46,4 +42,20 @@ export class CallSpan {
       span.end()
     })
   }
+}
+
+/** Frozen, so that they are written once for all calls of a method at an address. */
+function attributesOf(path: string, address: string): Attributes {
+  const key = `${address}${path}`
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const [, host = address, port] = /^(.*):(\d+)$/.exec(address) ?? []
+  const attributes = Object.freeze({
+    'rpc.system.name': 'grpc',
+    'rpc.method': path.slice(1),
+    'server.address': host,
+    ...(port === undefined ? {} : { 'server.port': Number(port) }),
+  })
+  if (known.size < maxKnown) known.set(key, attributes)
+  return attributes
 }

@@ -24,11 +24,11 @@ export class ModelWatch {
 
   constructor(operation: ModelOperation, model: string, provider: 'local' | 'openai-compatible') {
     this.#name = `${operation} ${model}`
-    this.#attributes = {
+    this.#attributes = Object.freeze({
       'gen_ai.operation.name': operation,
       'gen_ai.request.model': model,
       'gen_ai.provider.name': provider,
-    }
+    })
   }
 
   async call<T>(run: () => Promise<T>): Promise<T> {

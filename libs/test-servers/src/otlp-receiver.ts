@@ -16,6 +16,13 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, string | number | boolean>>
   /** Ids of the spans that it is linked with. */
   readonly links: readonly string[]
+  /** Names of its events. */
+  readonly events: readonly string[]
+  /** Milliseconds. */
+  readonly startMs: number
+  readonly durationMs: number
+  /** The instrumentation scope, `name@version`. */
+  readonly scope: string
   /** UNSET 0, OK 1, ERROR 2. */
   readonly status: number
   readonly resource: Readonly<Record<string, string | number | boolean>>
@@ -97,28 +104,51 @@ function spansOf(body: Uint8Array): ReceivedSpan[] {
     const resource: Values = {}
     read(resourceSpans, {
       1: (one) => read(sub(one), { 1: (attribute) => readAttribute(sub(attribute), resource) }),
-      2: (one) => read(sub(one), { 2: (span) => spans.push(spanOf(sub(span), resource)) }),
+      2: (one) => {
+        let scope = ''
+        read(sub(one), {
+          1: (of) =>
+            read(sub(of), { 1: (name) => (scope = name.string()), 2: (version) => (scope += `@${version.string()}`) }),
+          2: (span) => spans.push(spanOf(sub(span), resource, scope)),
+        })
+      },
     })
   }
   read(new BinaryReader(body), { 1: (one) => ofResource(sub(one)) })
   return spans
 }
 
-function spanOf(reader: BinaryReader, resource: Values): ReceivedSpan {
-  const span = { traceId: '', spanId: '', parentSpanId: '', name: '', kind: 0, status: 0, resource }
+function spanOf(reader: BinaryReader, resource: Values, scope: string): ReceivedSpan {
+  const span = {
+    traceId: '',
+    spanId: '',
+    parentSpanId: '',
+    name: '',
+    kind: 0,
+    status: 0,
+    resource,
+    scope,
+    startMs: 0,
+    endMs: 0,
+  }
   const attributes: Values = {}
   const links: string[] = []
+  const events: string[] = []
   read(reader, {
     1: (one) => (span.traceId = hex(one)),
     2: (one) => (span.spanId = hex(one)),
     4: (one) => (span.parentSpanId = hex(one)),
     5: (one) => (span.name = one.string()),
     6: (one) => (span.kind = one.int32()),
+    7: (one) => (span.startMs = Number(one.fixed64()) / 1e6),
+    8: (one) => (span.endMs = Number(one.fixed64()) / 1e6),
     9: (one) => readAttribute(sub(one), attributes),
+    11: (one) => read(sub(one), { 2: (name) => events.push(name.string()) }),
     13: (one) => read(sub(one), { 2: (id) => links.push(hex(id)) }),
     15: (one) => read(sub(one), { 3: (code) => (span.status = code.int32()) }),
   })
-  return { ...span, attributes, links }
+  const { endMs, ...rest } = span
+  return { ...rest, durationMs: endMs - span.startMs, attributes, links, events }
 }
 
 function readAttribute(reader: BinaryReader, into: Values): void {

@@ -21,19 +21,14 @@ export function onBehalfOf<R>(callers: readonly Caller[], run: () => R): R {
   return context.with(spans.length === 0 ? first : first.setValue(othersKey, spans), run)
 }
 
-/** Of the batch that is running. */
-export function linksOfBatch(): Link[] {
-  return others().map((span) => ({ context: span.spanContext() }))
-}
-
-/** So that who looks at a call whose statement stands in another's trace finds it. */
-export function linkBack(span: Span): void {
-  const found = others()
-  if (found.length === 0) return
-  const link = { context: span.spanContext() }
-  for (const other of found) other.addLink(link)
-}
-
-function others(): readonly Span[] {
-  return (context.active().getValue(othersKey) as readonly Span[] | undefined) ?? []
+/** Links the span of a statement with the callers of the batch that is running but the first, in both directions: who looks at a call whose statement stands in
+ *  another's trace finds it. */
+export function linkWithOthers(span: Span): void {
+  const others = context.active().getValue(othersKey) as readonly Span[] | undefined
+  if (others === undefined) return
+  const back: Link = { context: span.spanContext() }
+  for (const other of others) {
+    span.addLink({ context: other.spanContext() })
+    other.addLink(back)
+  }
 }

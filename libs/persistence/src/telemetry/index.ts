@@ -1,2 +1,2 @@
 /** For libraries that gather calls of many callers into one, as this one does. */
-export { type Caller, currentCaller, linkBack, linksOfBatch, onBehalfOf } from './callers.js'
+export { type Caller, currentCaller, linkWithOthers, onBehalfOf } from './callers.js'

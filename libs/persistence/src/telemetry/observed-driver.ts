@@ -11,7 +11,7 @@ import {
 import { asHoldfastError, type HoldfastError } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { SqlConnection, SqlDriver, SqlRow, Statement } from '../sql/driver.js'
-import { linkBack, linksOfBatch } from './callers.js'
+import { linkWithOthers } from './callers.js'
 import { note } from './statement-journal.js'
 import { batchSizeOf, shapeOf, type StatementShape } from './statement-shape.js'
 import { type ConnectionStatistics, Statistics } from './statistics.js'
@@ -37,6 +37,7 @@ export interface ObserveOptions {
 }
 
 const scope = '@holdfast/persistence'
+const clientSpan = { kind: SpanKind.CLIENT }
 
 /** A driver that counts, times and traces what passes through it. Values never get into any of it.
  *  Names: https://opentelemetry.io/docs/specs/semconv/database/ (stable since 1.33). */
@@ -119,6 +120,7 @@ class Watch {
   readonly #duration: Histogram
   /** Those of a call that succeeded, which nearly all do. */
   readonly #attributes = new WeakMap<StatementShape, Attributes>()
+  readonly #tracedAttributes = new WeakMap<StatementShape, Attributes>()
 
   constructor(statistics: Statistics, { slowCallMs = 1_000, onSlowCall, server }: ObserveOptions) {
     this.#statistics = statistics
@@ -150,10 +152,11 @@ class Watch {
   ): Promise<Answer> {
     note(statement)
     const shape = shapeOf(statement)
-    const span = this.#tracer.startSpan(summaryOf(shape), { kind: SpanKind.CLIENT, links: linksOfBatch() })
+    const span = this.#tracer.startSpan(summaryOf(shape), clientSpan)
     if (span.isRecording()) {
-      linkBack(span)
-      span.setAttributes({ ...this.common, ...attributesOf(shape, calls), 'db.query.text': statement.text })
+      linkWithOthers(span)
+      span.setAttributes(this.#traced(shape, statement))
+      if (calls > 1) span.setAttribute('db.operation.batch.size', calls)
     }
     const start = performance.now()
     let rows = 0
@@ -199,10 +202,19 @@ class Watch {
     this.#onSlowCall({ ...shape, durationMs: Math.round(ms), calls, rows, text, ...error })
   }
 
+  /** Frozen, so that they are written once for all spans of a statement. */
+  #traced(shape: StatementShape, { text }: Statement): Attributes {
+    const known = this.#tracedAttributes.get(shape)
+    if (known !== undefined && known['db.query.text'] === text) return known
+    const attributes = Object.freeze({ ...this.#attributesOf(shape), 'db.query.text': text })
+    this.#tracedAttributes.set(shape, attributes)
+    return attributes
+  }
+
   #attributesOf(shape: StatementShape): Attributes {
     const known = this.#attributes.get(shape)
     if (known !== undefined) return known
-    const attributes = { ...this.common, ...attributesOf(shape, 1) }
+    const attributes = { ...this.common, ...attributesOf(shape) }
     this.#attributes.set(shape, attributes)
     return attributes
   }
@@ -220,11 +232,10 @@ function summaryOf({ operation, collection }: StatementShape): string {
   return collection === undefined ? operation : `${operation} ${collection}`
 }
 
-function attributesOf(shape: StatementShape, calls: number): Attributes {
+function attributesOf(shape: StatementShape): Attributes {
   return {
     'db.operation.name': shape.operation,
     ...(shape.collection === undefined ? {} : { 'db.collection.name': shape.collection }),
-    ...(calls > 1 ? { 'db.operation.batch.size': calls } : {}),
   }
 }
 

@@ -7,6 +7,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type TextMapGetter,
   trace,
@@ -32,9 +33,8 @@ export class ServedSpan {
   /** @param method `holdfast.chat.v1.ChatService/SendMessage` */
   constructor(method: string, metadata: Metadata) {
     const parent = propagation.extract(ROOT_CONTEXT, metadata, getter)
-    this.#span = tracer.startSpan(method, { kind: SpanKind.SERVER }, parent)
+    this.#span = tracer.startSpan(method, optionsOf(method), parent)
     this.#context = trace.setSpan(parent, this.#span)
-    this.#span.setAttribute('rpc.system.name', 'grpc').setAttribute('rpc.method', method)
   }
 
   /** Runs what serves the call, so that its spans and its log lines belong to this one. */
@@ -56,6 +56,19 @@ export class ServedSpan {
     }
     this.#span.end()
   }
+}
+
+const known = new Map<string, SpanOptions>()
+
+/** Frozen, so that they are written once for all calls of the method. */
+function optionsOf(method: string): SpanOptions {
+  let options = known.get(method)
+  if (options === undefined) {
+    const attributes = Object.freeze({ 'rpc.system.name': 'grpc', 'rpc.method': method })
+    options = { kind: SpanKind.SERVER, attributes }
+    known.set(method, options)
+  }
+  return options
 }
 
 const serverFaults: ReadonlySet<string> = new Set([

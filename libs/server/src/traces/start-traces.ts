@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { context, diag, DiagLogLevel, propagation, SpanKind, trace } from '@opentelemetry/api'
-import type { Sampler, SamplingDecision } from '@opentelemetry/sdk-trace-base'
+import { context, diag, DiagLogLevel, propagation, trace } from '@opentelemetry/api'
 import { invalidField } from '@holdfast/errors'
 import type { Logger } from '../logs.js'
 import { maskUrl } from '../masking.js'
+import { recordingTracers } from './recording-tracers.js'
+import { SpanDelivery, type SpanRequest } from './span-delivery.js'
 
 export interface TracesOptions {
   /** Of the receiver of OTLP over HTTP with protobuf, path and all: `http://127.0.0.1:4318/v1/traces`. Headers for it come from
@@ -27,43 +28,39 @@ export interface Traces extends AsyncDisposable {
 const flushMs = 5_000
 const complaintMs = 60_000
 
-/** Registers OpenTelemetry's SDK for this process: from here on spans are made, passed on by W3C's `traceparent`, and sent. What it needs is
+/** Records spans in this process, behind OpenTelemetry's API: from here on they are made, passed on by W3C's `traceparent`, and sent. What it needs is
  *  loaded here, so that a process without traces has none of it.
  *  @throws INVALID_ARGUMENT if the ratio is none */
 export async function startTraces(options: TracesOptions): Promise<Traces> {
   const { url, ratio = 1, serviceName = 'holdfast', logger, delayMs = 1_000 } = options
   if (!(ratio >= 0 && ratio <= 1)) throw invalidField('traces.ratio', `must be from 0 to 1, not ${ratio}`)
-  const [sdk, { AsyncLocalStorageContextManager }, { W3CTraceContextPropagator }, resources, exporters] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace-base'),
-      import('@opentelemetry/context-async-hooks'),
-      import('@opentelemetry/core'),
-      import('@opentelemetry/resources'),
-      import('@opentelemetry/exporter-trace-otlp-proto'),
-    ])
+  const [{ AsyncLocalStorageContextManager }, { W3CTraceContextPropagator }, resources, http] = await Promise.all([
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/otlp-exporter-base/node-http'),
+  ])
   if (logger !== undefined) complainTo(logger, url)
-  const provider = new sdk.BasicTracerProvider({
-    resource: resources
-      .resourceFromAttributes({ 'service.name': serviceName, 'service.instance.id': randomUUID() })
-      .merge(resources.detectResources({ detectors: [resources.envDetector] })),
-    sampler: new sdk.ParentBasedSampler({ root: rootSampler(new sdk.TraceIdRatioBasedSampler(ratio)) }),
-    spanProcessors: [
-      new sdk.BatchSpanProcessor(new exporters.OTLPTraceExporter({ url, timeoutMillis: flushMs }), {
-        scheduledDelayMillis: delayMs,
-        // Bounds what an unreachable receiver costs; about 1 KiB each.
-        maxQueueSize: 8_192,
-        maxExportBatchSize: 1_024,
-        exportTimeoutMillis: flushMs,
-      }),
-    ],
-  })
-  trace.setGlobalTracerProvider(provider)
+  const { attributes } = resources
+    .resourceFromAttributes({ 'service.name': serviceName, 'service.instance.id': randomUUID() })
+    .merge(resources.detectResources({ detectors: [resources.envDetector] }))
+  const sender = http.createOtlpHttpExportDelegate<SpanRequest, void>(
+    http.convertLegacyHttpOptions({ url, timeoutMillis: flushMs }, 'TRACES', 'v1/traces', {
+      'Content-Type': 'application/x-protobuf',
+    }),
+    { serializeRequest: ({ body }) => body, deserializeResponse: () => undefined },
+    'otlp_http_span_exporter',
+    { name: 'span', countItems: ({ spans }) => spans },
+    undefined,
+  )
+  const delivery = new SpanDelivery(sender, attributes, delayMs)
+  trace.setGlobalTracerProvider(recordingTracers(delivery, ratio))
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => {
-    stopped ??= provider
-      .shutdown()
+    stopped ??= delivery
+      .stop()
       // The receiver is away: that was said, and a process must be able to end.
       .catch(() => undefined)
       .then(() => {
@@ -74,19 +71,7 @@ export async function startTraces(options: TracesOptions): Promise<Traces> {
   return { stop, [Symbol.asyncDispose]: stop }
 }
 
-/** Calls, jobs and commands begin traces. What a process does by itself, such as looking for jobs twice a second, would only bury them. */
-function rootSampler(others: Sampler): Sampler {
-  const dropped = { decision: 0 as SamplingDecision.NOT_RECORD }
-  return {
-    shouldSample(parent, traceId, name, kind, attributes, links) {
-      const begins = kind === SpanKind.SERVER || kind === SpanKind.CONSUMER || name.startsWith('holdfast ')
-      return begins ? others.shouldSample(parent, traceId, name, kind, attributes, links) : dropped
-    },
-    toString: () => `RootSampler{${others.toString()}}`,
-  }
-}
-
-/** The SDK tells its failures to one logger for the process. */
+/** OpenTelemetry's parts tell their failures to one logger for the process. */
 function complainTo(logger: Logger, url: string): void {
   let quietUntil = 0
   const complain = (message: string): void => {

@@ -1,8 +1,9 @@
 import { type Attributes, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { asHoldfastError } from '@holdfast/errors'
-import { linkBack, linksOfBatch } from '@holdfast/persistence/telemetry'
+import { linkWithOthers } from '@holdfast/persistence/telemetry'
 
 const scope = '@holdfast/session'
+const clientSpan = { kind: SpanKind.CLIENT }
 
 /** Times and traces the commands of one connection. Keys and values never get into any of it. Meters have no late registration: the SDK
  *  must stand when the connection is made. Names: https://opentelemetry.io/docs/specs/semconv/database/redis/ */
@@ -23,9 +24,9 @@ export class CommandWatch {
   }
 
   async watch<Answer>([operation = '', ...words]: readonly string[], send: () => Promise<Answer>): Promise<Answer> {
-    const span = this.#tracer.startSpan(operation, { kind: SpanKind.CLIENT, links: linksOfBatch() })
+    const span = this.#tracer.startSpan(operation, clientSpan)
     if (span.isRecording()) {
-      linkBack(span)
+      linkWithOthers(span)
       span.setAttributes(this.#attributesOf(operation))
       if (operation === 'MGET') span.setAttribute('db.operation.batch.size', words.length)
     }
@@ -48,7 +49,7 @@ export class CommandWatch {
   #attributesOf(operation: string): Attributes {
     let attributes = this.#attributes.get(operation)
     if (attributes === undefined) {
-      attributes = { ...this.#common, 'db.operation.name': operation }
+      attributes = Object.freeze({ ...this.#common, 'db.operation.name': operation })
       this.#attributes.set(operation, attributes)
     }
     return attributes
