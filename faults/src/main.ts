@@ -20,6 +20,7 @@ export interface CampaignReport {
 }
 
 const campaigns: Readonly<Record<string, () => Promise<{ run(options: CampaignOptions): Promise<CampaignReport> }>>> = {
+  access: () => import('./access.js'),
   cache: () => import('./cache.js'),
   conversations: () => import('./conversations.js'),
   dag: () => import('./dag.js'),
@@ -56,7 +57,7 @@ if (load === undefined || chosen === undefined || !sane) {
     `Usage: npm run faults -- NAME [--kills N] [--writers N] [--store both|embedded|postgres] [--redis] [--seed N] [--quick|--long] [--json]
 NAME is one of: ${Object.keys(campaigns).join(', ')}. --kills counts for each store (default 20).
 --redis is for conversations and streams: the servers cache in a Redis that is killed and emptied as well.
---quick and --long are for those that have a size of their own: cache (200,000 operations; the long form millions), dag (200 kills; 40; 1,000), fuzz (20,000 inputs; 5,000; 100,000), jobs (2,000 jobs, 100 kills; 500 and 25; 20,000 and 1,000), migration (1, 3 or 12 kills at each step), persistence, rolling (each of three servers restarted 10 times; 2; 50).\n`,
+--quick and --long are for those that have a size of their own: access (6 renewals of a certificate, 50 revocations; 1 and 5; 60 and 1,000), cache (200,000 operations; the long form millions), dag (200 kills; 40; 1,000), fuzz (20,000 inputs; 5,000; 100,000), jobs (2,000 jobs, 100 kills; 500 and 25; 20,000 and 1,000), migration (1, 3 or 12 kills at each step), persistence, rolling (each of three servers restarted 10 times; 2; 50).\n`,
   )
   process.exitCode = 2
 } else {

@@ -147,11 +147,18 @@ class Load {
     while (!this.#stopped.signal.aborted) {
       await this.#call('StreamChat', async () => {
         let text = ''
+        let end = ''
         for await (const { event } of chat.streamChat({ conversationId, parts })) {
           if (event?.$case === 'delta') text += event.value.text
-          if (event?.$case === 'finished' && event.value.status !== ReplyStatus.COMPLETE) this.brokenReplies += 1
+          if (event?.$case === 'finished') {
+            const { status, message } = event.value
+            const { code = '', message: why = '' } = message?.reply?.error ?? {}
+            end = `${nameOf(status)} ${code} ${why}`.trim()
+          }
         }
-        if (text !== whole) this.brokenReplies += 1
+        if (end === 'COMPLETE' && text === whole) return
+        this.brokenReplies += 1
+        this.#report(`A reply of ${whole.length} ended after ${text.length}: ${end}`)
       })
     }
   }
@@ -174,4 +181,8 @@ class Load {
     this.failed += 1
     this.#report(`${name} failed: ${code} ${reason}: ${message}`)
   }
+}
+
+function nameOf(status: ReplyStatus): string {
+  return Object.entries(ReplyStatus).find(([, value]) => value === status)?.[0] ?? `status ${status}`
 }
