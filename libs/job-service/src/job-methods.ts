@@ -88,6 +88,7 @@ export function jobMethods<JobMessage>(options: JobMethodsOptions<JobMessage>): 
       context.annotate({ kind })
       const states = (filter?.states ?? []).map(stateOf)
       const page = await jobs.list({
+        signal: context.signal,
         kind,
         limit: Math.min(1000, pageSize === 0 ? 50 : pageSize),
         ...(pageToken === '' ? {} : { cursor: pageToken }),

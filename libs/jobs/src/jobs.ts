@@ -24,6 +24,8 @@ export interface CancelOptions extends OfTenant {
 }
 
 export interface ListOptions extends OfTenant {
+  /** Gives up what the database has not begun, and ends what it can, when it aborts; its reason is thrown. */
+  readonly signal?: AbortSignal
   readonly kind?: string | readonly string[]
   readonly state?: JobState | readonly JobState[]
   readonly label?: string

@@ -185,7 +185,8 @@ export class StoredJobs implements Jobs {
 
   async list(options: ListOptions = {}): Promise<JobPage> {
     const { jobs, tenant } = this.#of(options)
-    const { kind, state, label, limit = 100, cursor } = options
+    const { kind, state, label, limit = 100, cursor, signal } = options
+    const until = signal === undefined ? {} : { signal }
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
       throw invalidField('limit', 'must be an integer from 1 to 1000')
     }
@@ -199,7 +200,7 @@ export class StoredJobs implements Jobs {
       ...(label === undefined ? {} : { labels: label }),
     }
     const page = await jobs
-      .find(filter, { sort: { _id: -1 }, limit, ...(cursor === undefined ? {} : { after: cursor }) })
+      .find(filter, { sort: { _id: -1 }, limit, ...(cursor === undefined ? {} : { after: cursor }), ...until })
       .page()
     const items = page.items.map((document) => toJob(tenant, document))
     return page.next === undefined ? { items } : { items, next: page.next }

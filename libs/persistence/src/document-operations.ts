@@ -58,6 +58,8 @@ export interface DocumentQuery {
   readonly limit?: number
   /** Which members of data that is an object the caller needs; a backend may answer with more. */
   readonly members?: NeededMembers
+  /** When it aborts nobody waits for the answer any more; then its reason may be thrown. */
+  readonly signal?: AbortSignal
 }
 
 export interface NearestQuery {

@@ -30,8 +30,8 @@ export class CollectionFind<T> implements Find<T> {
   readonly #decode: (stored: StoredDocument) => Document<T>
 
   constructor(target: FindTarget, filter: unknown, options: FindOptions, decode: (s: StoredDocument) => Document<T>) {
-    checkOptions(options, ['sort', 'limit', 'after', 'project'])
-    const { limit, after } = options
+    checkOptions(options, ['sort', 'limit', 'after', 'project', 'signal'])
+    const { limit, after, signal } = options
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
       throw invalidField('limit', 'must be a positive integer')
     }
@@ -52,7 +52,13 @@ export class CollectionFind<T> implements Find<T> {
             return { ...document, data: project.apply(document.data as JsonValue) as T }
           }
     const members = project?.needs(sort)
-    const query = { tenant: target.tenant, where, sort, ...(members === undefined ? {} : { members }) }
+    const query = {
+      tenant: target.tenant,
+      where,
+      sort,
+      ...(members === undefined ? {} : { members }),
+      ...(signal === undefined ? {} : { signal }),
+    }
     if (after === undefined) this.#query = query
     else {
       const positions = decodeCursor(this.#listing, after, 'after')
@@ -74,6 +80,7 @@ export class CollectionFind<T> implements Find<T> {
   async page(): Promise<Page<T>> {
     const size = this.#limit ?? defaultPageSize
     await this.#target.ready()
+    this.#query.signal?.throwIfAborted()
     const rows = await this.#target.operations.query(this.#target.collection, { ...this.#query, limit: size + 1 })
     const items = rows.slice(0, size)
     const last = items.at(-1)
@@ -92,6 +99,7 @@ export class CollectionFind<T> implements Find<T> {
     let left = this.#limit ?? Infinity
     let { after } = this.#query
     while (left > 0) {
+      this.#query.signal?.throwIfAborted()
       const limit = Math.min(left, batchSize)
       const query = after === undefined ? { ...this.#query, limit } : { ...this.#query, limit, after }
       const rows = await this.#target.operations.query(this.#target.collection, query)

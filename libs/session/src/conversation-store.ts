@@ -98,6 +98,8 @@ export interface ListOptions {
   readonly limit?: number
   /** `next` of the former page of a listing with the same `userId` and `tag`. */
   readonly cursor?: string
+  /** Gives up what the database has not begun, and ends what it can, when it aborts; its reason is thrown. */
+  readonly signal?: AbortSignal
 }
 
 export interface ConversationPage {
@@ -181,6 +183,8 @@ export interface SearchOptions {
   readonly roles?: readonly Message['role'][]
   /** What the messages should mean, where that says more than the words to look for: the whole question. Default: the query. */
   readonly meaning?: string
+  /** Gives up what the database has not begun, and ends what it can, when it aborts; its reason is thrown. */
+  readonly signal?: AbortSignal
 }
 
 export interface SearchHit {

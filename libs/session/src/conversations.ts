@@ -73,7 +73,7 @@ export class Conversations {
     return conversationOf(document, head, turn?.data)
   }
 
-  async list(options: ListOptions): Promise<ConversationPage> {
+  async list({ signal, ...options }: ListOptions): Promise<ConversationPage> {
     const userId = options.userId === undefined ? undefined : checkUserId(options.userId, 'userId')
     const limit = checkLimit(options.limit, 50, 1000)
     const tag = options.tag === undefined ? undefined : checkText(options.tag, 'tag', { max: 128 })
@@ -81,13 +81,14 @@ export class Conversations {
     const after = options.cursor === undefined ? undefined : openCursor(options.cursor, listing)
     await this.#activity.flush()
     const { conversations, messages, turns } = this.#context.shapes
+    const until = signal === undefined ? {} : { signal }
     const sort = userId === undefined ? ({ activity: -1 } as const) : ({ lastActivityAt: -1 } as const)
     const filter = {
       ...(userId === undefined ? {} : { userId }),
       ...(tag === undefined ? {} : { tags: tag }),
     }
     const page = await refuseForeignCursor(() =>
-      conversations.find(filter, after === undefined ? { sort, limit } : { sort, limit, after }).page(),
+      conversations.find(filter, { sort, limit, ...(after === undefined ? {} : { after }), ...until }).page(),
     )
     const ids = page.items.map((document) => document.id)
     if (ids.length === 0) return { items: [] }

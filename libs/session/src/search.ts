@@ -66,12 +66,16 @@ export class Search {
     const excluded = new Set((options.exclude ?? []).map(({ conversationId, seq }) => `${conversationId}/${seq}`))
     const text = query.slice(0, maxQueryLength)
     const embedding = this.#meaning?.embed(meaning.slice(0, maxQueryLength))
+    const { signal } = options
     return this.#queue.run(userId, async () => {
+      // It may have waited long for its turn.
+      signal?.throwIfAborted()
       const user = await this.#indexOf(userId)
-      const unindexed = await this.#refresh(userId, user)
+      const unindexed = await this.#refresh(userId, user, signal)
       const embedded = await embedding
       const keep: Keep = (found) => roles.has(found.role) && !excluded.has(`${found.conversationId}/${found.seq}`)
       for (let round = 1; ; round += 1) {
+        signal?.throwIfAborted()
         const found = await find(user, text, embedded, limit, keep, wanted)
         const hits = await Promise.all(found.map((one) => this.#readAgain(user, one)))
         const standing = hits.filter((hit) => hit !== undefined)
@@ -101,11 +105,12 @@ export class Search {
   }
 
   /** @returns how many messages are not indexed by meaning yet */
-  async #refresh(userId: string, user: UserIndex): Promise<number> {
+  async #refresh(userId: string, user: UserIndex, signal: AbortSignal | undefined): Promise<number> {
     const { conversations, messages, changes } = this.#context.shapes
     await this.#activity.flush()
     const sort = { lastActivityAt: -1 } as const
-    const found = await conversations.find({ userId }, { sort, limit: maxConversations }).toArray()
+    const until = signal === undefined ? {} : { signal }
+    const found = await conversations.find({ userId }, { sort, limit: maxConversations, ...until }).toArray()
     const documents = found.filter(({ data }) => !isDeleting(data))
     const ids = documents.map((document) => document.id)
     const known = new Set(ids)

@@ -76,9 +76,10 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
         conversation: conversationOnWire(await conversations.get(conversationId)),
       })),
 
-    listConversations: ({ userId, tag, pageSize, pageToken }) =>
+    listConversations: ({ userId, tag, pageSize, pageToken }, { signal }) =>
       named(ofPage, async () => {
         const { items, next = '' } = await conversations.list({
+          signal,
           ...(userId === '' ? {} : { userId }),
           ...(tag === '' ? {} : { tag }),
           ...(pageSize === 0 ? {} : { limit: pageSize }),
@@ -229,9 +230,10 @@ function chatHandlers(engine: ChatEngine): Implementation<typeof ChatServiceServ
         return { conversation: conversationOnWire(fork) }
       }),
 
-    searchMessages: ({ userId, query, pageSize }) =>
+    searchMessages: ({ userId, query, pageSize }, { signal }) =>
       named(ofSearch, async () => {
-        const report = await conversations.searchReport(userId, query, pageSize === 0 ? {} : { limit: pageSize })
+        const limit = pageSize === 0 ? {} : { limit: pageSize }
+        const report = await conversations.searchReport(userId, query, { ...limit, signal })
         return searchOnWire(report)
       }),
 

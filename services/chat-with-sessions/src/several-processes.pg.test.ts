@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { Client } from 'pg'
 import { createClients } from '@holdfast/grpc-clients'
 import { ReplyStatus } from '@holdfast/protocol'
 import { type TestDatabase, postgresForTests, startRelay } from '@holdfast/test-servers'
@@ -154,4 +155,24 @@ test('an outage of the database is UNAVAILABLE, never an empty answer', async ()
   await rejects(cutOff.chat.health(), { code: 'UNAVAILABLE' })
   relay.aim(Number(port))
   assert.deepEqual((await chat.getMessages({ conversationId: 'outage' })).messages, [])
+})
+
+test('a listing whose deadline has passed costs the database nothing more', async () => {
+  await using a = await startProcess('a')
+  await a.clients.chat.createConversation({ conversationId: 'listed' })
+  const observer = new Client({ connectionString: database.url })
+  await observer.connect()
+  const waiting = async (): Promise<number> => {
+    const text = `select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+    return ((await observer.query<{ n: number }>(text)).rows[0] as { n: number }).n
+  }
+  try {
+    // Whoever reads the table waits, as for any statement that takes long.
+    await observer.query('begin; lock table holdfast.c_conversations in access exclusive mode')
+    await rejects(a.clients.chat.listConversations({}, { deadlineMs: 300 }), { code: 'DEADLINE_EXCEEDED' })
+    for (let n = 0; (await waiting()) > 0 && n < 100; n += 1) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(await waiting(), 0)
+  } finally {
+    await observer.end()
+  }
 })

@@ -40,6 +40,9 @@ export interface FindOptions extends ReadFrom {
   readonly project?: Projection
   /** Go on after the document this cursor stands at (from `page()`); stable while others write. */
   readonly after?: string
+  /** Gives the find up when it aborts, with its reason: one that waits for a connection is not begun, and a server is told to end one that runs.
+   *  The embedded database ends none that it has begun. */
+  readonly signal?: AbortSignal
 }
 
 export interface Page<T> {

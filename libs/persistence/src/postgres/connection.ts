@@ -1,11 +1,12 @@
 import { HoldfastError } from '@holdfast/errors'
 import { Socket } from 'node:net'
-import { Client, DatabaseError } from 'pg'
+import { Client, type ClientConfig, DatabaseError } from 'pg'
 import { scopeOfStatement } from '../row-security/tenant-scope.js'
 import type { SqlRow, Statement, Wall } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
 import type { CellParser } from './cells.js'
 import { CopyRun } from './copy-run.js'
+import { requestCancel } from './cancel-request.js'
 import { connectError, type Target } from './connect-error.js'
 import { wallMessage } from './statement-message.js'
 import { StatementRun } from './statement-run.js'
@@ -64,13 +65,7 @@ export class PostgresConnection {
 
   /** @throws HoldfastError that says what is wrong with the server or the connection string */
   static async open(settings: ConnectionSettings): Promise<PostgresConnection> {
-    const client = new Client({
-      connectionString: settings.url,
-      connectionTimeoutMillis: settings.connectTimeoutMs,
-      application_name: settings.applicationName,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-    })
+    const client = new Client(clientConfig(settings))
     const target: Target = { host: client.host, port: client.port, user: client.user, database: client.database }
     const connection = new PostgresConnection(client, settings)
     try {
@@ -105,6 +100,12 @@ export class PostgresConnection {
       }
       return this.#attempt(statement)
     }
+  }
+
+  /** Ends the statement that is under way, at the server. Resolves when the server has heard of it: what runs here after that is not meant. */
+  async cancel(): Promise<void> {
+    const { connectTimeoutMs } = this.#settings
+    if (!(await requestCancel(this.#client, clientConfig(this.#settings), connectTimeoutMs))) this.destroy()
   }
 
   /** Statements without parameters, as one transaction. */
@@ -260,6 +261,16 @@ export class PostgresConnection {
         { reason: 'DATABASE_NOT_UTF8' },
       )
     }
+  }
+}
+
+function clientConfig({ url, connectTimeoutMs, applicationName }: ConnectionSettings): ClientConfig {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: applicationName,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import type { BackendHealth } from '../backend.js'
 import type { ConnectionStatistics } from '../telemetry/statistics.js'
@@ -47,6 +48,8 @@ export async function openPostgresDriver(url: string, options: PostgresDriverOpt
 /** A day: nothing that should have ended goes on for ever. */
 const maintenanceTimeoutMs = 86_400_000
 
+const cancelAgainMs = 20
+
 /** Migrations are nobody's calls. */
 const everyTenantText = "set local holdfast.tenants = '*';\n"
 
@@ -71,6 +74,8 @@ class PostgresDriver implements SqlDriver {
   }
 
   async query(statement: Statement): Promise<SqlRow[]> {
+    const { signal } = statement
+    if (signal !== undefined) return this.#queryUntil(signal, statement)
     try {
       return await this.#once((connection) => connection.run(statement))
     } catch (error) {
@@ -82,6 +87,19 @@ class PostgresDriver implements SqlDriver {
       return await this.#once((connection) => connection.run(statement))
     } catch (error) {
       throw error instanceof ConnectionLost ? lostError(error, !error.sent || statement.readOnly === true) : error
+    }
+  }
+
+  /** A read whose caller may go before it has its answer. */
+  async #queryUntil(signal: AbortSignal, statement: Statement): Promise<SqlRow[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#once((connection) => endedBy(signal, connection, statement), signal)
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        if (!(error instanceof ConnectionLost)) throw error
+        if (error.timedOut || attempt > 1) throw lostError(error, true)
+      }
     }
   }
 
@@ -183,13 +201,33 @@ class PostgresDriver implements SqlDriver {
     return this.#pool.close()
   }
 
-  async #once<R>(use: (connection: PostgresConnection) => Promise<R>): Promise<R> {
-    const connection = await this.#pool.acquire()
+  async #once<R>(use: (connection: PostgresConnection) => Promise<R>, signal?: AbortSignal): Promise<R> {
+    const connection = await this.#pool.acquire(signal)
     try {
       return await use(connection)
     } finally {
       this.#pool.release(connection)
     }
+  }
+}
+
+async function endedBy(signal: AbortSignal, connection: PostgresConnection, statement: Statement): Promise<SqlRow[]> {
+  signal.throwIfAborted()
+  let isOver = false
+  let cancelling: Promise<void> | undefined
+  // A request that comes before the statement is begun ends nothing.
+  const cancel = async (): Promise<void> => {
+    for (; !isOver; await delay(cancelAgainMs)) await connection.cancel()
+  }
+  const begin = (): void => void (cancelling = cancel())
+  signal.addEventListener('abort', begin, { once: true })
+  try {
+    return await connection.run(statement)
+  } finally {
+    isOver = true
+    signal.removeEventListener('abort', begin)
+    // Until the server has heard of it, it could end the next statement of this connection.
+    await cancelling
   }
 }
 

@@ -10,7 +10,8 @@ export interface PoolSettings extends ConnectionSettings {
 interface Waiting {
   readonly resolve: (connection: PostgresConnection) => void
   readonly reject: (error: unknown) => void
-  readonly timer: NodeJS.Timeout
+  /** From here on it does not give up. */
+  readonly isNext: () => void
 }
 
 /** Up to `maxConnections` connections, made when needed; callers beyond that wait in order. Broken connections go when they
@@ -34,7 +35,8 @@ export class ConnectionPool {
     return { max, used: this.#busy, idle: this.#idle.length, waiting: this.#waiting.length }
   }
 
-  acquire(): Promise<PostgresConnection> {
+  /** @param signal gives up waiting, with its reason */
+  acquire(signal?: AbortSignal): Promise<PostgresConnection> {
     if (this.#closing !== undefined) {
       return Promise.reject(
         new HoldfastError('FAILED_PRECONDITION', 'The store is closed: open another one', { reason: 'STORE_CLOSED' }),
@@ -51,19 +53,27 @@ export class ConnectionPool {
       return this.#open()
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const leave = (reason: unknown): void => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
-        reject(this.#tooBusy())
-      }, this.#settings.statementTimeoutMs)
-      const waiting: Waiting = { resolve, reject, timer }
+        waiting.isNext()
+        reject(reason)
+      }
+      const giveUp = (): void => leave(signal?.reason)
+      const timer = setTimeout(() => leave(this.#tooBusy()), this.#settings.statementTimeoutMs)
+      const isNext = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', giveUp)
+      }
+      const waiting: Waiting = { resolve, reject, isNext }
       this.#waiting.push(waiting)
+      signal?.addEventListener('abort', giveUp)
     })
   }
 
   release(connection: PostgresConnection): void {
     const next = this.#waiting.shift()
     if (next !== undefined) {
-      clearTimeout(next.timer)
+      next.isNext()
       if (connection.usable) next.resolve(connection)
       else this.#open().then(next.resolve, next.reject)
       return
@@ -112,7 +122,7 @@ export class ConnectionPool {
   #openForNext(): void {
     const next = this.#waiting.shift()
     if (next === undefined) return
-    clearTimeout(next.timer)
+    next.isNext()
     this.#busy++
     this.#open().then(next.resolve, next.reject)
   }

@@ -219,10 +219,11 @@ export class SqlDocuments implements DocumentOperations {
   }
 
   async query(collection: string, query: DocumentQuery): Promise<StoredDocument[]> {
-    const statement = findStatement(collection, this.#declared(collection), query)
+    const { signal, ...asked } = query
+    const statement = findStatement(collection, this.#declared(collection), asked)
     const startedAt = performance.now()
-    const rows = await this.#connection.query(statement)
-    this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...query })
+    const rows = await this.#connection.query(signal === undefined ? statement : { ...statement, signal })
+    this.#schema.shapes.record(statement.text, performance.now() - startedAt, { collection, ...asked })
     const hasScore = query.sort.some(({ path }) => path.of === 'meta' && path.name === 'textScore')
     return rows.map(([id, ...rest]) => {
       const document = storedDocument(String(id), rest)

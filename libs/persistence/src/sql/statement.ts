@@ -7,6 +7,9 @@ export interface Statement {
   readonly values: readonly SqlValue[]
   /** The statement writes nothing (or only what a repetition finds done), so a lost connection may be answered by asking again. Default false. */
   readonly readOnly?: boolean
+  /** Of a statement that only reads: when it aborts nobody waits for the answer any more, and its reason is thrown. Drivers that can end the
+   *  statement do so. */
+  readonly signal?: AbortSignal
   /** What becomes of the statement on a connection that records changes, see sql/feed.ts. Drivers take no notice of it. */
   readonly records?: Recording
 }
