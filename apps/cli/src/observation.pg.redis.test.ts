@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { HoldfastError } from '@holdfast/errors'
 import { createClients } from '@holdfast/grpc-clients'
 import {
@@ -176,6 +177,23 @@ describe('what is observed of a running server', { skip: (await whyNoRedis()) ??
     assert.equal(method, 'holdfast.chat.v1.ChatService/GetConversation')
     await named(receiver, 'holdfast.chat.v1.ChatService/GetConversation', 2)
     assert.ok(receiver.spans.some(({ traceId }) => traceId === id))
+  })
+
+  it('is degraded while its Redis is away, and serves', async () => {
+    const readiness = async (): Promise<{ status?: string; degraded?: string[] }> =>
+      (await fetch(`http://${ready.metrics}/readyz`)).json() as Promise<object>
+    const until = async (status: string): ReturnType<typeof readiness> => {
+      for (let n = 0; (await readiness()).status !== status && n < 500; n += 1) await delay(10)
+      return readiness()
+    }
+    assert.equal((await readiness()).status, 'ready')
+    await redis.kill()
+    const degraded = ['the cache of conversations cannot be reached: the database answers meanwhile']
+    assert.deepEqual((await until('degraded')).degraded, degraded)
+    await using clients = createClients({ address: ready.grpc })
+    await clients.chat.listConversations({})
+    await redis.restart()
+    assert.deepEqual((await until('ready')).degraded, undefined)
   })
 })
 

@@ -11,6 +11,8 @@ describe('the metrics server', () => {
     record('OK', 4)
     record('NOT_FOUND', 1)
     metrics.gauge('holdfast_open_replies', 'Replies being made', () => 7)
+    let shed = 2
+    metrics.counter('holdfast_shed_total', 'Calls that were shed', () => shed)
     metrics.gauge('holdfast_broken', 'Cannot be read', () => Promise.reject(new Error('no')))
     await using server = await serveMetrics(metrics, { listen: '127.0.0.1:0' })
     const response = await fetch(`http://${server.address}/metrics`)
@@ -20,6 +22,9 @@ describe('the metrics server', () => {
     assert.ok(text.includes(`rpc_server_call_duration_seconds_count{${labels},rpc_response_status_code="NOT_FOUND"} 1`))
     assert.ok(text.includes(`rpc_server_call_duration_seconds_count{${labels},rpc_response_status_code="OK"} 2`))
     assert.match(text, /^holdfast_open_replies 7$/m)
+    assert.match(text, /^# TYPE holdfast_shed_total counter\nholdfast_shed_total 2$/m)
+    shed = 5
+    assert.match(await metrics.text(), /^holdfast_shed_total 5$/m)
     assert.match(text, /^holdfast_broken Nan$/m)
     assert.match(text, /^process_resident_memory_bytes \d/m)
   })

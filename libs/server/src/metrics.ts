@@ -2,7 +2,7 @@ import { type RequestListener, type Server, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { MeterProvider } from '@opentelemetry/api'
-import { Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { formatAddress, listenFailure, parseListenAddress, requireMetricsProtection } from './address.js'
 import { isBearer } from './auth/bearer.js'
 import type { TlsFiles } from './auth/tls-files.js'
@@ -23,6 +23,8 @@ export interface Metrics {
   readonly meters: MeterProvider
   /** Adds a gauge that is read whenever Prometheus asks; NaN if that fails. Replaces one of the same name. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void
+  /** Adds a counter whose value, which only grows, is read whenever Prometheus asks. Replaces one of the same name, which ends in `_total`. */
+  counter(name: string, help: string, read: () => number): void
   /** For one method of one service; keep it, it is looked up once. */
   calls(service: string, method: string): CallRecorder
   /** The text that Prometheus reads. */
@@ -57,6 +59,14 @@ export function createMetrics(): Metrics {
       }
       registry.removeSingleMetric(name)
       registry.registerMetric(new Gauge({ name, help, registers: [], collect }))
+    },
+    counter(name, help, read) {
+      const collect = function (this: Counter): void {
+        this.reset()
+        this.inc(read())
+      }
+      registry.removeSingleMetric(name)
+      registry.registerMetric(new Counter({ name, help, registers: [], collect }))
     },
     calls(service, method) {
       // Bound once per status: resolving labels costs more than counting.

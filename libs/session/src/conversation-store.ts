@@ -299,6 +299,8 @@ export interface ConversationStore extends AsyncDisposable {
   sweep(): Promise<number>
   /** Deletes the messages that no retention keeps; runs by itself every ten minutes. @returns how many */
   applyRetention(): Promise<number>
+  /** Whether there is a cache that cannot be reached now: the database answers meanwhile. */
+  isCacheAway(): boolean
   /** Writes what was put off (activity times), stops what runs in the background. Turns that are still open lose their renewal. Idempotent. */
   close(): Promise<void>
 }

@@ -260,6 +260,10 @@ class StoredConversations implements ConversationStore {
     return applyRetention(this.#context, this.#retention)
   }
 
+  isCacheAway(): boolean {
+    return this.#context.histories.isAway()
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       clearTimeout(this.#timer)

@@ -18,6 +18,8 @@ export interface ChatOfTenants extends AsyncDisposable {
   /** Those of a tenant, for as long as they are needed. */
   readonly conversations: (tenant: string) => Promise<ConversationLease>
   /** As ChatService.drain, of all tenants. */
+  /** What works less well than it should, a line for each. */
+  degraded(): readonly string[]
   drain(waitMs: number): Promise<void>
 }
 
@@ -93,6 +95,7 @@ export async function openChat({ store, config, logger, metrics, embedder, media
       const lease = await pool.lease(tenant)
       return { conversations: lease.parts.chat.engine.conversations, [Symbol.dispose]: () => lease[Symbol.dispose]() }
     },
+    degraded: () => [...new Set(pool.all.flatMap((parts) => parts.chat.degraded()))],
     async drain(waitMs) {
       await Promise.all(pool.all.map((parts) => parts.chat.drain(waitMs)))
     },

@@ -111,6 +111,7 @@ export async function serve(
     drainMs,
     health: () => checkHealth(chat.local, failed),
     serviceHealth: media.health,
+    degraded: () => chat.degraded(),
     models,
   })
   serving = server

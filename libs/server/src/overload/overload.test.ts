@@ -74,6 +74,7 @@ describe('a server with more calls than it can serve', () => {
       isAlive: true,
       isReady: true,
       degraded: ['more calls come than can be served, and some are refused'],
+      models: [],
     })
     events.emit('go on')
     while (server.load.waiting > 0) await after(5)

@@ -9,7 +9,7 @@ export function watchOverload(load: LoadGate, logger: Logger, metrics: Metrics |
   metrics?.gauge('rpc_server_calls_limit', 'Calls that are served at once, at most', () => load.figures.limit)
   metrics?.gauge('rpc_server_calls_waiting', 'Calls that wait for a place', () => load.figures.waiting)
   metrics?.gauge('rpc_server_streams_in_progress', 'Streams that are open', () => load.figures.streams)
-  metrics?.gauge('rpc_server_calls_shed', 'Calls that were refused for overload', () => load.figures.refused)
+  metrics?.counter('rpc_server_calls_shed_total', 'Calls that were refused for overload', () => load.figures.refused)
   let told = 0
   const timer = setInterval(() => {
     const { refused, ...rest } = load.figures

@@ -199,6 +199,10 @@ export class CachedHistories implements Histories {
     return answer.kind === 'history' && !this.#seen.isPast(id, answer.history)
   }
 
+  isAway(): boolean {
+    return !this.#cache.isReachable
+  }
+
   async close(): Promise<void> {
     this.#trust.close()
     await this.#onClose()

@@ -20,6 +20,8 @@ export interface Histories {
   /** A message that branches may share. */
   amended(id: string): Promise<void>
   deleted(id: string): Promise<void>
+  /** Whether there is a cache that cannot be reached. */
+  isAway(): boolean
   close(): Promise<void>
 }
 
@@ -57,6 +59,10 @@ export class StoredHistories implements Histories {
   async amended(): Promise<void> {}
 
   async deleted(): Promise<void> {}
+
+  isAway(): boolean {
+    return false
+  }
 
   async close(): Promise<void> {}
 }

@@ -90,6 +90,10 @@ export class HistoryCache {
     this.maxBytes = limits.bytes
   }
 
+  get isReachable(): boolean {
+    return this.#connection.serverId() !== undefined
+  }
+
   async get(epoch: number, id: string): Promise<HistoryAnswer> {
     const name = this.#name(epoch, id)
     return answerOf(await this.#connection.send(name, ['GET', name], true))
