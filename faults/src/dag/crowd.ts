@@ -9,8 +9,8 @@ export const processes = 3
 /** A process that is not there after so long has no database. */
 const startMs = 20_000
 const watchedMs = 25_000
-/** Calls take some 100 ms: who began one so lately is in the middle of a run. */
-const latelyMs = 250
+/** Calls take some 200 ms: who began one so lately is in the middle of a run. */
+const latelyMs = 500
 
 interface Executor {
   readonly child: ChildProcess

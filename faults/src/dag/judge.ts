@@ -52,13 +52,10 @@ export function judge(
     events.flatMap((event) => (event.type === 'node-completed' ? [[`${event.node} ${event.attempt}`, event.at]] : [])),
   )
   const recordedRerun = calls.filter(
-    ({ node, attempt, at }) => at > (completedAt.get(`${node} ${attempt}`) ?? Infinity) + underWayMs,
+    ({ node, attempt, at }) => at > (completedAt.get(`${node} ${attempt}`) ?? Infinity),
   ).length
   return { nodes: ours.size, lostNodes, wrongOutputs, recordedRerun }
 }
-
-/** A completion stands in the log a moment after the time that the database gives it, and another process may have read the log just before. */
-const underWayMs = 250
 
 /** How each node ended, but for the clock. */
 function endings(events: readonly RunEvent[]): Map<string, string> {

@@ -31,6 +31,7 @@ export class NodeCalls {
 
   /** @param since when the attempt began, in milliseconds since 1970: its time limit counts from then. Default: now */
   start({ node, attempt, unit }: Call, input: JsonObject, since: number = Date.now()): void {
+    if (this.#isReleased) return
     const control = new AbortController()
     this.#running.set(node, control)
     const { source } = unit.task.node

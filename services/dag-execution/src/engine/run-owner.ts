@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { HoldfastError, asHoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument, Collection, Log, TenantStore } from '@holdfast/persistence'
 import type { NodeExecutors } from '../executors/node-executor.js'
@@ -56,11 +57,14 @@ export class RunOwner {
   #interpreter: Interpreter | undefined
   #done: Promise<void> | undefined
   #isLimited = false
+  /** By the clock of this process. */
+  #heldUntil: number
 
   constructor(context: OwnerContext, claimed: ClaimedDocument<RunRecord>) {
     this.id = claimed.id
     this.#context = context
     this.#claimed = claimed
+    this.#heldUntil = performance.now() + context.leaseMs
     this.#log = new RunLog(context.store, claimed.id)
     const { executors, cache } = context
     const { tenantId: tenant } = context.store
@@ -117,9 +121,11 @@ export class RunOwner {
     this.#interpreter = interpreter
     this.#isLimited = compiled.source.maxRuns !== undefined
     const wasClaimedFirst = this.#claimed.version === 2
-    if (!wasClaimedFirst || this.#claimed.data.rerun !== undefined) await this.#recover(interpreter)
+    if (!wasClaimedFirst || this.#claimed.data.rerun !== undefined) await this.#takeOver(interpreter)
     this.nudge()
     let events: RunEvent[] = interpreter.isStarted ? [] : await this.#beginning(interpreter, version)
+    await this.#untilHeld()
+    if (this.#stop.signal.aborted) return
     // Their time goes on from when they began: whoever dies, an attempt is over when it says.
     for (const call of interpreter.calls()) this.#calls.start(call, interpreter.inputOf(call.unit), call.unit.startedAt)
     for (;;) {
@@ -149,6 +155,8 @@ export class RunOwner {
   async #write(interpreter: Interpreter, events: readonly RunEvent[]): Promise<void> {
     await this.#log.append(events, this.#stop.signal)
     this.#context.wrote(events)
+    await this.#untilHeld()
+    if (this.#stop.signal.aborted) return
     for (const event of events) {
       if (event.type === 'node-started') {
         const call = interpreter.call(event.node)
@@ -156,6 +164,26 @@ export class RunOwner {
       } else if (event.type === 'run-paused' || event.type === 'run-resumed') {
         const state = event.type === 'run-paused' ? 'paused' : 'running'
         await this.#context.records.updateOne(this.id, { $set: { state } })
+      }
+    }
+  }
+
+  /** Reads what has happened. Where calls are to be made again, the log is closed to whoever ran the run before: an append of his that was held up,
+   *  by a database that was away, would else record what is being done again. */
+  async #takeOver(interpreter: Interpreter): Promise<void> {
+    for (;;) {
+      await this.#recover(interpreter)
+      if (!interpreter.hasCalls || interpreter.hasEnded) return
+      const event: RunEvent = { at: Date.now(), type: 'run-taken-over' }
+      try {
+        await this.#log.append([event], this.#stop.signal)
+        interpreter.apply(event)
+        return
+      } catch (error) {
+        if (!(error instanceof LogTaken)) throw error
+        // It was he, and it is read; or another has the run by now.
+        await this.#renew()
+        if (this.#stop.signal.aborted) throw error
       }
     }
   }
@@ -272,9 +300,19 @@ export class RunOwner {
     this.#wake = undefined
   }
 
+  /** Calls begin under a lease that holds: a process that was held up for longer sees first whether the run is still its own. */
+  async #untilHeld(): Promise<void> {
+    while (performance.now() >= this.#heldUntil && !this.#stop.signal.aborted) {
+      await this.#renew()
+      if (performance.now() >= this.#heldUntil) await pause(100)
+    }
+  }
+
   async #renew(): Promise<void> {
     try {
+      const askedAt = performance.now()
       await this.#claimed.lease.renew()
+      this.#heldUntil = askedAt + this.#context.leaseMs
       const { next } = await this.#context.commands.head(this.id)
       if (next - 1 > this.#lastCommand) this.nudge()
     } catch (error) {

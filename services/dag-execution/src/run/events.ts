@@ -22,6 +22,8 @@ export type RunEvent = { readonly at: number } & (
       /** The run of which this one repeats a part. */
       readonly rerunOf?: string
     }
+  /** Another process runs it now. Whoever ran it before can write nothing from here on. */
+  | { readonly type: 'run-taken-over' }
   | { readonly type: 'run-paused'; readonly command?: number }
   | { readonly type: 'run-resumed'; readonly command?: number }
   /** Nothing starts any more; what runs is told to stop. */
