@@ -18,7 +18,7 @@ export interface WorldReport {
   readonly recoveries: { readonly onOther: readonly number[]; readonly onSame: readonly number[] }
 }
 
-/** Keeps a dozen runs of random graphs going while processes and the database are killed, then waits for all and compares each with the pure
+/** Keeps some runs of random graphs going while processes and the database are killed, then waits for all and compares each with the pure
  *  interpreter. */
 export async function runGraphsUnderKills({ kills, seed, report }: KillOptions): Promise<WorldReport> {
   const random = randomFrom(seed)

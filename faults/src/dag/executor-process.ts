@@ -17,7 +17,7 @@ await openLocalEngine(store, {
   executors: {
     async custom({ run, node, attempt, input, signal }) {
       tell({ kind: 'call', run, node, attempt, at: Date.now() })
-      await delay(Math.random() * 400, undefined, { signal })
+      await delay(Math.random() * 500, undefined, { signal })
       return work({ node, attempt, input })
     },
   },

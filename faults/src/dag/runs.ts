@@ -6,7 +6,7 @@ import type { DocumentStore } from '@holdfast/persistence'
 import { type CallTold, type Judgement, judge } from './judge.js'
 import { answerTo, approvalsOf } from './work.js'
 
-const runsAtOnce = 12
+const runsAtOnce = 6
 const patienceMs = 90_000
 /** A run is judged so long after its end: a call of it by anybody would have been heard of by then. */
 const judgedAfterMs = 3_000

@@ -23,6 +23,8 @@ const signs: { readonly [type: string]: string } = {
   'node-cancelled': '■',
 }
 
+const endings = new Set(['node-completed', 'node-failed', 'node-skipped', 'node-cancelled'])
+
 class Lines implements EventView {
   readonly #out: Output
 
@@ -42,14 +44,19 @@ class Lines implements EventView {
   async end(): Promise<void> {}
 }
 
-/** At most so many lines are drawn: of more nodes, those that changed last. */
+/** At most so many lines are drawn: of more nodes, those under way, and those that ended last. */
 const mostLines = 24
+/** Tokens come faster than anybody reads. */
+const pauseMs = 50
 
 class Tree implements EventView {
   readonly #out: Output
   readonly #nodes = new Map<string, string>()
+  /** Those that have ended, in this order. */
+  readonly #ended = new Set<string>()
   #drawn = 0
   #drawnAt = 0
+  #drawing: NodeJS.Timeout | undefined
 
   constructor(out: Output) {
     this.#out = out
@@ -66,9 +73,14 @@ class Tree implements EventView {
     const before = this.#nodes.get(node)
     if (type === 'node-progress') {
       if (before !== undefined) this.#nodes.set(node, `${before.split('  ')[0]}  ${progressOf(event)}`)
-    } else this.#nodes.set(node, `${'  '.repeat(depth)}${lineOf(event)}`)
-    // Tokens come faster than anybody reads.
-    if (Date.now() - this.#drawnAt > 50) await this.#draw()
+    } else {
+      this.#nodes.set(node, `${'  '.repeat(depth)}${lineOf(event)}`)
+      this.#ended.delete(node)
+      if (endings.has(type)) this.#ended.add(node)
+    }
+    const inMs = this.#drawnAt + pauseMs - Date.now()
+    if (inMs <= 0) await this.#draw()
+    else this.#drawing ??= setTimeout(() => void this.#draw(), inMs)
   }
 
   async end(): Promise<void> {
@@ -76,12 +88,23 @@ class Tree implements EventView {
   }
 
   async #draw(): Promise<void> {
+    clearTimeout(this.#drawing)
+    this.#drawing = undefined
     this.#drawnAt = Date.now()
     const width = (this.#out.stream as NodeJS.WriteStream).columns ?? 80
-    const lines = [...this.#nodes.values()].slice(-mostLines).map((line) => line.slice(0, width - 1))
+    const lines = this.#lines().map((line) => line.slice(0, width - 1))
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\x1b[J`
     this.#drawn = lines.length
     await this.#out.write(up + lines.map((line) => `${line}\n`).join(''))
+  }
+
+  #lines(): string[] {
+    const more = this.#nodes.size - mostLines
+    if (more <= 0) return [...this.#nodes.values()]
+    const left = new Set([...this.#ended].slice(0, more + 1))
+    const shown = [...this.#nodes].flatMap(([node, line]) => (left.has(node) ? [] : [line]))
+    const unseen = this.#nodes.size - Math.min(shown.length, mostLines - 1)
+    return [`  … ${unseen} more, ${this.#ended.size} of ${this.#nodes.size} have ended`, ...shown.slice(1 - mostLines)]
   }
 }
 

@@ -67,12 +67,15 @@ async function follow(id: string, flags: FollowFlags, clients: Clients, context:
   if (flags.detach === true) return out.line(id)
   const view: EventView | undefined = flags.json === true ? undefined : eventView(err)
   await view?.begin(id)
-  for await (const event of clients.dag.streamExecution({ executionId: id, after: flags.after ?? 0 }, { signal })) {
-    if (view === undefined) await out.line(`{"cursor":${event.cursor},"event":${event.eventJson}}`)
-    else await view.show(event)
+  try {
+    for await (const event of clients.dag.streamExecution({ executionId: id, after: flags.after ?? 0 }, { signal })) {
+      if (view === undefined) await out.line(`{"cursor":${event.cursor},"event":${event.eventJson}}`)
+      else await view.show(event)
+    }
+  } finally {
+    await view?.end()
   }
   const execution = await ended(id, clients)
-  await view?.end()
   if (flags.json === true) await out.json({ run: executionJson(execution) })
   if (execution.state === dag.ExecutionState.SUCCEEDED) {
     if (flags.json !== true) await out.line(JSON.stringify(JSON.parse(execution.outputsJson || '{}'), undefined, 2))
