@@ -79,7 +79,7 @@ class HeldUp {
         this.#begun()
         await released
       },
-      { isCutOff: true, wrote: (written) => (this.#written = written) },
+      { isCutOff: true, wrote: (written) => void (this.#written = written) },
     )
   }
 
