@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { HoldfastError } from '@holdfast/errors'
+import type { DocumentStore } from '@holdfast/persistence'
 import type { CommandContext } from '../command-context.js'
 import type { ServerFlags, StoreFlags } from '../commands/store-options.js'
 import { cacheOf, type Settings, settingsOf } from '../settings.js'
@@ -11,6 +12,8 @@ export interface AccessFlags extends StoreFlags, ServerFlags {}
 /** Conversations of a running server or of a store, to be disposed. */
 export interface OpenedAccess extends AsyncDisposable {
   readonly conversations: ConversationAccess
+  /** Absent: a server has it. */
+  readonly store?: DocumentStore
 }
 
 /** @param options.mayCreate whether an embedded store may be made where there is none
@@ -65,6 +68,7 @@ async function openStore({ storeUrl, config }: Settings): Promise<OpenedAccess> 
   })
   return {
     conversations,
+    store,
     async [Symbol.asyncDispose]() {
       await conversations.close()
       await store.close()

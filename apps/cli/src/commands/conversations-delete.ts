@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { type AccessFlags, openAccess } from '../access/open-access.js'
+import { audited } from '../audit/audited.js'
 import type { CommandContext } from '../command-context.js'
 
 interface DeleteFlags extends AccessFlags {
@@ -20,7 +21,12 @@ export async function deleteConversations(
     await context.err.line('holdfast: nothing was deleted')
     return
   }
-  for (const id of ids) await access.delete(id)
+  const remove = async (): Promise<void> => {
+    for (const id of ids) await access.delete(id)
+  }
+  // A server audits the call.
+  const event = { action: 'conversations delete', facts: () => ({ conversations: String(ids.length) }) }
+  await (opened.store === undefined ? remove() : audited(opened.store, flags, context, event, remove))
   if (flags.json === true) await context.out.json({ deleted: ids })
   else await context.out.line(`deleted ${ids.join(', ')}`)
 }

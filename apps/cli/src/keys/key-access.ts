@@ -3,6 +3,7 @@ import { openDocumentStore } from '@holdfast/persistence'
 import { access as wire } from '@holdfast/protocol'
 import { type AccessKey, AccessKeys, type CreatedKey, type NewAccessKey, type Role } from '@holdfast/server'
 import { withServerHint } from '../access/open-access.js'
+import { audited } from '../audit/audited.js'
 import type { CommandContext } from '../command-context.js'
 import type { ServerFlags, StoreFlags } from '../commands/store-options.js'
 import { serverClients } from '../server-clients.js'
@@ -21,7 +22,8 @@ export interface KeyAccess extends AsyncDisposable {
   revoke(id: string): Promise<AccessKey>
 }
 
-export async function openKeys(flags: KeyFlags, { environment }: CommandContext): Promise<KeyAccess> {
+export async function openKeys(flags: KeyFlags, context: CommandContext): Promise<KeyAccess> {
+  const { environment } = context
   if (flags.server !== undefined) return overGrpc(flags.server, flags, environment)
   const { storeUrl } = settingsOf(flags, environment)
   const store = await openDocumentStore(storeUrl).catch((error: unknown) => {
@@ -29,10 +31,16 @@ export async function openKeys(flags: KeyFlags, { environment }: CommandContext)
   })
   const keys = new AccessKeys(store)
   const { tenant } = flags
+  const create = (key: Omit<NewAccessKey, 'tenant'>): Promise<CreatedKey> =>
+    keys.create({ ...key, tenant: tenant ?? localTenant })
+  const facts = (key: AccessKey | undefined): Record<string, string> => (key === undefined ? {} : { key: key.id })
   return {
-    create: (key) => keys.create({ ...key, tenant: tenant ?? localTenant }),
+    create: (key) => {
+      const event = { action: 'keys create', tenant, facts: (made?: CreatedKey) => facts(made?.key) }
+      return audited(store, flags, context, event, () => create(key))
+    },
     list: () => keys.list(tenant),
-    revoke: (id) => keys.revoke(id),
+    revoke: (id) => audited(store, flags, context, { action: 'keys revoke', tenant, facts }, () => keys.revoke(id)),
     [Symbol.asyncDispose]: () => store.close(),
   }
 }
