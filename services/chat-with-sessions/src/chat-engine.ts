@@ -112,15 +112,18 @@ export class ChatEngine {
     }
     const options = this.#checkOptions(ask.options ?? {})
     this.#checkSpoken(ask.spoken)
-    const begun = await this.conversations.beginTurn(ask.conversationId, {
-      ...this.#answered(ask),
-      model: options.model ?? this.model.name,
-      ...(ask.policy === undefined ? {} : { policy: ask.policy }),
-      ...(ask.waitMs === undefined ? {} : { waitMs: ask.waitMs }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(this.#options.leaseMs === undefined ? {} : { leaseMs: this.#options.leaseMs }),
+    const begun = await this.#producer.beginning(async () => {
+      const turn = await this.conversations.beginTurn(ask.conversationId, {
+        ...this.#answered(ask),
+        model: options.model ?? this.model.name,
+        ...(ask.policy === undefined ? {} : { policy: ask.policy }),
+        ...(ask.waitMs === undefined ? {} : { waitMs: ask.waitMs }),
+        ...(signal === undefined ? {} : { signal }),
+        ...(this.#options.leaseMs === undefined ? {} : { leaseMs: this.#options.leaseMs }),
+      })
+      if (turn.started) this.#make(turn.turn, options, ask.spoken)
+      return turn
     })
-    if (begun.started) this.#make(begun.turn, options, ask.spoken)
     const message = begun.messages.at(-1)
     if (message === undefined) throw new HoldfastError('INTERNAL', `Reply ${begun.replyId} answers no message`)
     yield { kind: 'started', replyId: begun.replyId, message }

@@ -303,6 +303,33 @@ test('a stop waits for running replies and lets their readers see the end', asyn
   await running[Symbol.asyncDispose]()
 })
 
+test('a stop waits for a reply whose turn is just being begun', async (t) => {
+  const running = await startWithConversation()
+  const { conversations } = running
+  const begin = conversations.beginTurn.bind(conversations)
+  let goOn = (): void => {}
+  const held = new Promise<void>((resolve) => (goOn = resolve))
+  const beginning = t.mock.method(conversations, 'beginTurn', async (...args: Parameters<typeof begin>) => {
+    await held
+    return begin(...args)
+  })
+  const reading = readReply(running.clients.chat.streamChat(ask('Hello?')))
+  while (beginning.mock.callCount() === 0) await new Promise(setImmediate)
+  const drained = running.chat.drain(5_000)
+  const stopped = running.server.stop()
+  await new Promise(setImmediate)
+  goOn()
+  const question = await running.model.asked()
+  question.say('In time')
+  question.finish()
+  const { text, finished } = await reading
+  assert.equal(text, 'In time')
+  assert.equal(finished?.status, ReplyStatus.COMPLETE)
+  assert.deepEqual(await drained, { finished: 1, interrupted: 0 })
+  assert.deepEqual(await stopped, { drained: 1, aborted: 0 })
+  await running[Symbol.asyncDispose]()
+})
+
 test('a stop that runs out of time ends replies as interrupted, with what they have', async () => {
   const running = await startWithConversation()
   const { chat } = running.clients

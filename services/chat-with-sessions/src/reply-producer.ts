@@ -26,6 +26,8 @@ export interface ProducerOptions {
 export class ReplyProducer {
   readonly #options: ProducerOptions
   readonly #running = new Map<string, Promise<void>>()
+  readonly #beginning = new Set<Promise<unknown>>()
+  #started = 0
   readonly #stop = new AbortController()
 
   constructor(options: ProducerOptions) {
@@ -54,13 +56,26 @@ export class ReplyProducer {
       })
       .finally(() => this.#running.delete(replyId))
     this.#running.set(replyId, over)
+    this.#started += 1
   }
 
-  /** Waits `waitMs` for running replies, then ends the rest as `interrupted`. */
+  /** Runs what begins a turn and starts its reply: a drain in between waits for that reply as well. */
+  async beginning<R>(begin: () => Promise<R>): Promise<R> {
+    const begun = begin()
+    this.#beginning.add(begun)
+    try {
+      return await begun
+    } finally {
+      this.#beginning.delete(begun)
+    }
+  }
+
+  /** Waits `waitMs` for replies that run or begin, then ends the rest as `interrupted`. */
   async drain(waitMs: number): Promise<DrainReport> {
-    const atFirst = this.active
+    const startedBefore = this.#started - this.active
     await this.#atMost(waitMs)
     const interrupted = this.active
+    const atFirst = this.#started - startedBefore
     this.#stop.abort(new HoldfastError('CANCELLED', 'The server is stopping'))
     await this.#atMost(stopGraceMs)
     if (this.active > 0)
@@ -123,7 +138,13 @@ export class ReplyProducer {
     const elapsed = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms)
     })
-    await Promise.race([elapsed, Promise.all(this.#running.values())])
+    await Promise.race([elapsed, this.#allOver()])
     clearTimeout(timer)
+  }
+
+  async #allOver(): Promise<void> {
+    while (this.#beginning.size + this.#running.size > 0) {
+      await Promise.allSettled([...this.#beginning, ...this.#running.values()])
+    }
   }
 }
