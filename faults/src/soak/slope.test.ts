@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomFrom } from '../random.js'
-import { slopeOf } from './slope.js'
+import { goesOn, slopeOf } from './slope.js'
 
 const minutes = Array.from({ length: 120 }, (_, minute) => minute * 60_000)
 
@@ -18,4 +18,14 @@ test('a slope is found, and noise is not taken for one, also where neighbours ar
   }
   assert.ok(missed <= 12, `${missed} of 100 series without a slope were taken for ones with`)
   assert.equal(slopeOf([[0, 1]]).noise, Number.POSITIVE_INFINITY)
+})
+
+test('what fills up is told from what goes on growing', () => {
+  const random = randomFrom(11)
+  const measured = Array.from({ length: 80 }, (_, n) => n * 15_000)
+  const filling = measured.map((at) => [at, 3 * (1 - Math.exp(-at / 150_000)) + 0.2 * random()] as const)
+  const leaking = measured.map((at, n) => [at, (filling[n]?.[1] ?? 0) + at / 900_000] as const)
+  assert.ok(slopeOf(filling).perHour > slopeOf(filling).noise)
+  assert.equal(goesOn(filling, 1), false)
+  assert.equal(goesOn(leaking, 1), true, '4 MiB an hour')
 })

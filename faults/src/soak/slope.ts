@@ -24,5 +24,14 @@ export function slopeOf(points: readonly (readonly [number, number])[]): Slope {
   return { perHour: slope * 3_600_000, noise: 2 * error * 3_600_000 }
 }
 
+/** Whether what was measured grows beyond its noise, and by more than `tolerated` an hour, over all of it and over its later half by itself: what fills up slows down, and a leak
+ *  does not. */
+export function goesOn(points: readonly (readonly [number, number])[], tolerated: number): boolean {
+  return [points, points.slice(Math.floor(points.length / 2))].every((some) => {
+    const { perHour, noise } = slopeOf(some)
+    return perHour > noise && perHour > tolerated
+  })
+}
+
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)
 const mean = (values: readonly number[]): number => sum(values) / values.length

@@ -10,7 +10,7 @@ import { HoldfastProcess, type RedisServer, startPostgres, startRedis } from '@h
 import { Ledger } from './ledger.js'
 import { work } from './load.js'
 import { type Probe, probe } from './probe.js'
-import { slopeOf } from './slope.js'
+import { goesOn, slopeOf } from './slope.js'
 
 export interface SoakOptions {
   readonly minutes: number
@@ -227,11 +227,15 @@ function judged(
     client_code: ({ client }) => client.codeBytes,
   }
   for (const [name, measure] of Object.entries(measures)) {
-    const { perHour, noise } = slopeOf(samples.map((sample) => [sample.server.at, measure(sample) / MiB]))
+    const points = samples.map((sample) => [sample.server.at, measure(sample) / MiB] as const)
+    const { perHour, noise } = slopeOf(points)
     slopes[`${name}_mib_per_hour`] = rounded(perHour)
     slopes[`${name}_noise_mib_per_hour`] = rounded(noise)
     slopes[`${name}_mib`] = rounded(measure(last) / MiB)
-    if (!compiled.has(name) && perHour > noise && perHour > toleratedMiBPerHour) {
+    const late = slopeOf(points.slice(Math.floor(points.length / 2)))
+    slopes[`${name}_later_half_mib_per_hour`] = rounded(late.perHour)
+    slopes[`${name}_later_half_noise_mib_per_hour`] = rounded(late.noise)
+    if (!compiled.has(name) && goesOn(points, toleratedMiBPerHour)) {
       failures.push(`${name} grows by ${rounded(perHour)} MiB an hour, give or take ${rounded(noise)}`)
     }
   }
