@@ -46,12 +46,18 @@ class Lines implements EventView {
 
 /** At most so many lines are drawn: of more nodes, those under way, and those that ended last. */
 const mostLines = 24
+/** Of the text of a node, so much is kept; no terminal is wider. */
+const toldLength = 500
 /** Tokens come faster than anybody reads. */
 const pauseMs = 50
 
 class Tree implements EventView {
   readonly #out: Output
   readonly #nodes = new Map<string, string>()
+  /** As they are drawn. */
+  readonly #order: string[] = []
+  /** What those under way tell. */
+  readonly #told = new Map<string, string>()
   /** Those that have ended, in this order. */
   readonly #ended = new Set<string>()
   #drawn = 0
@@ -69,22 +75,40 @@ class Tree implements EventView {
   async show(event: dag.StreamExecutionResponse): Promise<void> {
     const { node, type } = event
     if (node === '' || type === 'node-expanded') return
-    const depth = node.split('/').length - 1
-    const before = this.#nodes.get(node)
-    if (type === 'node-progress') {
-      if (before !== undefined) this.#nodes.set(node, `${before.split('  ')[0]}  ${progressOf(event)}`)
-    } else {
-      this.#nodes.set(node, `${'  '.repeat(depth)}${lineOf(event)}`)
+    if (type === 'node-progress') this.#tell(event)
+    else {
+      this.#place(node)
+      this.#nodes.set(node, `${'  '.repeat(node.split('/').length - 1)}${lineOf(event)}`)
+      this.#told.delete(node)
       this.#ended.delete(node)
       if (endings.has(type)) this.#ended.add(node)
     }
     const inMs = this.#drawnAt + pauseMs - Date.now()
     if (inMs <= 0) await this.#draw()
-    else this.#drawing ??= setTimeout(() => void this.#draw(), inMs)
+    else
+      this.#drawing ??= setTimeout(() => {
+        // Whoever reads no more is found out with the next event.
+        void this.#draw().catch(() => undefined)
+      }, inMs)
   }
 
   async end(): Promise<void> {
     await this.#draw()
+  }
+
+  /** Behind the node of which the graph it is in, and what else there is in that. */
+  #place(node: string): void {
+    if (this.#nodes.has(node)) return
+    const parent = node.slice(0, Math.max(0, node.lastIndexOf('/')))
+    const last = this.#order.findLastIndex((one) => one === parent || one.startsWith(`${parent}/`))
+    this.#order.splice(parent === '' || last < 0 ? this.#order.length : last + 1, 0, node)
+  }
+
+  /** Tokens make a text, of which the end is shown; anything else stands for what was told before. */
+  #tell(event: dag.StreamExecutionResponse): void {
+    const { text, isPart } = progressOf(event)
+    const before = isPart ? (this.#told.get(event.node) ?? '') : ''
+    this.#told.set(event.node, `${before}${text}`.slice(-toldLength))
   }
 
   async #draw(): Promise<void> {
@@ -92,19 +116,28 @@ class Tree implements EventView {
     this.#drawing = undefined
     this.#drawnAt = Date.now()
     const width = (this.#out.stream as NodeJS.WriteStream).columns ?? 80
-    const lines = this.#lines().map((line) => line.slice(0, width - 1))
+    const lines = this.#lines(width - 1)
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\x1b[J`
     this.#drawn = lines.length
     await this.#out.write(up + lines.map((line) => `${line}\n`).join(''))
   }
 
-  #lines(): string[] {
-    const more = this.#nodes.size - mostLines
-    if (more <= 0) return [...this.#nodes.values()]
-    const left = new Set([...this.#ended].slice(0, more + 1))
-    const shown = [...this.#nodes].flatMap(([node, line]) => (left.has(node) ? [] : [line]))
-    const unseen = this.#nodes.size - Math.min(shown.length, mostLines - 1)
-    return [`  … ${unseen} more, ${this.#ended.size} of ${this.#nodes.size} have ended`, ...shown.slice(1 - mostLines)]
+  #lines(width: number): string[] {
+    const more = this.#order.length - mostLines
+    const left = more <= 0 ? [] : [...this.#ended].slice(0, more + 1)
+    const shown = this.#order.filter((node) => !left.includes(node)).slice(-(more <= 0 ? mostLines : mostLines - 1))
+    const lines = shown.map((node) => this.#line(node, width))
+    if (more <= 0) return lines
+    const unseen = this.#order.length - shown.length
+    return [`… ${unseen} more; ${this.#ended.size} of ${this.#order.length} have ended`.slice(0, width), ...lines]
+  }
+
+  #line(node: string, width: number): string {
+    const line = this.#nodes.get(node) ?? node
+    const told = this.#told.get(node)
+    const room = width - line.length - 2
+    if (told === undefined || room < 8) return line.slice(0, width)
+    return `${line}  ${told.length > room ? `…${told.slice(1 - room)}` : told}`
   }
 }
 
@@ -119,8 +152,9 @@ function lineOf({ type, node, attempt, eventJson }: dag.StreamExecutionResponse)
   return printable(`${signs[type] ?? '·'} ${node === '' ? type : node}${noted === '' ? '' : ` (${noted})`}`)
 }
 
-function progressOf({ eventJson }: dag.StreamExecutionResponse): string {
+function progressOf({ eventJson }: dag.StreamExecutionResponse): { readonly text: string; readonly isPart: boolean } {
   const { progress } = JSON.parse(eventJson) as { readonly progress: unknown }
   const { text, stage } = (progress ?? {}) as { readonly text?: unknown; readonly stage?: unknown }
-  return printable(typeof text === 'string' ? text : typeof stage === 'string' ? stage : JSON.stringify(progress))
+  if (typeof text === 'string') return { text: printable(text), isPart: true }
+  return { text: printable(typeof stage === 'string' ? stage : JSON.stringify(progress)), isPart: false }
 }

@@ -37,7 +37,8 @@ export async function showRun(
           type,
           state,
           String(attempt),
-          failure?.message ?? '',
+          failure?.message ??
+            (type === 'approval' && state === 'running' ? 'waits for an answer: holdfast dag signal' : ''),
         ]),
       ),
     )

@@ -184,7 +184,10 @@ describe('a graph is refused, naming the place', () => {
     const found = problems({
       name: '1',
       kind: 'ring',
-      nodes: [{ id: 'a-b', type: 'chat', with: { colour: 1 }, retry: { maxAttempts: 0 } }],
+      nodes: [
+        { id: 'a-b', type: 'chat', with: { colour: 1 }, retry: { maxAttempts: 0 } },
+        { id: 'b', type: 'chatt', with: { colour: 1 }, retry: { maxAttempts: 0 } },
+      ],
       extra: true,
     })
     assert.deepEqual(
@@ -195,6 +198,7 @@ describe('a graph is refused, naming the place', () => {
         'kind',
         'nodes[0].id',
         'nodes[0].retry.maxAttempts',
+        'nodes[1].type',
         'nodes[0].with.colour',
         'nodes[0].with.prompt',
       ],

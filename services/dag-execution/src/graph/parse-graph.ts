@@ -118,6 +118,7 @@ function nodeOf(from: Reader, value: unknown, path: string): GraphNode {
   const id = from.text(node['id'], at(path, 'id'))
   if (id !== undefined) from.identifier(id, at(path, 'id'), 'an id')
   const type = from.oneOf<NodeType>(node['type'], at(path, 'type'), nodeTypes)
+  if (type !== node['type']) from.problems.addNothingIn(path)
   const { work } = nodeTypeDescriptions[type]
   const when = from.optionalCondition(node['when'], at(path, 'when'))
   const forEach = from.optionalText(node['forEach'], at(path, 'forEach'))

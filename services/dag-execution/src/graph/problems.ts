@@ -10,9 +10,16 @@ export interface GraphProblem {
 /** Gathers what is wrong, so that an author sees all of it at once. */
 export class Problems {
   readonly found: GraphProblem[] = []
+  readonly #unknown: string[] = []
 
   add(path: string, message: string): void {
+    if (this.#unknown.some((within) => path.startsWith(`${within}.`))) return
     this.found.push({ path, message })
+  }
+
+  /** Says nothing of what is in this place from now on: nobody knows what it should be. */
+  addNothingIn(path: string): void {
+    this.#unknown.push(path)
   }
 
   /** @throws INVALID_ARGUMENT (GRAPH_INVALID) with a field for each problem */
