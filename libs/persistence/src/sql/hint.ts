@@ -5,8 +5,11 @@ import { isTransient } from '../transient.js'
 import type { Listener, SqlDriver } from './driver.js'
 
 const channel = 'holdfast'
-/** A process sends 20 hints a second at most: each is a transaction, and the server commits those that notify one by one. */
-const pauseMs = 50
+/** Each hint is a transaction, and the server commits those that notify one by one. So a process gives hints for at most a tenth of its time: 100 a
+ *  second where they cost nothing, and 20 where the server, or this process, is busy. */
+const timesItsCost = 10
+const shortestPauseMs = 10
+const longestPauseMs = 50
 /** When nobody listens, nobody is told for so long. */
 const nobodyPauseMs = 1_000
 const failedPauseMs = 5_000
@@ -67,7 +70,8 @@ export class NotifyHints implements Hints {
   async #send(): Promise<void> {
     const topics = [...this.#topics].join(' ')
     this.#topics.clear()
-    let waitMs = pauseMs
+    const began = performance.now()
+    let waitMs = longestPauseMs
     try {
       const rows = await this.#driver.query({
         name: 'hint:holdfast',
@@ -75,7 +79,9 @@ export class NotifyHints implements Hints {
           from (select 1 from holdfast.listeners where until > now() and id <> $3 limit 1) l`,
         values: [channel, `${this.#id} ${topics.length > longestPayload ? anyTopic : topics}`, this.#id],
       })
+      const tookMs = performance.now() - began
       if (rows.length === 0) waitMs = nobodyPauseMs
+      else waitMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, tookMs * timesItsCost))
     } catch (error) {
       waitMs = failedPauseMs
       if (!isTransient(error)) this.#unsupported = true
