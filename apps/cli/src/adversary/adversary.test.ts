@@ -7,6 +7,7 @@ import { createClients } from '@holdfast/grpc-clients'
 import { AccessKeys, createLogger, roleFor } from '@holdfast/server'
 import { settingsOf } from '../settings.js'
 import { type RunningServer, serve } from '../up/serve.js'
+import { type RedisServer, startRedis, whyNoRedis } from '@holdfast/test-servers'
 import { type Issuer, audience, issuer, startIssuer } from './forged-tokens.js'
 import { plantedRequest } from './planted-request.js'
 import { type Victim, canary, makeVictim, neverThere } from './victim.js'
@@ -20,10 +21,11 @@ const deadlineMs = 5_000
 const waitingMs = 50
 const refusals = new Set(['UNAUTHENTICATED', 'PERMISSION_DENIED'])
 
-/** All of Holdfast in one process, with no worker, so that what a tenant has stays as it is. */
+/** All of Holdfast in one process, with no worker, so that what a tenant has stays as it is; with a cache where there is a Redis. */
 describe('whoever calls', () => {
   let server: RunningServer
   let over: Promise<void>
+  let redis: RedisServer | undefined
   let tokens: Issuer
   let client: Client
   let log = ''
@@ -33,6 +35,7 @@ describe('whoever calls', () => {
 
   before(async () => {
     tokens = await startIssuer()
+    redis = (await whyNoRedis()) === undefined ? await startRedis() : undefined
     const environment = {
       HOLDFAST_AUTH: 'keys,jwt',
       HOLDFAST_AUTH_JWT_JWKS_URL: tokens.jwksUrl,
@@ -46,7 +49,8 @@ describe('whoever calls', () => {
       HOLDFAST_MODELS_EMBEDDING_DIMENSIONS: '2',
       HOLDFAST_MODELS_EMBEDDING_BASE_URL: 'http://127.0.0.1:9/v1',
     }
-    const settings = settingsOf({ database: 'memory:', listen: '127.0.0.1:0', metrics: 'off' }, environment)
+    const flags = { database: 'memory:', listen: '127.0.0.1:0', metrics: '127.0.0.1:0' }
+    const settings = settingsOf(redis === undefined ? flags : { ...flags, redis: redis.url }, environment)
     const logger = createLogger({ level: 'trace', destination: { write: (line) => void (log += line) } })
     server = await new Promise<RunningServer>((resolve, reject) => {
       over = serve(settings, logger, async (running) => {
@@ -77,6 +81,7 @@ describe('whoever calls', () => {
     client.close()
     stop.abort()
     await over
+    await redis?.[Symbol.asyncDispose]()
     await tokens[Symbol.asyncDispose]()
   })
 
@@ -204,6 +209,15 @@ describe('whoever calls', () => {
     const { node, madeInto } = await clients.artifacts.getLineage({ id })
     assert.ok(!JSON.stringify([node, madeInto]).includes(canary))
     clients.close()
+  })
+
+  it('finds nobody in the metrics, which take no credential', async () => {
+    const text = await (await fetch(`http://${server.metrics}/metrics`)).text()
+    assert.match(text, /^rpc_server_call_duration_seconds_count/m)
+    for (const said of [canary, 'tenant-a', 'tenant-b', 'intruder', ...Object.values(victim.ids)]) {
+      // Short ones are parts of other words.
+      assert.ok(said.length < 6 || !text.includes(said), said)
+    }
   })
 
   it('leaves no credential in a log', () => {
