@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import { type DocumentStore, openDocumentStore } from '@holdfast/persistence'
 import { AttemptEvents } from './attempt-events.js'
@@ -53,6 +53,31 @@ describe('events of an attempt', () => {
       assert.deepEqual(await types(), ['queued', 1, 3])
     }))
 
+  it('are gathered for a while, and what is told last is left to the end', () =>
+    withTables(async (tables, types) => {
+      let appends = 0
+      const events = {
+        ...tables.events,
+        append: async (...call: Parameters<typeof tables.events.append>) => {
+          appends += 1
+          return tables.events.append(...call)
+        },
+      } as TenantTables['events']
+      const attempt = new AttemptEvents({ ...tables, events }, 'j', record(1), () => Promise.resolve(true), {
+        gatherMs: 100,
+      })
+      await attempt.start()
+      for (let n = 0; n < 5; n += 1) {
+        attempt.add({ type: 'output', data: n })
+        await delay(1)
+      }
+      while (appends === 0) await delay(5)
+      attempt.add({ type: 'output', data: 'last' })
+      assert.deepEqual(await attempt.drain(), [{ type: 'output', data: 'last' }])
+      assert.equal(appends, 1)
+      assert.deepEqual(await types(), ['queued', 1, ...Array.from({ length: 5 }, () => 'output')])
+    }))
+
   it('tell once how the job began, though it is not known whether the first of them were stored', () =>
     withTables(async (tables, types) => {
       let fails = true
@@ -66,11 +91,13 @@ describe('events of an attempt', () => {
           throw new HoldfastError('UNKNOWN', 'The connection was cut')
         },
       } as TenantTables['events']
-      const attempt = new AttemptEvents({ ...tables, events }, 'j', record(1), () => Promise.resolve(true))
+      const attempt = new AttemptEvents({ ...tables, events }, 'j', record(1), () => Promise.resolve(true), {
+        gatherMs: 0,
+      })
       await attempt.start()
       attempt.add({ type: 'progress', fraction: 0.5 })
       // What is told and drained in one go is left to the end.
-      await setImmediate()
+      await delay(20)
       assert.deepEqual(await attempt.drain(), [])
       await attempt.know()
       const end: EventRecord[] = [...attempt.beginning(), { type: 'succeeded', fromCache: false }]

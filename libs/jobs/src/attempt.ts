@@ -1,49 +1,20 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument } from '@holdfast/persistence'
 import { AttemptEvents } from './attempt-events.js'
+import type { AttemptBeginning, AttemptEnd, AttemptHome, Outcome } from './attempt-home.js'
 import { asSpan } from './attempt-span.js'
 import { AttemptWork } from './attempt-work.js'
 import { backoffMs } from './backoff.js'
-import type { DatabaseClock } from './clock.js'
-import { costOf, type Prices } from './cost.js'
-import type { Ending, Endings } from './ending.js'
+import { costOf } from './cost.js'
+import type { Ending } from './ending.js'
 import { deadlineExceeded, isAborted, isOutage, isRetryable, jobCancelled, leaseLost } from './failures.js'
 import type { JobKind } from './job-kind.js'
 import { toArtifactRecord } from './lineage/artifact.js'
 import { madeArtifacts } from './lineage/made-artifacts.js'
 import { type EventRecord, finalEvent, isEnded, type JobDocument, type JobRecord, toJob, toJobError } from './record.js'
 import { findResult } from './results.js'
-import { asStored, blobsOf, loadJson, type StoredJson, storeJson } from './stored-json.js'
+import { asStored, blobsOf, loadJson, storeJson } from './stored-json.js'
 import type { TenantTables } from './tables.js'
-
-/** What attempts have of the jobs that they belong to. */
-export interface AttemptHome {
-  /** This process among all holders. */
-  readonly holder: string
-  readonly clock: DatabaseClock
-  readonly endings: Endings
-  readonly prices: Prices
-  readonly retainMs: number
-  readonly leaseMs: number
-  /** How long work may take to heed its signal. */
-  readonly stopMs: number
-  /** Attempts of this process by what they would have as a result. */
-  readonly inFlight: Map<string, Promise<unknown>>
-}
-
-type Outcome =
-  | { readonly kind: 'succeeded'; readonly output: StoredJson; readonly value: unknown }
-  | { readonly kind: 'cached'; readonly from: JobDocument }
-  | { readonly kind: 'failed'; readonly error: HoldfastError }
-  | { readonly kind: 'cancelled'; readonly stopped?: boolean }
-  | { readonly kind: 'released' }
-
-/** How an attempt ended: with the job as it is now, or `undefined` if it is another's. */
-export interface AttemptEnd {
-  readonly job: JobDocument | undefined
-  /** Of a job that succeeded here: what `run` answered. */
-  readonly value?: unknown
-}
 
 const outagePauseMs = 200
 
@@ -59,15 +30,18 @@ export class Attempt {
   readonly #work: AttemptWork
   #record: JobRecord
   #version: number
+  readonly #stored: Promise<unknown>
+  #isStored: boolean
   #lease: ClaimedDocument<JobRecord>['lease'] | undefined
   #lost = false
 
+  /** @param stored where the work begins while its job is being stored: if that fails, there is no job, and the work is aborted */
   constructor(
     home: AttemptHome,
     kind: JobKind,
     tables: TenantTables,
     document: JobDocument,
-    lease?: ClaimedDocument<JobRecord>['lease'],
+    { lease, stored }: AttemptBeginning = {},
   ) {
     this.tables = tables
     this.id = document.id
@@ -76,8 +50,17 @@ export class Attempt {
     this.#record = document.data
     this.#version = document.version
     this.#lease = lease
-    this.#events = new AttemptEvents(tables, document.id, document.data, () => this.check())
+    this.#isStored = stored === undefined
+    this.#stored = this.#whenStored(stored)
+    // The end asks for it.
+    this.#stored.catch(() => undefined)
+    this.#events = new AttemptEvents(tables, document.id, document.data, () => this.check(), { stored: this.#stored })
     this.#work = new AttemptWork(kind, tables, document, this.#events, home.stopMs)
+  }
+
+  /** Whether the store has the job, so that not finding it there means something. */
+  get isStored(): boolean {
+    return this.#isStored
   }
 
   get record(): JobRecord {
@@ -130,6 +113,7 @@ export class Attempt {
 
   /** Prolongs the lease; a job that began without one gets it now. Notices on the way that the job was cancelled, or is another's. */
   async renew(): Promise<void> {
+    if (!this.#isStored) return
     try {
       if (this.#lease === undefined) await this.#adopt()
       else await this.#lease.renew()
@@ -148,6 +132,7 @@ export class Attempt {
   /** Looks at the stored job. @returns whether it is this attempt's still */
   async check(): Promise<boolean> {
     if (this.#lost) return false
+    if (!this.#isStored) return true
     return this.see(await this.tables.jobs.get(this.id))
   }
 
@@ -233,10 +218,22 @@ export class Attempt {
     }
   }
 
+  async #whenStored(stored: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await stored
+      this.#isStored = true
+    } catch (error) {
+      this.#lost = true
+      this.#work.abort(asHoldfastError(error, `Storing job ${this.id}`))
+      throw error
+    }
+  }
+
   async #end(outcome: Outcome): Promise<AttemptEnd> {
     const left = await this.#events.drain()
     const until = performance.now() + 2 * this.#home.leaseMs
     try {
+      await this.#stored
       for (;;) {
         if (this.#lost) return { job: undefined }
         try {

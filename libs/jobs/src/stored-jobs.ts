@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { asHoldfastError, HoldfastError, invalidField } from '@holdfast/errors'
 import type { DocumentStore, ErasureReport } from '@holdfast/persistence'
-import type { AttemptEnd } from './attempt.js'
+import type { AttemptEnd } from './attempt-home.js'
 import { DatabaseClock } from './clock.js'
 import { EndedJobs } from './ended-jobs.js'
 import { Endings } from './ending.js'
@@ -115,7 +115,7 @@ export class StoredJobs implements Jobs {
     options: SubmitOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<Job<Input, Output>> {
     const tables = this.#of(options)
-    const { document, end } = await this.#submissions.submit(tables, kind, input, options)
+    const { document, end } = await this.#submissions.submit(tables, kind, input, options, true)
     if (isEnded(document.data)) return (await this.#whole(tables, document)) as Job<Input, Output>
     const own = await this.#own(end, options.signal)
     if (own?.job !== undefined && isEnded(own.job.data)) {

@@ -1,5 +1,5 @@
 import { HoldfastError, invalidField } from '@holdfast/errors'
-import type { AttemptEnd } from './attempt.js'
+import type { AttemptEnd } from './attempt-home.js'
 import type { JobKind } from './job-kind.js'
 import { limitsOf } from './limits.js'
 import { ensureInputs } from './lineage/inputs.js'
@@ -34,7 +34,14 @@ export class Submissions {
     this.#onQueued = onQueued
   }
 
-  async submit(tables: TenantTables, kind: JobKind, input: unknown, options: SubmitOptions): Promise<Submitted> {
+  /** @param waits the caller has no job before it has ended */
+  async submit(
+    tables: TenantTables,
+    kind: JobKind,
+    input: unknown,
+    options: SubmitOptions,
+    waits = false,
+  ): Promise<Submitted> {
     if (this.#home.kinds.get(kind.name) !== kind) {
       throw invalidField('kind', `is not one that this process was opened with: name ${kind.name} in \`kinds\``)
     }
@@ -52,7 +59,8 @@ export class Submissions {
     const limits = limitsOf(kind, record.model)
     const reservation = await this.#worker.reserve(kind, limits, tables)
     if (reservation === undefined) return this.#queue(tables, submission, base)
-    return this.#begin(tables, submission, base, reservation)
+    const startsEarly = waits && kind.startsEarly === true && record.key === undefined
+    return this.#begin(tables, submission, base, reservation, startsEarly)
   }
 
   async #fromCache(
@@ -90,6 +98,7 @@ export class Submissions {
     submission: Submission,
     base: Omit<JobRecord, 'state'>,
     reservation: Reservation,
+    startsEarly: boolean,
   ): Promise<Submitted> {
     const { holder, leaseMs } = this.#home
     const record: JobRecord = {
@@ -102,6 +111,14 @@ export class Submissions {
       tries: 1,
       startedAt: base.createdAt,
       firstStartedAt: base.createdAt,
+    }
+    if (startsEarly) {
+      const id = newId(record.createdAt)
+      const stored = this.#insert(tables, submission, record, null, id)
+      const at = new Date(record.createdAt)
+      const document = { id, version: 1, createdAt: at, updatedAt: at, data: record }
+      const end = this.#worker.begin(reservation, tables, document, { stored })
+      return { document: await stored, end }
     }
     let document: JobDocument
     try {
@@ -123,9 +140,9 @@ export class Submissions {
     { record: { kind, key } }: Submission,
     record: JobRecord,
     ttlMs: number | null,
+    id = newId(record.createdAt),
   ): Promise<JobDocument> {
     const blobs = blobsOf(record.input, record.output)
-    const id = newId(record.createdAt)
     try {
       if (blobs.length === 0) return { ...(await jobs.insertOne(record, { id, ttlMs })), data: record }
       return await scope.transaction(async (tx) => {

@@ -1,7 +1,8 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument, Filter } from '@holdfast/persistence'
-import { Attempt, type AttemptEnd, type AttemptHome } from './attempt.js'
+import { Attempt } from './attempt.js'
+import type { AttemptBeginning, AttemptEnd, AttemptHome } from './attempt-home.js'
 import { attemptsExhausted, deadlineExceeded, isAborted, stopping } from './failures.js'
 import type { JobKind } from './job-kind.js'
 import { type Limit, limitsOf, type Slots } from './limits.js'
@@ -32,8 +33,6 @@ export interface WorkerHome extends AttemptHome {
 export interface Reservation {
   readonly slots: Awaited<ReturnType<Slots['acquire']>>
 }
-
-type Lease = ClaimedDocument<JobRecord>['lease']
 
 /** After a limit kept a job from being taken. */
 const limitedPauseMs = 100
@@ -116,12 +115,17 @@ export class Worker {
     await this.#home.slots.release(slots)
   }
 
-  /** Runs a job that is stored as running here. */
-  begin(reservation: Reservation, tables: TenantTables, document: JobDocument, lease?: Lease): Promise<AttemptEnd> {
+  /** Runs a job that is stored, or is being stored, as running here. */
+  begin(
+    reservation: Reservation,
+    tables: TenantTables,
+    document: JobDocument,
+    how: AttemptBeginning = {},
+  ): Promise<AttemptEnd> {
     const kind = this.#home.kinds.get(document.data.kind)
     if (kind === undefined)
       throw new HoldfastError('INTERNAL', `This process does not know jobs of kind ${document.data.kind}`)
-    const attempt = new Attempt(this.#home, kind, tables, document, lease)
+    const attempt = new Attempt(this.#home, kind, tables, document, how)
     const name = `${tables.tenant}\0${document.id}`
     this.#attempts.set(name, attempt)
     return this.#run(attempt, name, reservation)
@@ -323,7 +327,7 @@ export class Worker {
         firstStartedAt: data.firstStartedAt ?? now,
       }
       const { version: begun } = await tables.jobs.put(id, next, { ifVersion: version, ttlMs: null })
-      void this.begin({ slots: held }, tables, { ...claim, version: begun, data: next }, lease)
+      void this.begin({ slots: held }, tables, { ...claim, version: begun, data: next }, { lease })
       return 'begun'
     } catch (error) {
       if (hasPlace) this.#taken -= 1
@@ -378,6 +382,7 @@ export class Worker {
   async #checkAll(): Promise<void> {
     const byTenant = new Map<TenantTables, Attempt[]>()
     for (const attempt of this.#attempts.values()) {
+      if (!attempt.isStored) continue
       const others = byTenant.get(attempt.tables)
       if (others === undefined) byTenant.set(attempt.tables, [attempt])
       else others.push(attempt)

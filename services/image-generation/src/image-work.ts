@@ -43,6 +43,8 @@ export function imageWork({
   const parameters = ({ edit, ...spec }: ImageInput) => ({ ...spec, masked: edit?.mask !== undefined })
   const kind = jobKind<ImageInput, ImageResult>({
     name: 'image-generation',
+    // An endpoint may cost money.
+    startsEarly: provider === 'local',
     model: () => ({ name, version, provider, canStop }),
     cache: parameters,
     parameters,

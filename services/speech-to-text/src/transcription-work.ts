@@ -42,6 +42,8 @@ export function transcriptionWork(options: TranscriptionWorkOptions): Transcript
   const parameters = ({ language, prompt }: TranscriptionInput) => ({ language, prompt })
   const kind = jobKind<TranscriptionInput, Transcript>({
     name: 'speech-to-text',
+    // An endpoint may cost money.
+    startsEarly: provider === 'local',
     model: () => ({ name, version, provider, canStop }),
     cache: (input) => (input.audio === undefined ? undefined : parameters(input)),
     parameters,

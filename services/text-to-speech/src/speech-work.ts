@@ -36,6 +36,8 @@ export function speechWork({ model, ffmpeg = {}, perModel, perTenant }: SpeechWo
   const live = new LiveSpeeches()
   const kind = jobKind<SpeechInput, Speech>({
     name: 'text-to-speech',
+    // An endpoint may cost money.
+    startsEarly: provider === 'local',
     model: () => ({ name, version, provider, canStop }),
     // The same text sounds the same, wherever it comes from.
     cache: (input) => ({ ...input, from: undefined }),

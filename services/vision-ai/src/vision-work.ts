@@ -33,6 +33,8 @@ export function visionWork({
   const parameters = ({ tasks, prompt, minScore, limit }: VisionInput) => ({ tasks, prompt, minScore, limit })
   const kind = jobKind<VisionInput, VisionResult>({
     name: 'vision-ai',
+    // An endpoint may cost money.
+    startsEarly: provider === 'local',
     model: () => ({ name, version, provider, canStop }),
     cache: parameters,
     parameters,

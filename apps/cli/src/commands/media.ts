@@ -9,7 +9,10 @@ export function transcribeCommand(context: CommandContext): Command {
     .description(
       'Write down what is said in a recording. The recording, the transcript and how it came about are kept.',
     )
-    .argument('<file>', 'WAV; with ffmpeg also FLAC, MP3, OGG, M4A and others; `-`: standard input')
+    .argument(
+      '<file>',
+      'WAV; with ffmpeg also FLAC, MP3, OGG, M4A and others; `-`: standard input; `artifact:ID`: what is stored',
+    )
     .option(
       '--language <tag>',
       'what is spoken, as `en` (default: the model finds out, or takes the one that it knows)',
@@ -38,7 +41,7 @@ export function seeCommand(context: CommandContext): Command {
     .description(
       'Say what is in a picture: in words, things with their places, and what is written (default: all three).',
     )
-    .argument('<file>', 'PNG, JPEG, WebP, GIF or AVIF; `-`: standard input')
+    .argument('<file>', 'PNG, JPEG, WebP, GIF or AVIF; `-`: standard input; `artifact:ID`: what is stored')
     .option('--describe', 'in words')
     .option('--detect', 'things, with boxes')
     .option('--read', 'what is written')

@@ -16,10 +16,15 @@ const wordOfErrors: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
 }
 
-/** Uploads a file, or standard input for `-`, and names it for a request.
+/** `artifact:ID`, of what is stored already. */
+const ofArtifact = /^artifact:(.+)$/
+
+/** Uploads a file, or standard input for `-`, and names it for a request; what `artifact:ID` names is there.
  *  @throws NOT_FOUND, FAILED_PRECONDITION about the file; as `upload` */
 export async function uploaded(clients: Clients, file: string, context: CommandContext): Promise<NamedMedia> {
   const { signal, input, err } = context
+  const [, id] = ofArtifact.exec(file) ?? []
+  if (id !== undefined) return { source: { $case: 'artifactId', value: id }, name: '' }
   if (file === '-') {
     const { id } = await clients.artifacts.upload(input as AsyncIterable<Uint8Array>, { signal })
     return { source: { $case: 'artifactId', value: id }, name: '' }

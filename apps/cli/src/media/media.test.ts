@@ -65,6 +65,25 @@ describe('speak and transcribe', () => {
     assert.deepEqual((await json('search', 'meeting', '--user', 'ada')).hits, [])
   })
 
+  it('are quoted by recall, also when the recording was nobody’s before', async () => {
+    const spoken = await json('speak', 'The harbour froze in March.', '-o', 'harbour.wav')
+    const nobodys = await json('transcribe', 'harbour.wav', '--user', '')
+    const ask = async () => {
+      const { stdout } = await runCli(['chat', '--user', 'eve', '--json', ...at], {
+        folder,
+        input: 'When did the harbour freeze?\n',
+      })
+      return stdout
+    }
+    assert.doesNotMatch(await ask(), /March/)
+    const filed = await json('transcribe', `artifact:${spoken.audio.id}`, '--user', 'eve')
+    assert.deepEqual([filed.job.fromCache, filed.text], [true, nobodys.text])
+    let answer = ''
+    for (let tries = 0; !/March/.test(answer) && tries < 20; tries += 1) answer = await ask()
+    assert.match(answer, /harbou?r froze in March/i)
+    assert.equal((await run('transcribe', 'artifact:nothing')).code, 66)
+  })
+
   it('are by models that health tells: which are loaded, and which would load', async () => {
     const { servers, models } = await json('health')
     assert.equal(servers[0].status, 'serving')

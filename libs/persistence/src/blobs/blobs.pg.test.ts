@@ -57,8 +57,18 @@ for (const [name, start] of servers) {
       assert.equal(await chunks(), 4)
       await blobs.put(source())
       assert.equal(await chunks(), 4)
+      const head = { sizeBytes: 4, bytes: Promise.resolve(large.subarray(0, 4)) }
+      const tail = async function* () {
+        yield large.subarray(4)
+      }
+      assert.equal((await blobs.put(tail(), { head })).hash, first.hash)
+      assert.equal(await chunks(), 4)
       await blobs.remove(first.hash)
       assert.equal(await chunks(), 0)
+      // Of a new blob the first chunk comes with the last one.
+      const headed = await blobs.put(tail(), { head })
+      assert.deepEqual([headed.hash, await chunks()], [first.hash, 4])
+      assert.ok(large.equals(await blobs.bytes(headed.hash)))
     })
 
     it('are found again when the answer to their last step was lost', async () => {

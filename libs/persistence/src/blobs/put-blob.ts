@@ -41,7 +41,7 @@ export async function putBytes(place: PutPlace, bytes: Uint8Array, contentType: 
   const copy = small ? Uint8Array.from(bytes) : bytes
   if (content === undefined && small) {
     const last = { index: 0, bytes: copy }
-    return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, last)
+    return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, { last })
   }
   return (await operations.touch(tenant, hash)) ?? putStream(place, inPieces(copy), contentType)
 }
@@ -78,12 +78,13 @@ export async function putStream(
       sizeBytes += part.length
       await sink.write(part)
     }
-    const last = await sink.seal()
+    const left = await sink.seal()
     const created = createdAt === undefined ? {} : { createdAt }
     const hash = digest instanceof HeadedDigest ? await digest.hex() : digest.digest('hex')
     const blob = { hash, sizeBytes, contentType, content: sink.name, ...created }
-    const made = await finish(place, upload, blob, last)
-    if (made.upload !== upload) await sink.discard()
+    const made = await finish(place, upload, blob, left)
+    // Of chunks in the database it lets go by itself.
+    if (made.upload !== upload && content !== undefined) await sink.discard()
     return made
   } catch (error) {
     // When a `finish` may still be under way, its bytes must not be taken from it.
@@ -94,11 +95,17 @@ export async function putStream(
   }
 }
 
+/** What travels with `finish`. */
+interface Left {
+  readonly last?: BlobChunk
+  /** The first chunk, if it waited for its head. */
+  readonly first?: Uint8Array
+}
+
 interface Sink {
   readonly name: ContentName
   write(part: Uint8Array): Promise<void>
-  /** @returns what travels with `finish` */
-  seal(): Promise<BlobChunk | undefined>
+  seal(): Promise<Left>
   /** Undoes it; what cannot be undone now is left to `collect`. Never throws. */
   discard(): Promise<void>
 }
@@ -144,12 +151,13 @@ class ChunkSink implements Sink {
     this.#filled = 0
   }
 
-  async seal(): Promise<BlobChunk | undefined> {
-    const { tenant, operations } = this.#place
+  async seal(): Promise<Left> {
     if (this.#head !== undefined) (this.#first ?? this.#chunk).set(await headBytes(this.#head))
-    if (this.#first !== undefined) await operations.putChunk(tenant, this.#upload, 0, this.#first)
     const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
-    return this.#filled === 0 ? undefined : last
+    return {
+      ...(this.#filled === 0 ? {} : { last }),
+      ...(this.#first === undefined ? {} : { first: this.#first }),
+    }
   }
 
   async discard(): Promise<void> {
@@ -184,7 +192,7 @@ async function openOutside(place: PutPlace, content: BlobContent, upload: string
     write: (part) => bytes.write(part),
     async seal() {
       await bytes.seal()
-      return undefined
+      return {}
     },
     async discard() {
       await bytes.abort()
@@ -198,10 +206,9 @@ async function finish(
   { tenant, operations, inTransaction }: PutPlace,
   upload: string,
   blob: NewBlob,
-  last: BlobChunk | undefined,
+  { last, first }: Left,
 ): Promise<PlacedBlob> {
-  const attempt = () =>
-    last === undefined ? operations.finish(tenant, upload, blob) : operations.finish(tenant, upload, blob, last)
+  const attempt = () => operations.finish(tenant, upload, blob, last, first)
   if (inTransaction) return attempt()
   let doubt: unknown
   for (const pauseMs of [0, ...finishRetriesMs]) {

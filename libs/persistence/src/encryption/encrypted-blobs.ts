@@ -23,12 +23,14 @@ export function encryptedBlobOperations(inner: BlobOperations, { keys, encrypts 
     async putChunk(tenant, upload, index, bytes) {
       return inner.putChunk(tenant, upload, index, await sealed(tenant, index, bytes))
     },
-    async finish(tenant, upload, blob, last) {
+    async finish(tenant, upload, blob, last, first) {
       const frames = last === undefined ? Math.ceil(blob.sizeBytes / frameContentBytes) : last.index + 1
       const stored = { ...blob, storedBytes: blob.sizeBytes + frames * frameExtraBytes }
-      if (last === undefined) return inner.finish(tenant, upload, stored)
+      const sealedFirst = first === undefined ? undefined : await sealed(tenant, 0, first)
+      if (last === undefined) return inner.finish(tenant, upload, stored, undefined, sealedFirst)
       const { index, bytes } = last
-      return inner.finish(tenant, upload, stored, { index, bytes: await sealed(tenant, index, bytes) })
+      const sealedLast = { index, bytes: await sealed(tenant, index, bytes) }
+      return inner.finish(tenant, upload, stored, sealedLast, sealedFirst)
     },
   }
   const own: Partial<BlobOperations> = {

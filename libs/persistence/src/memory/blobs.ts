@@ -79,14 +79,19 @@ export class MemoryBlobs implements BlobOperations {
     })
   }
 
-  finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk): Promise<PlacedBlob> {
+  finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk, first?: Uint8Array): Promise<PlacedBlob> {
     const copy = last === undefined ? undefined : Uint8Array.from(last.bytes)
+    const firstCopy = first === undefined ? undefined : Uint8Array.from(first)
     return this.#run(() => {
       const known = this.#blob(tenant, blob.hash)
-      if (known !== undefined) return this.#touch(known)
-      const noted = this.#upload(tenant, upload)
       const content = blob.content ?? 'database'
+      if (known !== undefined) {
+        if (content === 'database') this.#setUpload(tenant, upload, undefined)
+        return this.#touch(known)
+      }
+      const noted = this.#upload(tenant, upload)
       const chunks = [...(noted?.chunks ?? [])]
+      if (firstCopy !== undefined) chunks[0] = firstCopy
       if (last !== undefined && copy !== undefined) chunks[last.index] = copy
       const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
       const alive = noted === undefined ? content === 'database' && (last?.index ?? 0) === 0 : !noted.dead

@@ -42,11 +42,28 @@ export class SqlBlobs implements BlobOperations {
     await this.#send('blob-refresh', texts.refreshText, [tenant, upload])
   }
 
-  async finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk): Promise<PlacedBlob> {
+  async finish(
+    tenant: string,
+    upload: string,
+    blob: NewBlob,
+    last?: BlobChunk,
+    first?: Uint8Array,
+  ): Promise<PlacedBlob> {
     const { hash, sizeBytes, contentType, content = 'database', createdAt, storedBytes = sizeBytes } = blob
     const created = createdAt === undefined ? null : new Date(createdAt).toISOString()
     const lastChunk = [last?.index ?? null, last?.bytes ?? null] as const
-    const values = [tenant, hash, upload, sizeBytes, contentType, ...lastChunk, content, created, storedBytes]
+    const values = [
+      tenant,
+      hash,
+      upload,
+      sizeBytes,
+      contentType,
+      ...lastChunk,
+      content,
+      created,
+      storedBytes,
+      first ?? null,
+    ]
     // The second time it finds the blob of whoever finished first.
     for (let attempt = 1; attempt <= 3; attempt += 1) {
       const [row] = await this.#send('blob-finish', texts.finishText, values)
