@@ -14,7 +14,7 @@ export interface Replacement {
 export async function replacement(file: string): Promise<Replacement> {
   const begun = `${file}.${process.pid}.part`
   const handle = await open(begun, 'w').catch((error: unknown) => {
-    const text = error instanceof Error ? error.message : String(error)
+    const text = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such folder' : String(error)
     throw new HoldfastError('FAILED_PRECONDITION', `${file} cannot be written: ${text}`, { cause: error })
   })
   let isOpen = true

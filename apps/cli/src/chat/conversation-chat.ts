@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { ChatClient } from '@holdfast/grpc-clients'
+import type { BlobReference } from '@holdfast/protocol'
 import type { Conversation, Message } from '@holdfast/session'
 import { findConversation } from '../exchange/reconcile.js'
 import { conversationsOverGrpc } from '../access/over-grpc.js'
@@ -9,12 +10,15 @@ export interface ChatOptions {
   /** Go on with this one, or make it; default: a new one. */
   readonly conversationId: string | undefined
   readonly userId: string
+  /** Replies are read out as well; default false. */
+  readonly isSpoken?: boolean
 }
 
 /** One conversation with a server, whatever shows it. */
 export class ConversationChat {
   readonly #chat: ChatClient
   readonly #options: ChatOptions
+  readonly #attached: BlobReference[] = []
   #conversation: Conversation | undefined
   #running: RunningReply | undefined
 
@@ -43,12 +47,30 @@ export class ConversationChat {
     return { history: history.toReversed(), ...(activeReplyId === undefined ? {} : { activeReplyId }) }
   }
 
+  /** Pictures and recordings that go with the next message. */
+  attach(blobs: readonly BlobReference[]): void {
+    this.#attached.push(...blobs)
+  }
+
+  /** What goes with the next message waits for one. */
+  get hasAttached(): boolean {
+    return this.#attached.length > 0
+  }
+
   /** Sends a message and hands on the reply as it comes. @returns the assistant's message as stored */
   async ask(text: string, onText: (text: string) => Promise<void>): Promise<Message> {
     this.#conversation ??= await this.#create()
-    const parts = [{ content: { $case: 'text' as const, value: text } }]
+    const parts = [
+      ...this.#attached.splice(0).map((value) => ({ content: { $case: 'blob' as const, value } })),
+      ...(text === '' ? [] : [{ content: { $case: 'text' as const, value: text } }]),
+    ]
     const running = this.#begin()
-    const events = this.#chat.streamChat({ conversationId: this.#conversation.id, parts })
+    const { isSpoken } = this.#options
+    const events = this.#chat.streamChat({
+      conversationId: this.#conversation.id,
+      parts,
+      ...(isSpoken === true ? { spoken: {} } : {}),
+    })
     return this.#read(running, events, onText)
   }
 

@@ -1,10 +1,12 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { Clients } from '@holdfast/grpc-clients'
+import type { Message } from '@holdfast/session'
 import type { CommandContext } from '../command-context.js'
 import type { ServerFlags } from '../commands/store-options.js'
 import { serverClients } from '../server-clients.js'
 import { settingsOf } from '../settings.js'
 import { ConversationChat } from './conversation-chat.js'
+import { attachment, saveSound } from './attachment.js'
 import { chatOverPipes } from './piped-chat.js'
 import { shownMessage } from './show-reply.js'
 import { chatInTerminal } from './terminal-chat.js'
@@ -15,6 +17,8 @@ export interface ChatFlags extends ServerFlags {
   readonly history: number
   readonly config?: string
   readonly json?: true
+  readonly attach?: readonly string[]
+  readonly spoken?: string
 }
 
 const healthTimeoutMs = 3_000
@@ -25,15 +29,24 @@ export async function runChat(flags: ChatFlags, context: CommandContext): Promis
     flags.server ?? settingsOf(flags.config === undefined ? {} : { config: flags.config }, environment).config.listen
   await using clients = serverClients(address, flags, environment)
   await requireServer(clients, address)
-  const chat = new ConversationChat(clients.chat, { conversationId: flags.conversation, userId: flags.user })
+  const chat = new ConversationChat(clients.chat, {
+    conversationId: flags.conversation,
+    userId: flags.user,
+    isSpoken: flags.spoken !== undefined,
+  })
+  const attach = async (file: string): Promise<void> => chat.attach([await attachment(clients, file, context)])
+  const onReply = async (message: Message): Promise<void> => {
+    if (flags.spoken !== undefined) await saveSound(clients, message, flags.spoken, context)
+  }
   const isPerson = input.isTTY && out.isTerminal && flags.json !== true
   const { history, activeReplyId } = await chat.open(isPerson ? flags.history : 0)
   try {
+    for (const file of flags.attach ?? []) await attach(file)
     if (isPerson) {
       for (const message of history) await out.line(shownMessage(message))
-      await chatInTerminal(chat, { input, out, signal }, activeReplyId)
+      await chatInTerminal(chat, { input, out, signal, attach, onReply }, activeReplyId)
     } else {
-      await chatOverPipes(chat, context, flags.json === true)
+      await chatOverPipes(chat, context, flags.json === true, onReply)
     }
   } finally {
     if (chat.id !== undefined && flags.json !== true) {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.js'
+import { collect } from '../media/media-options.js'
 import { withServerOptions, wholeNumber } from './store-options.js'
 
 export function chatCommand(context: CommandContext): Command {
@@ -11,6 +12,8 @@ export function chatCommand(context: CommandContext): Command {
     .option('--user <id>', 'whose conversation it is', 'local')
     .option('--history <n>', 'how many former messages are shown', wholeNumber('--history', 0), 20)
     .option('--config <file>', 'configuration in YAML or JSON')
+    .option('--attach <file>', 'a picture or a recording that goes with the first message; may be repeated', collect)
+    .option('--spoken <file>', 'have replies read out, the last one into this WAV file')
     .option('--json', 'one JSON object a line for each reply')
     .action(async (flags) => (await import('../chat/run-chat.js')).runChat(flags, context))
 }

@@ -21,7 +21,12 @@ const ofArtifact = /^artifact:(.+)$/
 
 /** Uploads a file, or standard input for `-`, and names it for a request; what `artifact:ID` names is there.
  *  @throws NOT_FOUND, FAILED_PRECONDITION about the file; as `upload` */
-export async function uploaded(clients: Clients, file: string, context: CommandContext): Promise<NamedMedia> {
+export async function uploaded(
+  clients: Clients,
+  file: string,
+  context: CommandContext,
+  contentType = '',
+): Promise<NamedMedia> {
   const { signal, input, err } = context
   const [, id] = ofArtifact.exec(file) ?? []
   if (id !== undefined) return { source: { $case: 'artifactId', value: id }, name: '' }
@@ -42,7 +47,7 @@ export async function uploaded(clients: Clients, file: string, context: CommandC
     }
   }
   try {
-    const artifact: jobs.Artifact = await clients.artifacts.upload(content, { name, sizeBytes, signal })
+    const artifact: jobs.Artifact = await clients.artifacts.upload(content, { name, sizeBytes, contentType, signal })
     return { source: { $case: 'artifactId', value: artifact.id }, name }
   } finally {
     progress.stop()

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClients } from '@holdfast/grpc-clients'
-import { CliProcess } from '../cli-process.js'
+import { CliProcess, runCli } from '../cli-process.js'
 
 const pictures = join(import.meta.dirname, '..', '..', '..', '..', 'libs', 'models', 'test-pictures')
 
@@ -50,5 +51,27 @@ test('says what is on a picture and in a recording of a conversation, finds it b
     from.madeFrom.map(({ id }) => id),
     [`${conversationId}/${question?.seq}`],
   )
+
+  // The same from the command, without a word: the picture is the message.
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-attached-'))
+  try {
+    const to = ['chat', '--server', grpc, '--user', 'ada', '--json']
+    const sent = await runCli([...to, '--attach', join(pictures, 'cat.jpg'), '--spoken', join(folder, 'reply.wav')])
+    assert.equal(sent.code, 0, sent.stderr)
+    const { conversation: id, seq } = JSON.parse(sent.stdout) as { conversation: string; seq: number }
+    assert.equal(seq, 2)
+    const { messages: own } = await clients.chat.getMessages({ conversationId: id })
+    assert.deepEqual(
+      own[0]?.parts.map(({ content: part }) => part?.$case),
+      ['blob', 'text'],
+    )
+    assert.equal(own[0]?.parts[1]?.madeFrom, hash)
+    assert.equal((await readFile(join(folder, 'reply.wav'))).toString('latin1', 0, 4), 'RIFF')
+    const wrong = await runCli([...to, '--attach', 'notes.txt'])
+    assert.deepEqual([wrong.code, wrong.stdout], [64, ''])
+    assert.match(wrong.stderr, /--attach is notes\.txt: its name must end with \.png/)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
   assert.equal(await server.end('SIGTERM'), 0)
 })
