@@ -70,8 +70,9 @@ export interface JobKindOptions<Input, Output> {
   readonly outputRole?: string
   /** Writes what else has to be there when, and only when, the job has succeeded, in the transaction that ends it. May run more than once. */
   record?(this: void, tx: Scope, done: { readonly job: Job<Input, Output>; readonly output: Output }): Promise<void>
-  /** Where the submitter waits (`run`) and gave no key, the first attempt begins while the job is being stored: for work without effects but what
-   *  it hands to its context, since that of a job which could not be stored was for nothing. Nothing of it is told or kept before. Default false. */
+  /** Where the submitter waits (`run`), the first attempt begins while the job is being stored: for work without effects but what it hands to its
+   *  context, since it was for nothing if the job cannot be stored, or was submitted before with its key. Nothing of it is told or kept before.
+   *  Default false. */
   readonly startsEarly?: boolean
   /** Attempts that may fail or die, 1 to 20; default 3. */
   readonly maxAttempts?: number

@@ -41,12 +41,12 @@ it('work begins while its job is being stored, and is answered, told and kept on
   let open = (_error?: Error): void => undefined
   const gate = () =>
     new Promise<void>((resolve, reject) => (open = (error) => (error === undefined ? resolve() : reject(error))))
-  const begun: (readonly [input: string, signal: AbortSignal])[] = []
+  const begun: string[] = []
   const kind = jobKind({
     name: 'early',
     startsEarly: true,
-    run: (input: string, { signal, put }) => {
-      begun.push([input, signal])
+    run: (input: string, { put }) => {
+      begun.push(input)
       put({ half: input })
       return `${input}!`
     },
@@ -55,6 +55,12 @@ it('work begins while its job is being stored, and is answered, told and kept on
   const until = async (count: number) => {
     for (let tries = 0; begun.length < count && tries < 200; tries += 1) await delay(5)
     assert.equal(begun.length, count)
+  }
+
+  /** The places of work that was for nothing are free again. */
+  const atRest = async () => {
+    for (let tries = 0; jobs.health().running > 0 && tries < 200; tries += 1) await delay(5)
+    assert.equal(jobs.health().running, 0)
   }
 
   const early = jobs.run(kind, 'a')
@@ -74,17 +80,29 @@ it('work begins while its job is being stored, and is answered, told and kept on
   open(new HoldfastError('UNAVAILABLE', 'The database is away'))
   await assert.rejects(failed, { code: 'UNAVAILABLE' })
   assert.equal((await jobs.list()).items.length, 1)
-  for (let tries = 0; jobs.health().running > 0 && tries < 200; tries += 1) await delay(5)
-  assert.equal(jobs.health().running, 0, 'its place is free')
+  await atRest()
 
-  // Who has a key, or does not wait, gets the job first.
-  for (const submit of [() => jobs.run(kind, 'c', { key: 'k' }), () => jobs.submit(kind, 'd')]) {
-    const before = begun.length
-    const submitted = submit()
-    await delay(50)
-    assert.equal(begun.length, before)
-    open()
-    await submitted
-    await until(before + 1)
-  }
+  // A key that has a job already: the work is for nothing, and the caller has that job.
+  const keyed = jobs.run(kind, 'c', { key: 'k' })
+  await until(3)
+  open()
+  const first = await keyed
+  const again = jobs.run(kind, 'c', { key: 'k' })
+  await until(4)
+  open()
+  assert.equal((await again).id, first.id)
+  await atRest()
+  await assert.rejects(Promise.all([jobs.run(kind, 'other', { key: 'k' }), until(5).then(() => open())]), {
+    code: 'ALREADY_EXISTS',
+    reason: 'KEY_REUSED',
+  })
+  assert.equal((await jobs.list()).items.length, 2)
+
+  // Who does not wait gets the job first.
+  const submitted = jobs.submit(kind, 'd')
+  await delay(50)
+  assert.equal(begun.length, 5)
+  open()
+  await submitted
+  await until(6)
 })

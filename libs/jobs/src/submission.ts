@@ -100,6 +100,11 @@ export function otherInput(key: string): HoldfastError {
   )
 }
 
+/** Ends work that was begun before its key was known to have a job. */
+export function submittedBefore(id: string): HoldfastError {
+  return new HoldfastError('ALREADY_EXISTS', `Job ${id} was submitted with this key before`, { reason: 'KEY_USED' })
+}
+
 /** Ids grow with time: new jobs stand together in the index, and listings are in its order. */
 export function newId(now: number): string {
   return now.toString(16).padStart(12, '0') + randomBytes(10).toString('hex')

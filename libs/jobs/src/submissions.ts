@@ -6,7 +6,15 @@ import { ensureInputs } from './lineage/inputs.js'
 import { type JobDocument, type JobRecord, jobsCollection } from './record.js'
 import { findResult } from './results.js'
 import { blobsOf, storeJson } from './stored-json.js'
-import { checkSubmission, newId, otherInput, type Submission, type SubmitOptions, withInput } from './submission.js'
+import {
+  checkSubmission,
+  newId,
+  otherInput,
+  submittedBefore,
+  type Submission,
+  type SubmitOptions,
+  withInput,
+} from './submission.js'
 import { jobsIn, type TenantTables } from './tables.js'
 import type { Reservation, Worker, WorkerHome } from './worker.js'
 
@@ -59,7 +67,7 @@ export class Submissions {
     const limits = limitsOf(kind, record.model)
     const reservation = await this.#worker.reserve(kind, limits, tables)
     if (reservation === undefined) return this.#queue(tables, submission, base)
-    const startsEarly = waits && kind.startsEarly === true && record.key === undefined
+    const startsEarly = waits && kind.startsEarly === true
     return this.#begin(tables, submission, base, reservation, startsEarly)
   }
 
@@ -114,11 +122,15 @@ export class Submissions {
     }
     if (startsEarly) {
       const id = newId(record.createdAt)
-      const stored = this.#insert(tables, submission, record, null, id)
+      const inserted = this.#insert(tables, submission, record, null, id)
+      const stored = inserted.then((found) => {
+        if (found.data !== record) throw submittedBefore(found.id)
+      })
       const at = new Date(record.createdAt)
       const document = { id, version: 1, createdAt: at, updatedAt: at, data: record }
       const end = this.#worker.begin(reservation, tables, document, { stored })
-      return { document: await stored, end }
+      const found = await inserted
+      return found.data === record ? { document: found, end } : { document: found }
     }
     let document: JobDocument
     try {
