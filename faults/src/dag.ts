@@ -37,6 +37,7 @@ export async function run({ seed, length, report }: CampaignOptions): Promise<Ca
       ...counts,
       ...summary('recovery_on_other', other),
       ...summary('recovery_on_same', same),
+      wait_of_10_ms_max_ms: Math.max(...each.map(({ longestWaitMs }) => longestWaitMs)),
       recovered_too_late: other.filter((ms) => ms > otherLimitMs).length + same.filter((ms) => ms > sameLimitMs).length,
     },
     mustBeZero: ['lost_nodes', 'wrong_outputs', 'recorded_rerun', 'stuck_runs', 'recovered_too_late'],

@@ -14,6 +14,8 @@ export interface KillOptions {
 
 export interface WorldReport {
   readonly figures: Readonly<Record<string, number>>
+  /** See `Crowd`. */
+  readonly longestWaitMs: number
   /** Of each run of a process that was killed and watched, in milliseconds. */
   readonly recoveries: { readonly onOther: readonly number[]; readonly onSame: readonly number[] }
 }
@@ -69,6 +71,7 @@ export async function runGraphsUnderKills({ kills, seed, report }: KillOptions):
         stuck_runs: stuck,
       },
       recoveries: { onOther, onSame },
+      longestWaitMs: crowd.longestWaitMs,
     }
   } catch (error) {
     // What is under way ends with its store, and would be heard of first.

@@ -21,6 +21,8 @@ interface Executor {
 export class Crowd {
   /** Kills that hit a process in the middle of a run. */
   killsAtWork = 0
+  /** The longest that a wait of 10 ms took while recoveries were watched, in milliseconds: how busy the machine is with other things. */
+  longestWaitMs = 0
   readonly #url: string
   readonly #hear: (call: CallTold) => void
   readonly #executors: Executor[] = []
@@ -104,7 +106,9 @@ export class Crowd {
     const pids = new Set(this.#executors.map(({ child }) => child.pid))
     const found: number[] = []
     while (waiting.size > 0 && Date.now() < at + watchedMs) {
+      const before = Date.now()
       await delay(10)
+      this.longestWaitMs = Math.max(this.longestWaitMs, Date.now() - before)
       for (const run of waiting) {
         const call = this.#last.get(run)
         const hasGoneOn = call !== undefined && call.at >= since && pids.has(call.pid)

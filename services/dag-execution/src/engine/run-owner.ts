@@ -33,8 +33,6 @@ export interface OwnerContext {
 
 type News = CallNews | { readonly type: 'command'; readonly seq: number; readonly command: Command }
 
-/** In which a run that was let go of is taken up again, if nobody wrote down for how long. */
-const parkedCheckMs = 5_000
 const longestTimerMs = 2_147_483_647
 /** Outputs up to this many characters of JSON stand in the run's document too, and need not be looked up in its log. */
 const inlineOutputs = 64 * 1024
@@ -254,10 +252,10 @@ export class RunOwner {
 
   /** Lets go of the run until a time, or until something is asked of it. Whoever asks writes the command first and looks for parked runs then;
    *  here it is the other way round, so that one of the two sees the other. A process that dies in between leaves a run that is looked at
-   *  again soon. @returns whether it is let go of */
+   *  again when its lease would have run out. @returns whether it is let go of */
   async #park(nextTime: number | undefined): Promise<boolean> {
-    const { commands, records, parked } = this.#context
-    const soon = Date.now() + parkedCheckMs
+    const { commands, records, parked, leaseMs } = this.#context
+    const soon = Date.now() + leaseMs
     try {
       await this.#claimed.lease.release({ set: { open: false, wakeAt: soon } })
     } catch (error) {
