@@ -45,6 +45,7 @@ export async function run(options: CampaignOptions): Promise<CampaignReport> {
       for (let kill = 0; kill < options.kills; kill += 1) {
         if (kill % 3 === 2) await redis?.restart()
         const result = await killReply(server, clients, `kill-${kill}`, random)
+        if (result.unfinished > 0) options.report(`${store}: kill ${kill}: the reply ended as ${result.ending}`)
         totals.kills += 1
         totals.complete += result.complete
         totals.holes += result.holes
@@ -141,5 +142,10 @@ async function killReply(server: HoldfastProcess, clients: Clients, conversation
     holes: kept && stored ? 0 : 1,
     complete: isComplete ? 1 : 0,
     unfinished: isComplete || fresh.status === ReplyStatus.INTERRUPTED ? 0 : 1,
+    ending: `${nameOf(fresh.status)}, ${fresh.text.length} of ${whole.length} characters`,
   }
+}
+
+function nameOf(status: ReplyStatus | undefined): string {
+  return Object.entries(ReplyStatus).find(([, value]) => value === status)?.[0] ?? 'nothing'
 }
