@@ -65,7 +65,7 @@ function handles(): Record<string, number> {
   const active = (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles()
   const ofChildren = new Set<unknown>()
   for (const child of active) {
-    if (child instanceof ChildProcess) for (const pipe of [...child.stdio, channelOf(child)]) ofChildren.add(pipe)
+    if (child instanceof ChildProcess) for (const pipe of child.stdio) ofChildren.add(pipe)
   }
   const counts: Record<string, number> = {}
   for (const handle of active) {
@@ -74,10 +74,7 @@ function handles(): Record<string, number> {
     const kind = isPooled ? 'pooled' : handle.constructor.name
     counts[kind] = (counts[kind] ?? 0) + 1
   }
-  return counts
-}
-
-/** `channel` is another object than the handle. */
-function channelOf(child: ChildProcess): unknown {
-  return (child as unknown as { _channel?: unknown })._channel
+  // The channel of a child is a Pipe that cannot be told from others.
+  const pipes = (counts['Pipe'] ?? 0) - (counts['ChildProcess'] ?? 0)
+  return { ...counts, Pipe: Math.max(0, pipes) }
 }
