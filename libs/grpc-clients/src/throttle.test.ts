@@ -30,3 +30,8 @@ it('keeps back what an overloaded server would refuse, and nothing from one that
   const few = sent(new Throttle(), 100)
   assert.ok(few < 1000, `${few} sent`)
 })
+
+it('sends all of many calls at once, and all while no answer comes', () => {
+  const throttle = new Throttle()
+  for (let n = 0; n < 5000; n += 1) assert.equal(throttle.refusal('a:1'), undefined)
+})

@@ -20,7 +20,11 @@ export class Throttle {
     this.#decay()
     this.#attempts += 1
     const surplus = this.#attempts - attemptsPerAccepted * this.#accepted - patience
-    if (surplus <= 0 || Math.random() >= surplus / this.#attempts) return undefined
+    if (surplus <= 0 || Math.random() >= surplus / this.#attempts) {
+      // Until its answer says otherwise: many calls at once, or a server that is slow to answer, are no overload.
+      this.#accepted += 1
+      return undefined
+    }
     return new HoldfastError(
       'RESOURCE_EXHAUSTED',
       `${address} refuses so many calls for overload that this one was not sent: try again later, or send fewer`,
@@ -30,8 +34,10 @@ export class Throttle {
 
   /** @param error what an attempt that was sent failed with */
   answered(error: HoldfastError | undefined): void {
-    if (error?.reason === 'SERVER_OVERLOADED') this.#retryAfterMs = error.retryAfterMs ?? this.#retryAfterMs
-    else this.#accepted += 1
+    if (error?.reason !== 'SERVER_OVERLOADED') return
+    this.#decay()
+    this.#accepted = Math.max(0, this.#accepted - 1)
+    this.#retryAfterMs = error.retryAfterMs ?? this.#retryAfterMs
   }
 
   #decay(): void {
