@@ -77,6 +77,7 @@ describe('a JSON field', () => {
       '9007199254740992',
       '1.50',
       '5e-324',
+      '1493784338405013.2',
     ]) {
       assert.ok(survivesDouble(literal), literal)
     }

@@ -113,7 +113,8 @@ class JsonWalk {
   }
 }
 
-/** Whether the nearest double, written with as many digits, reads the same. */
+/** Whether the nearest double, written with as many digits or as JavaScript writes it, reads the same: the shortest digits that name a double are
+ *  not always its exact value rounded (1493784338405013.2 is 1493784338405013.25). */
 export function survivesDouble(literal: string): boolean {
   if (literal.length <= digitsThatAlwaysSurvive && !/[eE]/.test(literal)) return true
   const value = Number(literal)
@@ -121,8 +122,9 @@ export function survivesDouble(literal: string): boolean {
   const sent = decimal(literal)
   if (sent.digits === '') return true
   if (value === 0 || sent.digits.length > 100) return false
-  const kept = decimal(value.toPrecision(sent.digits.length))
-  return kept.digits === sent.digits && kept.exponent === sent.exponent
+  return [value.toPrecision(sent.digits.length), String(value)]
+    .map(decimal)
+    .some(({ digits, exponent }) => digits === sent.digits && exponent === sent.exponent)
 }
 
 /** Significant digits d₁d₂… and the exponent of the value 0.d₁d₂… × 10^exponent, sign left out; no digits: zero. */
