@@ -21,7 +21,7 @@ export function zombieKind(tell: (news: ZombieNews) => void): JobKind<null, { at
       signal.addEventListener('abort', () => tell({ aborted: (signal.reason as { reason: string }).reason }))
       report({ stage: `attempt ${attempt}` })
       tell({ began: attempt })
-      if (attempt === 1) for (let step = 0; step < 20; step += 1) await delay(20)
+      if (attempt === 1) for (let step = 0; step < 60; step += 1) await delay(20)
       report({ stage: `end of attempt ${attempt}` })
       tell({ finished: attempt })
       return { attempt }
