@@ -136,7 +136,9 @@ describe('a stream of requests', () => {
     const late = client.join({ deadline: Date.now() + 150 })
     late.call.write('a')
     assert.equal((await failure(late.answer)).code, 'DEADLINE_EXCEEDED')
-    assert.deepEqual(await end, ['DEADLINE_EXCEEDED'])
+    // The caller's clock begins before the server's, so its cancellation may be the first to arrive.
+    const [why] = (await end) as [string]
+    assert.ok(['DEADLINE_EXCEEDED', 'CANCELLED'].includes(why), why)
   })
 
   it('never seems to have ended when the caller was killed', async () => {

@@ -8,11 +8,12 @@ const lowest = 10_000
 const beyond = 32_768
 const tries = 50
 
-/** One on the loopback interface that nobody listens on at the moment, and that no connection is given. */
-export async function freePort(): Promise<number> {
+/** One on the loopback interface that nobody listens on at the moment, and that no connection is given.
+ *  @param above how far above it another one has to be as free, for a server that listens on both */
+export async function freePort(above = 0): Promise<number> {
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const port = randomInt(lowest, beyond)
-    if (await isFree(port)) return port
+    const port = randomInt(lowest, beyond - above)
+    if ((await isFree(port)) && (above === 0 || (await isFree(port + above)))) return port
   }
   throw new Error('There is no free port on 127.0.0.1')
 }

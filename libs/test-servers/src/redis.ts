@@ -80,7 +80,7 @@ export async function startRedisCluster(size = 3): Promise<RedisCluster> {
   }
   try {
     while (nodes.length < size) {
-      const port = await portWithBus()
+      const port = await freePort(busAbove)
       nodes.push(await startRedis({ port, settings: { 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000' } }))
     }
     const [first] = nodes
@@ -106,14 +106,8 @@ export async function startRedisCluster(size = 3): Promise<RedisCluster> {
   }
 }
 
-/** A node listens on its port and on the one 10,000 higher. */
-async function portWithBus(): Promise<number> {
-  for (;;) {
-    const port = await freePort()
-    if (port + 10_000 < 65_536) return port
-    await delay(1)
-  }
-}
+/** A node of a cluster listens on its port, and to the other nodes so far above it. */
+const busAbove = 10_000
 
 class LocalRedis implements RedisServer {
   readonly url: string
