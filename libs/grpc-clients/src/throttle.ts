@@ -6,12 +6,16 @@ const attemptsPerAccepted = 1.5
 const halfLifeMs = 2000
 /** Refusals that are no sign yet. */
 const patience = 10
+/** Below it nothing is kept back: the server has not refused anything for some seconds. Many calls without an answer yet are no overload by themselves,
+ *  only once it says so: a client that begins with 500 at once, or waits for a server that is started again, must not keep any to itself. */
+const leastRefused = 0.25
 
 /** Keeps a part of the calls from a server that is overloaded, as many as it would refuse anyway: refusing costs it as well, and enough refusals
  *  would cost it all that it has. By its own answers, as in https://sre.google/sre-book/handling-overload/#client-side-throttling. */
 export class Throttle {
   #attempts = 0
   #accepted = 0
+  #refused = 0
   #decayedAt = performance.now()
   #retryAfterMs = 100
 
@@ -19,12 +23,9 @@ export class Throttle {
   refusal(address: string): HoldfastError | undefined {
     this.#decay()
     this.#attempts += 1
+    if (this.#refused < leastRefused) return undefined
     const surplus = this.#attempts - attemptsPerAccepted * this.#accepted - patience
-    if (surplus <= 0 || Math.random() >= surplus / this.#attempts) {
-      // Until its answer says otherwise: many calls at once, or a server that is slow to answer, are no overload.
-      this.#accepted += 1
-      return undefined
-    }
+    if (surplus <= 0 || Math.random() >= surplus / this.#attempts) return undefined
     return new HoldfastError(
       'RESOURCE_EXHAUSTED',
       `${address} refuses so many calls for overload that this one was not sent: try again later, or send fewer`,
@@ -34,9 +35,12 @@ export class Throttle {
 
   /** @param error what an attempt that was sent failed with */
   answered(error: HoldfastError | undefined): void {
-    if (error?.reason !== 'SERVER_OVERLOADED') return
+    if (error?.reason !== 'SERVER_OVERLOADED') {
+      this.#accepted += 1
+      return
+    }
     this.#decay()
-    this.#accepted = Math.max(0, this.#accepted - 1)
+    this.#refused += 1
     this.#retryAfterMs = error.retryAfterMs ?? this.#retryAfterMs
   }
 
@@ -45,6 +49,7 @@ export class Throttle {
     const kept = 2 ** ((this.#decayedAt - now) / halfLifeMs)
     this.#attempts *= kept
     this.#accepted *= kept
+    this.#refused *= kept
     this.#decayedAt = now
   }
 }
