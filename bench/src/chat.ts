@@ -14,7 +14,7 @@ import {
   StreamChatRequest,
 } from '@holdfast/protocol'
 import { HoldfastProcess, startPacedModel, startPostgres } from '@holdfast/test-servers'
-import type { BenchOptions, BenchReport } from './main.js'
+import type { BenchOptions, BenchReport } from './benchmark.js'
 import { compare, median, rounded } from './rounds.js'
 
 const concurrency = 32

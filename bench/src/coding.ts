@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { openDocumentStore, type Collection, type StandardSchema } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import pg from 'pg'
-import type { BenchOptions, BenchReport } from './main.js'
+import type { BenchOptions, BenchReport } from './benchmark.js'
 import { compare, rounded } from './rounds.js'
 
 interface Message {

@@ -1,7 +1,7 @@
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import { randomBytes } from 'node:crypto'
-import type { BenchOptions, BenchReport } from './main.js'
+import type { BenchOptions, BenchReport } from './benchmark.js'
 import { measure, median, quantile, rounded } from './rounds.js'
 
 interface Job {

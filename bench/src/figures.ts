@@ -1,4 +1,4 @@
-import type { BenchReport } from './main.js'
+import type { BenchReport } from './benchmark.js'
 
 /** Where the parts of a benchmark put what they measured. */
 export interface Figures {

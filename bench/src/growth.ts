@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import pg from 'pg'
-import type { BenchOptions, BenchReport } from './main.js'
+import type { BenchOptions, BenchReport } from './benchmark.js'
 import { measure, median, type Operation, quantile, rounded } from './rounds.js'
 
 interface Ticket {

@@ -1,26 +1,8 @@
 import { parseArgs } from 'node:util'
+import type { Benchmark } from './benchmark.js'
 import { UnknownPart } from './figures.js'
 
-/** What one benchmark answers: ratios and rates by name. */
-export interface BenchReport {
-  readonly metrics: Readonly<Record<string, number>>
-  /** Lines for people: what ran, with which settings. */
-  readonly notes: readonly string[]
-}
-
-export interface BenchOptions {
-  /** The long form: more rounds, larger data. The quick one ends within 5 minutes. */
-  readonly long: boolean
-  /** One part of those that have parts (dag, gateway, media, session); default: all. */
-  readonly part: string | undefined
-  readonly report: (line: string) => void
-}
-
-interface Bench {
-  run(options: BenchOptions): Promise<BenchReport>
-}
-
-const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+const benches: Readonly<Record<string, () => Promise<Benchmark>>> = {
   chat: () => import('./chat.js'),
   coding: () => import('./coding.js'),
   columns: () => import('./columns.js'),
@@ -57,7 +39,7 @@ if (load === undefined) {
   }
 }
 
-async function measure(name: string, bench: Bench): Promise<void> {
+async function measure(name: string, bench: Benchmark): Promise<void> {
   const { metrics, notes } = await bench.run({
     long: values.long,
     part: values.part,

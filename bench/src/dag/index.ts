@@ -1,5 +1,5 @@
 import { startPostgres } from '@holdfast/test-servers'
-import type { BenchOptions, BenchReport } from '../main.js'
+import type { BenchOptions, BenchReport } from '../benchmark.js'
 import { collectFigures, runParts } from '../figures.js'
 import { cancelling, eventLatency } from './latency.js'
 import { criticalPath, forEach500 } from './paths.js'

@@ -1,4 +1,4 @@
-import type { BenchOptions, BenchReport } from '../main.js'
+import type { BenchOptions, BenchReport } from '../benchmark.js'
 import { collectFigures, runParts } from '../figures.js'
 import { authOverhead } from './auth-overhead.js'
 import { overload } from './overload.js'

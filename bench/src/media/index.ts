@@ -1,4 +1,4 @@
-import type { BenchOptions, BenchReport } from '../main.js'
+import type { BenchOptions, BenchReport } from '../benchmark.js'
 import { collectFigures, runParts } from '../figures.js'
 import { cancelling } from './cancelling.js'
 import { jobThroughput } from './job-throughput.js'

@@ -1,7 +1,7 @@
 import { openDocumentStore } from '@holdfast/persistence'
 import { startPostgres } from '@holdfast/test-servers'
 import pg from 'pg'
-import type { BenchOptions, BenchReport } from '../main.js'
+import type { BenchOptions, BenchReport } from '../benchmark.js'
 import { collectFigures } from '../figures.js'
 import { bulkAgainstCopy } from './bulk.js'
 import { embeddedAgainstPglite } from './embedded.js'

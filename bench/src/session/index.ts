@@ -1,5 +1,5 @@
 import { startPostgres, startRedis } from '@holdfast/test-servers'
-import type { BenchOptions, BenchReport } from '../main.js'
+import type { BenchOptions, BenchReport } from '../benchmark.js'
 import { collectFigures, runParts } from '../figures.js'
 import { againstLangGraph, appends, dialogueReplay, historyRoundTrips } from './conversations.js'
 import { erasure } from './erasure.js'
