@@ -105,11 +105,8 @@ export class HealthWatch {
   async #check(): Promise<void> {
     const { check, own = {}, models } = this.#options
     await Promise.all([
-      // What could not be asked is told as it was.
-      models?.().then(
-        (found) => (this.#models = found),
-        () => {},
-      ),
+      // What could not be asked in time is told as it was.
+      models === undefined ? undefined : this.#inTime(async () => void (this.#models = await models())).catch(() => {}),
       ...Object.entries(own).map(async ([name, checkOwn]) => {
         try {
           await this.#inTime(checkOwn)
