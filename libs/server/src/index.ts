@@ -1,13 +1,12 @@
 export { type ConfigLine, type ConfigSources, type LoadedConfig, type Origin, loadConfig } from './config.js'
+export { type Setting, settings } from './config-schema.js'
 export {
   type Config,
   type ModelPrice,
   type ServedService,
   type ServiceModelConfig,
-  type Setting,
   servedServices,
-  settings,
-} from './config-schema.js'
+} from './config-type.js'
 export { type Logger, type LoggerOptions, createLogger } from './logs.js'
 export { type GrpcServer, type GrpcServerOptions, type StopReport, startGrpcServer } from './grpc-server.js'
 export { type GrpcService, type Implementation, defineService } from './service.js'

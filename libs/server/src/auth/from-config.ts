@@ -1,6 +1,6 @@
 import { invalidField } from '@holdfast/errors'
 import type { DocumentStore } from '@holdfast/persistence'
-import type { Config } from '../config-schema.js'
+import type { Config } from '../config-type.js'
 import type { Logger } from '../logs.js'
 import { AccessKeys } from './access-keys.js'
 import { type Authenticator, authenticatorOf } from './authenticator.js'
