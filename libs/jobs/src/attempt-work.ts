@@ -26,7 +26,7 @@ export class AttemptWork {
   /** What the work says of where its input comes from: artifacts to be kept, and the ids of all. */
   readonly sources: Artifact[] = []
   readonly sourceIds: Set<string> = new Set()
-  /** Resolves when the signal aborts. */
+  /** Resolves when the work is told to end. */
   readonly aborted: Promise<void>
   input: unknown
   used: JobUsage | undefined
@@ -41,7 +41,9 @@ export class AttemptWork {
   readonly #events: AttemptEvents
   readonly #stopMs: number
   readonly #canStop: boolean
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: little work does. */
+  #controller: AbortController | undefined
+  #tellAborted: () => void = () => undefined
   readonly #timers: NodeJS.Timeout[] = []
   #isOver = false
 
@@ -58,19 +60,22 @@ export class AttemptWork {
     this.#events = events
     this.#stopMs = stopMs
     this.#canStop = data.model?.canStop !== false
-    this.aborted = new Promise((resolve) => {
-      this.#controller.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
+    this.aborted = new Promise((resolve) => (this.#tellAborted = resolve))
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.reason !== undefined) this.#controller.abort(this.reason)
+    }
     return this.#controller.signal
   }
 
   abort(reason: HoldfastError): void {
     if (this.reason !== undefined || this.#isOver) return
     this.reason = reason
-    this.#controller.abort(reason)
+    this.#controller?.abort(reason)
+    this.#tellAborted()
   }
 
   /** @throws what the work throws, or why it was aborted, then at most `stopMs` later */
@@ -80,7 +85,7 @@ export class AttemptWork {
     const { timeoutMs } = this.#kind
     if (timeoutMs !== undefined) this.#abortIn(timeoutMs, () => timedOut(this.id, timeoutMs))
     if (deadlineInMs !== undefined) this.#abortIn(deadlineInMs, () => deadlineExceeded(this.id))
-    const work = (async () => this.#kind.run(structuredClone(input), this.#context()))()
+    const work = (async () => this.#kind.run(copyOf(input), this.#context()))()
     this.isSettled = false
     const settle = (): void => {
       this.isSettled = true
@@ -179,13 +184,16 @@ export class AttemptWork {
 
   /** For the kind, whose code may take it apart. */
   #context(): JobContext {
-    const { id, kind, tenant, attempt, signal, deadline, inputs, store } = this
+    const { id, kind, tenant, attempt, deadline, inputs, store } = this
+    const signal = (): AbortSignal => this.signal
     return {
       id,
       kind,
       tenant,
       attempt,
-      signal,
+      get signal() {
+        return signal()
+      },
       ...(deadline === undefined ? {} : { deadline }),
       inputs,
       store,
@@ -212,3 +220,7 @@ function checkOutput(options: OutputOptions): OutputOptions {
   if (contentType === '') throw invalidField('contentType', 'must not be empty')
   return options
 }
+
+/** Of JSON, which the kind may change. */
+const copyOf = (input: unknown): unknown =>
+  typeof input === 'object' && input !== null ? structuredClone(input) : input

@@ -314,7 +314,6 @@ export class Attempt {
           .slice(0, this.#work.outputs.length)
           .map((artifact): EventRecord => ({ type: 'output', artifact }))
         const { record: hook } = this.#kind
-        const job = toJob(this.tables.tenant, { id: this.id, data: next })
         const { value } = outcome
         return this.#final(
           {
@@ -324,7 +323,12 @@ export class Attempt {
             ...(record.cacheKey === undefined ? {} : { cacheKey: record.cacheKey }),
             ...(hook === undefined
               ? {}
-              : { record: (tx) => hook(tx, { job: { ...job, output: value }, output: value }) }),
+              : {
+                  record: (tx) => {
+                    const job = toJob(this.tables.tenant, { id: this.id, data: next })
+                    return hook(tx, { job: { ...job, output: value }, output: value })
+                  },
+                }),
           },
           next,
           [...left, ...outputEvents],

@@ -18,7 +18,7 @@ export async function openJobs(store: DocumentStore, options: JobsOptions): Prom
     retainMs = 30 * 24 * 3_600_000,
     maxQueued = 10_000,
     prices = {},
-    onEnd = () => {},
+    onEnd,
   } = options
   if (!Number.isSafeInteger(workers) || workers < 0 || workers > 1_000) {
     throw invalidField('workers', 'must be an integer from 0 to 1000')
@@ -31,7 +31,17 @@ export async function openJobs(store: DocumentStore, options: JobsOptions): Prom
   checkPrices(prices)
   const names = new Map(kinds.map((kind) => [kind.name, kind]))
   if (names.size < kinds.length) throw invalidField('kinds', 'must have different names')
-  const known = { workers, leaseMs, pollMs, drainMs, stopMs, retainMs, maxQueued, prices, onEnd }
+  const known = {
+    workers,
+    leaseMs,
+    pollMs,
+    drainMs,
+    stopMs,
+    retainMs,
+    maxQueued,
+    prices,
+    ...(onEnd === undefined ? {} : { onEnd }),
+  }
   const jobs = new StoredJobs(store, names, known)
   await jobs.start()
   return jobs

@@ -42,9 +42,12 @@ import { Worker } from './worker.js'
 
 const maxRaces = 50
 
+/** With every default filled in. */
+type KnownOptions = Required<Omit<JobsOptions, 'kinds' | 'onEnd'>> & Pick<JobsOptions, 'onEnd'>
+
 /** Jobs over a document store: what is asked of them, wherever they run. */
 export class StoredJobs implements Jobs {
-  readonly #options: Required<Omit<JobsOptions, 'kinds'>>
+  readonly #options: KnownOptions
   readonly #kinds: readonly string[]
   readonly #clock: DatabaseClock
   readonly #tables: Tables
@@ -59,11 +62,7 @@ export class StoredJobs implements Jobs {
   #observed: Disposable | undefined
   #closing: Promise<void> | undefined
 
-  constructor(
-    store: DocumentStore,
-    kinds: ReadonlyMap<string, JobKind>,
-    options: Required<Omit<JobsOptions, 'kinds'>>,
-  ) {
+  constructor(store: DocumentStore, kinds: ReadonlyMap<string, JobKind>, options: KnownOptions) {
     this.#options = options
     this.#kinds = [...kinds.keys()]
     this.#clock = new DatabaseClock(store)
@@ -83,7 +82,7 @@ export class StoredJobs implements Jobs {
       slots: new Slots(options.leaseMs),
       inFlight: new Map<string, Promise<unknown>>(),
       onEnd: (tables: TenantTables, job: JobDocument, value?: unknown) => this.#onEnd(tables, job, value),
-      onCached: ({ tenant }: TenantTables, job: JobDocument) => options.onEnd(toJob(tenant, job)),
+      onCached: ({ tenant }: TenantTables, job: JobDocument) => options.onEnd?.(toJob(tenant, job)),
     }
     this.#worker = new Worker(home, options)
     this.#submissions = new Submissions(home, this.#worker, options.maxQueued, (tenant) => {
@@ -363,7 +362,7 @@ export class StoredJobs implements Jobs {
 
   #onEnd(tables: TenantTables, job: JobDocument, value?: unknown): void {
     this.#ended.ended(tables, job, value)
-    if (isEnded(job.data)) this.#options.onEnd(toJob(tables.tenant, job))
+    if (isEnded(job.data)) this.#options.onEnd?.(toJob(tables.tenant, job))
     if (isEnded(job.data)) this.#news.tell({ ended: [[tables.tenant, job.id]] }, this.#hear)
     else if ((job.data.readyAt ?? 0) <= this.#clock.now()) this.#news.tell({ queued: [tables.tenant] }, this.#hear)
   }

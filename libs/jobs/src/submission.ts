@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { HoldfastError, invalidField } from '@holdfast/errors'
 import { traceToKeep } from '@holdfast/persistence'
 import type { JobModel } from './job-model.js'
@@ -105,9 +105,11 @@ export function submittedBefore(id: string): HoldfastError {
   return new HoldfastError('ALREADY_EXISTS', `Job ${id} was submitted with this key before`, { reason: 'KEY_USED' })
 }
 
-/** Ids grow with time: new jobs stand together in the index, and listings are in its order. */
+/** Ids grow with time: new jobs stand together in the index, and listings are in its order. Of a UUID the digits that are random, since Node draws
+ *  those of many at once. */
 export function newId(now: number): string {
-  return now.toString(16).padStart(12, '0') + randomBytes(10).toString('hex')
+  const uuid = randomUUID()
+  return now.toString(16).padStart(12, '0') + uuid.slice(0, 8) + uuid.slice(24)
 }
 
 function checkModel({ name, version, provider }: JobModel): void {
