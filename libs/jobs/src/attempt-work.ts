@@ -91,24 +91,25 @@ export class AttemptWork {
       this.isSettled = true
     }
     this.settled = work.then(settle, settle)
-    const late = this.aborted.then(async () => {
-      await Promise.race([this.settled, new Promise((resolve) => this.#timers.push(setTimeout(resolve, this.#stopMs)))])
-      this.stopped = this.isSettled && this.#canStop
-      throw this.reason ?? new HoldfastError('INTERNAL', 'The work was aborted')
-    })
-    late.catch(() => undefined)
     try {
-      const output = await Promise.race([work, late])
-      // The work may have ended well although it was told to end: then it has.
-      this.#isOver = true
-      return output
-    } catch (error) {
-      // Let it be seen whether the computation ended.
-      if (this.reason !== undefined) return await late
-      throw asHoldfastError(error, `Job ${this.id}`)
+      return await new Promise((resolve, reject) => {
+        // The work may end well although it was told to end: then it has. Otherwise let it be seen whether the computation ended.
+        const fail = (error: unknown): void => {
+          if (this.reason === undefined) reject(asHoldfastError(error, `Job ${this.id}`))
+        }
+        work.then(resolve, fail)
+        void this.aborted.then(async () => reject(await this.#whyStopped()))
+      })
     } finally {
       this.#isOver = true
     }
+  }
+
+  /** When the work has heeded its signal, or had its time to. */
+  async #whyStopped(): Promise<HoldfastError> {
+    await Promise.race([this.settled, new Promise((resolve) => this.#timers.push(setTimeout(resolve, this.#stopMs)))])
+    this.stopped = this.isSettled && this.#canStop
+    return this.reason ?? new HoldfastError('INTERNAL', 'The work was aborted')
   }
 
   /** Nothing that the work says from now on counts. */

@@ -1,19 +1,15 @@
 import { asHoldfastError, HoldfastError } from '@holdfast/errors'
 import type { ClaimedDocument } from '@holdfast/persistence'
+import { type AttemptState, endingOf } from './attempt-ending.js'
 import { AttemptEvents } from './attempt-events.js'
 import type { AttemptBeginning, AttemptEnd, AttemptHome, Outcome } from './attempt-home.js'
 import { asSpan } from './attempt-span.js'
 import { AttemptWork } from './attempt-work.js'
-import { backoffMs } from './backoff.js'
-import { costOf } from './cost.js'
-import type { Ending } from './ending.js'
-import { deadlineExceeded, isAborted, isOutage, isRetryable, jobCancelled, leaseLost } from './failures.js'
+import { isAborted, isOutage, jobCancelled, leaseLost } from './failures.js'
 import type { JobKind } from './job-kind.js'
-import { toArtifactRecord } from './lineage/artifact.js'
-import { madeArtifacts } from './lineage/made-artifacts.js'
-import { type EventRecord, finalEvent, isEnded, type JobDocument, type JobRecord, toJob, toJobError } from './record.js'
+import { isEnded, type JobDocument, type JobRecord } from './record.js'
 import { findResult } from './results.js'
-import { asStored, blobsOf, loadJson, storeJson } from './stored-json.js'
+import { asStored, loadJson, storeJson } from './stored-json.js'
 import type { TenantTables } from './tables.js'
 
 const outagePauseMs = 200
@@ -238,7 +234,7 @@ export class Attempt {
         if (this.#lost) return { job: undefined }
         try {
           await this.#events.know()
-          const ending = this.#ending(outcome, left)
+          const ending = endingOf(this.#asItStands(), outcome, left)
           const version = await this.#home.endings.write(ending)
           this.#version = version
           // A lease that is not given back would keep the job from its next attempt.
@@ -264,6 +260,19 @@ export class Attempt {
     }
   }
 
+  #asItStands(): AttemptState {
+    return {
+      home: this.#home,
+      kind: this.#kind,
+      tables: this.tables,
+      id: this.id,
+      record: this.#record,
+      version: this.#version,
+      work: this.#work,
+      events: this.#events,
+    }
+  }
+
   /** @returns the job if it has ended, by a write of this attempt whose answer was lost or by whoever has it now */
   async #look(): Promise<JobDocument | undefined> {
     try {
@@ -275,128 +284,6 @@ export class Attempt {
       if (!isOutage(error)) throw error
     }
     return undefined
-  }
-
-  #ending(outcome: Outcome, left: readonly EventRecord[]): Ending {
-    const { clock, retainMs } = this.#home
-    const now = Math.max(clock.now(), this.#record.startedAt ?? 0)
-    const { open: _, readyAt: __, timed: ___, error: ____, cancelRequested: _____, ...record } = this.#record
-    const usage = this.#work.used
-    const cost = costOf(this.#home.prices[record.model?.name ?? ''], usage)
-    const used = { ...record, ...(usage === undefined ? {} : { usage }), ...(cost === undefined ? {} : { cost }) }
-    const ended = { ...used, endedAt: now }
-    const common = { tables: this.tables, id: this.id, version: this.#version, ttlMs: retainMs }
-    switch (outcome.kind) {
-      case 'cached': {
-        const { output, outputs } = outcome.from.data
-        const next = { ...ended, state: 'succeeded', fromCache: outcome.from.id, outputs } as const
-        return this.#final(
-          { ...common, blobs: blobsOf(output) },
-          output === undefined ? next : { ...next, output },
-          left,
-        )
-      }
-      case 'succeeded': {
-        const inputs = [...new Set([...record.inputs, ...this.#work.sourceIds])]
-        const artifacts = madeArtifacts({
-          id: this.id,
-          kind: this.#kind,
-          record: { ...this.#record, inputs },
-          input: this.#work.input,
-          outputs: this.#work.outputs,
-          output: { stored: outcome.output, value: outcome.value },
-          cost,
-          now,
-        })
-        const outputs = artifacts.map((artifact) => ({ id: artifact.id, ...toArtifactRecord(artifact) }))
-        const next = { ...ended, state: 'succeeded', output: outcome.output, inputs, outputs } as const
-        const outputEvents = artifacts
-          .slice(0, this.#work.outputs.length)
-          .map((artifact): EventRecord => ({ type: 'output', artifact }))
-        const { record: hook } = this.#kind
-        const { value } = outcome
-        return this.#final(
-          {
-            ...common,
-            blobs: blobsOf(outcome.output),
-            artifacts: [...this.#work.sources, ...artifacts],
-            ...(record.cacheKey === undefined ? {} : { cacheKey: record.cacheKey }),
-            ...(hook === undefined
-              ? {}
-              : {
-                  record: (tx) => {
-                    const job = toJob(this.tables.tenant, { id: this.id, data: next })
-                    return hook(tx, { job: { ...job, output: value }, output: value })
-                  },
-                }),
-          },
-          next,
-          [...left, ...outputEvents],
-        )
-      }
-      case 'cancelled': {
-        const { stopped } = outcome
-        return this.#final(
-          common,
-          { ...ended, state: 'cancelled', ...(stopped === undefined ? {} : { stopped }) },
-          left,
-        )
-      }
-      case 'released':
-        return this.#again(common, used, now, undefined, left)
-      case 'failed': {
-        const { error } = outcome
-        if (!isRetryable(error) || record.tries >= record.maxAttempts) {
-          return this.#final(common, { ...ended, state: 'failed', error: toJobError(error) }, left)
-        }
-        // Cancelled while the attempt failed by itself.
-        if (this.#record.cancelRequested === true) return this.#final(common, { ...ended, state: 'cancelled' }, left)
-        const delayMs = backoffMs(this.#kind, record.tries, error)
-        if (record.deadline !== undefined && now + delayMs >= record.deadline) {
-          const late = new HoldfastError('DEADLINE_EXCEEDED', deadlineExceeded(this.id).message, {
-            reason: 'JOB_DEADLINE',
-            cause: error,
-          })
-          return this.#final(common, { ...ended, state: 'failed', error: toJobError(late) }, left)
-        }
-        return this.#again(common, used, now + delayMs, { error, delayMs }, left)
-      }
-    }
-  }
-
-  #final(common: Omit<Ending, 'next' | 'events'>, next: JobRecord, left: readonly EventRecord[]): Ending {
-    const isSilent = this.#events.isSilent && left.length === 0 && this.#record.attempt === 1
-    if (isSilent) return { ...common, next: { ...next, silent: true }, events: [] }
-    return { ...common, next, events: [...this.#events.beginning(), ...left, finalEvent(next)] }
-  }
-
-  /** Queued for another attempt. */
-  #again(
-    common: Omit<Ending, 'next' | 'events'>,
-    record: JobRecord,
-    readyAt: number,
-    failed: { readonly error: HoldfastError; readonly delayMs: number } | undefined,
-    left: readonly EventRecord[],
-  ): Ending {
-    const { holder: _, ...rest } = record
-    const { timed } = this.#record
-    const next: JobRecord = {
-      ...rest,
-      state: 'queued',
-      open: true,
-      ...(timed === undefined ? {} : { timed }),
-      readyAt,
-      tries: failed === undefined ? record.tries - 1 : record.tries,
-      ...(failed === undefined ? {} : { error: toJobError(failed.error) }),
-      ...(this.#record.cancelRequested === true ? { cancelRequested: true } : {}),
-    }
-    const retrying: EventRecord = {
-      type: 'retrying',
-      attempt: record.attempt + 1,
-      delayMs: failed?.delayMs ?? 0,
-      ...(failed === undefined ? {} : { error: toJobError(failed.error) }),
-    }
-    return { ...common, ttlMs: null, next, events: [...this.#events.beginning(), ...left, retrying] }
   }
 }
 

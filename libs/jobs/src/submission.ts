@@ -81,13 +81,9 @@ export function withInput(
   input: StoredJson,
   deadlineMs?: number,
 ): Omit<JobRecord, 'state'> {
-  return {
-    ...record,
-    ...traceToKeep(),
-    createdAt,
-    input,
-    ...(deadlineMs === undefined ? {} : { deadline: createdAt + deadlineMs, timed: true }),
-  }
+  const asked = { createdAt, input }
+  const timed = deadlineMs === undefined ? undefined : { deadline: createdAt + deadlineMs, timed: true as const }
+  return Object.assign({}, record, traceToKeep(), asked, timed)
 }
 
 export function otherInput(key: string): HoldfastError {

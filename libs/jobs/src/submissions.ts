@@ -109,17 +109,17 @@ export class Submissions {
     startsEarly: boolean,
   ): Promise<Submitted> {
     const { holder, leaseMs } = this.#home
-    const record: JobRecord = {
-      ...base,
-      state: 'running',
-      open: true,
+    // Assigned to, and not spread: see attempt-ending.ts.
+    const record: JobRecord = Object.assign(base, {
+      state: 'running' as const,
+      open: true as const,
       readyAt: base.createdAt + leaseMs,
       holder,
       attempt: 1,
       tries: 1,
       startedAt: base.createdAt,
       firstStartedAt: base.createdAt,
-    }
+    })
     if (startsEarly) {
       const id = newId(record.createdAt)
       const inserted = this.#insert(tables, submission, record, null, id)
