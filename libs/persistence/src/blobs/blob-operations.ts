@@ -67,10 +67,10 @@ export interface BlobOperations {
   refresh(tenant: string, upload: string): Promise<void>
   /** Makes the upload the blob of that hash and answers with its record; if the hash is there already, its grace time begins
    *  anew and the old record answers: the chunks and the note of this upload are gone then, and bytes elsewhere are the caller's to remove.
-   *  May be repeated when its outcome is not known. The last chunk can come along, so that a small blob takes one call, and the first one
-   *  (index 0) of those of an upload that has begun, which are not stored where the hash is there already.
+   *  May be repeated when its outcome is not known. Chunks can come along, which are not stored where the hash is there already; an upload of
+   *  which all come along need not have been noted before.
    *  @throws FAILED_PRECONDITION if the upload was abandoned or collected meanwhile */
-  finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk, first?: Uint8Array): Promise<PlacedBlob>
+  finish(tenant: string, upload: string, blob: NewBlob, along?: readonly BlobChunk[]): Promise<PlacedBlob>
   /** Deletes the chunks and the note of an upload, unless it has become a blob. */
   abandon(tenant: string, upload: string): Promise<void>
   stat(tenant: string, hash: string): Promise<PlacedBlob | undefined>

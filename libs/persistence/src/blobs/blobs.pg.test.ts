@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { HoldfastError } from '@holdfast/errors'
+import type { BlobHead } from '../contract/blobs.js'
 import { blobChunkBytes, type BlobOperations } from './blob-operations.js'
 import { StoredBlobs } from './stored-blobs.js'
 import { openSqlBackend } from '../sql/sql-backend.js'
@@ -71,6 +72,42 @@ for (const [name, start] of servers) {
       assert.ok(large.equals(await blobs.bytes(headed.hash)))
     })
 
+    it('come in one commit when they have no more than two chunks, and the last two with the end of larger ones', async () => {
+      const steps: string[] = []
+      const { blobs, chunks } = open({
+        async begin(...call) {
+          steps.push('begin')
+          await operations.begin(...call)
+        },
+        async putChunk(...call) {
+          steps.push(`chunk ${call[2]}`)
+          await operations.putChunk(...call)
+        },
+        async finish(...call) {
+          steps.push(`finish with ${call[3]?.map(({ index }) => index).join()}`)
+          return operations.finish(...call)
+        },
+      })
+      const stepsOf = async (bytes: Buffer, head?: BlobHead): Promise<string[]> => {
+        const before = await chunks()
+        const source = (async function* () {
+          yield bytes.subarray(head?.sizeBytes ?? 0)
+        })()
+        const { hash } = await blobs.put(source, head === undefined ? {} : { head })
+        assert.ok(bytes.equals(await blobs.bytes(hash)))
+        assert.equal((await chunks()) - before, Math.ceil(bytes.length / blobChunkBytes))
+        await blobs.remove(hash)
+        return steps.splice(0)
+      }
+      const of = (sizeBytes: number): Buffer => large.subarray(0, sizeBytes)
+      const head = { sizeBytes: 4, bytes: Promise.resolve(of(4)) }
+      assert.deepEqual(await stepsOf(of(2 * blobChunkBytes)), ['finish with 0,1'])
+      assert.deepEqual(await stepsOf(of(2 * blobChunkBytes + 1)), ['chunk 0', 'finish with 1,2'])
+      assert.deepEqual(await stepsOf(of(2 * blobChunkBytes), head), ['finish with 0,1'])
+      assert.deepEqual(await stepsOf(of(3 * blobChunkBytes), head), ['finish with 0,1,2'])
+      assert.deepEqual(await stepsOf(of(3 * blobChunkBytes + 1), head), ['begin', 'chunk 1', 'finish with 0,2,3'])
+    })
+
     it('are found again when the answer to their last step was lost', async () => {
       let lost = 0
       const { blobs, chunks } = open({
@@ -134,7 +171,7 @@ for (const [name, start] of servers) {
       const digest = createHash('sha256')
       async function* source(): AsyncIterable<Uint8Array> {
         for (let n = 0; n < 50; n += 1) {
-          assert.ok(produced - stored <= blobChunkBytes, `${produced - stored} bytes wait to be stored`)
+          assert.ok(produced - stored <= 2 * blobChunkBytes, `${produced - stored} bytes wait to be stored`)
           part.writeUInt32LE(n)
           digest.update(part)
           produced += part.length

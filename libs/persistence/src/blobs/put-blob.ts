@@ -40,8 +40,7 @@ export async function putBytes(place: PutPlace, bytes: Uint8Array, contentType: 
   // A copy, so that it is stored as hashed whatever the caller does with the buffer meanwhile.
   const copy = small ? Uint8Array.from(bytes) : bytes
   if (content === undefined && small) {
-    const last = { index: 0, bytes: copy }
-    return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, { last })
+    return finish(place, randomUUID(), { hash, sizeBytes: bytes.length, contentType }, [{ index: 0, bytes: copy }])
   }
   return (await operations.touch(tenant, hash)) ?? putStream(place, inPieces(copy), contentType)
 }
@@ -53,7 +52,7 @@ function* inPieces(bytes: Uint8Array): Iterable<Uint8Array> {
   }
 }
 
-/** Holds one chunk or part in memory, whatever the size, unless a head is missing.
+/** Holds two chunks or a part in memory, whatever the size, unless a head is missing.
  *  @param head goes in front of the source. Into the database the first chunk goes last then; elsewhere all waits for the head */
 export async function putStream(
   place: PutPlace,
@@ -78,11 +77,11 @@ export async function putStream(
       sizeBytes += part.length
       await sink.write(part)
     }
-    const left = await sink.seal()
+    const along = await sink.seal()
     const created = createdAt === undefined ? {} : { createdAt }
     const hash = digest instanceof HeadedDigest ? await digest.hex() : digest.digest('hex')
     const blob = { hash, sizeBytes, contentType, content: sink.name, ...created }
-    const made = await finish(place, upload, blob, left)
+    const made = await finish(place, upload, blob, along)
     // Of chunks in the database it lets go by itself.
     if (made.upload !== upload && content !== undefined) await sink.discard()
     return made
@@ -95,21 +94,17 @@ export async function putStream(
   }
 }
 
-/** What travels with `finish`. */
-interface Left {
-  readonly last?: BlobChunk
-  /** The first chunk, if it waited for its head. */
-  readonly first?: Uint8Array
-}
-
 interface Sink {
   readonly name: ContentName
   write(part: Uint8Array): Promise<void>
-  seal(): Promise<Left>
+  /** @returns the chunks that go along with `finish` */
+  seal(): Promise<readonly BlobChunk[]>
   /** Undoes it; what cannot be undone now is left to `collect`. Never throws. */
   discard(): Promise<void>
 }
 
+/** A chunk is stored when the next one is full, so that the last two go along with `finish`: one commit less where somebody waits for it, and only one
+ *  for what has no more than two. */
 class ChunkSink implements Sink {
   readonly name = 'database'
   readonly #place: PutPlace
@@ -117,9 +112,13 @@ class ChunkSink implements Sink {
   readonly #head: BlobHead | undefined
   /** Full, but for the head. */
   #first: Uint8Array | undefined
+  /** Full, and not stored yet. */
+  #full: BlobChunk | undefined
   #chunk = new Uint8Array(blobChunkBytes)
   #filled: number
   #index = 0
+  /** Whether anything of it is in the database. */
+  #isNoted = false
 
   constructor(place: PutPlace, upload: string, head: BlobHead | undefined) {
     this.#place = place
@@ -139,30 +138,41 @@ class ChunkSink implements Sink {
   }
 
   async #next(): Promise<void> {
-    const { tenant, operations } = this.#place
-    if (this.#head === undefined || this.#index > 0) {
-      await operations.putChunk(tenant, this.#upload, this.#index, this.#chunk)
-    } else {
-      await operations.begin({ tenant, upload: this.#upload, content: this.name })
-      this.#first = this.#chunk
+    const full = { index: this.#index, bytes: this.#chunk }
+    if (this.#head !== undefined && full.index === 0) {
+      this.#first = full.bytes
       this.#chunk = new Uint8Array(blobChunkBytes)
+    } else {
+      this.#chunk = this.#full === undefined ? new Uint8Array(blobChunkBytes) : await this.#store(this.#full)
+      this.#full = full
     }
     this.#index += 1
     this.#filled = 0
   }
 
-  async seal(): Promise<Left> {
+  /** @returns its bytes, to be written over */
+  async #store({ index, bytes }: BlobChunk): Promise<Uint8Array<ArrayBuffer>> {
+    const { tenant, operations } = this.#place
+    const { name: content } = this
+    if (!this.#isNoted && index > 0) await operations.begin({ tenant, upload: this.#upload, content })
+    this.#isNoted = true
+    await operations.putChunk(tenant, this.#upload, index, bytes)
+    return bytes as Uint8Array<ArrayBuffer>
+  }
+
+  async seal(): Promise<readonly BlobChunk[]> {
     if (this.#head !== undefined) (this.#first ?? this.#chunk).set(await headBytes(this.#head))
     const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
-    return {
-      ...(this.#filled === 0 ? {} : { last }),
-      ...(this.#first === undefined ? {} : { first: this.#first }),
-    }
+    return [
+      ...(this.#first === undefined ? [] : [{ index: 0, bytes: this.#first }]),
+      ...(this.#full === undefined ? [] : [this.#full]),
+      ...(this.#filled === 0 ? [] : [last]),
+    ]
   }
 
   async discard(): Promise<void> {
     const { tenant, operations } = this.#place
-    if (this.#index > 0) await operations.abandon(tenant, this.#upload).catch(() => {})
+    if (this.#isNoted) await operations.abandon(tenant, this.#upload).catch(() => {})
   }
 }
 
@@ -192,7 +202,7 @@ async function openOutside(place: PutPlace, content: BlobContent, upload: string
     write: (part) => bytes.write(part),
     async seal() {
       await bytes.seal()
-      return {}
+      return []
     },
     async discard() {
       await bytes.abort()
@@ -206,9 +216,9 @@ async function finish(
   { tenant, operations, inTransaction }: PutPlace,
   upload: string,
   blob: NewBlob,
-  { last, first }: Left,
+  along: readonly BlobChunk[],
 ): Promise<PlacedBlob> {
-  const attempt = () => operations.finish(tenant, upload, blob, last, first)
+  const attempt = () => operations.finish(tenant, upload, blob, along)
   if (inTransaction) return attempt()
   let doubt: unknown
   for (const pauseMs of [0, ...finishRetriesMs]) {

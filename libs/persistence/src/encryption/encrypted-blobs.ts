@@ -1,5 +1,5 @@
 import { type BlobContent, BlobContents, type BlobUpload } from '../blobs/blob-content.js'
-import type { BlobOperations, PlacedBlob, Upload } from '../blobs/blob-operations.js'
+import type { BlobChunk, BlobOperations, PlacedBlob, Upload } from '../blobs/blob-operations.js'
 import {
   contentOf,
   frameContentBytes,
@@ -23,14 +23,11 @@ export function encryptedBlobOperations(inner: BlobOperations, { keys, encrypts 
     async putChunk(tenant, upload, index, bytes) {
       return inner.putChunk(tenant, upload, index, await sealed(tenant, index, bytes))
     },
-    async finish(tenant, upload, blob, last, first) {
-      const frames = last === undefined ? Math.ceil(blob.sizeBytes / frameContentBytes) : last.index + 1
+    async finish(tenant, upload, blob, along = []) {
+      const frames = Math.max(Math.ceil(blob.sizeBytes / frameContentBytes), ...along.map(({ index }) => index + 1))
       const stored = { ...blob, storedBytes: blob.sizeBytes + frames * frameExtraBytes }
-      const sealedFirst = first === undefined ? undefined : await sealed(tenant, 0, first)
-      if (last === undefined) return inner.finish(tenant, upload, stored, undefined, sealedFirst)
-      const { index, bytes } = last
-      const sealedLast = { index, bytes: await sealed(tenant, index, bytes) }
-      return inner.finish(tenant, upload, stored, sealedLast, sealedFirst)
+      const seal = async ({ index, bytes }: BlobChunk) => ({ index, bytes: await sealed(tenant, index, bytes) })
+      return inner.finish(tenant, upload, stored, await Promise.all(along.map(seal)))
     },
   }
   const own: Partial<BlobOperations> = {

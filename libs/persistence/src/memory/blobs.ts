@@ -79,9 +79,8 @@ export class MemoryBlobs implements BlobOperations {
     })
   }
 
-  finish(tenant: string, upload: string, blob: NewBlob, last?: BlobChunk, first?: Uint8Array): Promise<PlacedBlob> {
-    const copy = last === undefined ? undefined : Uint8Array.from(last.bytes)
-    const firstCopy = first === undefined ? undefined : Uint8Array.from(first)
+  finish(tenant: string, upload: string, blob: NewBlob, along: readonly BlobChunk[] = []): Promise<PlacedBlob> {
+    const copies = along.map(({ index, bytes }) => ({ index, bytes: Uint8Array.from(bytes) }))
     return this.#run(() => {
       const known = this.#blob(tenant, blob.hash)
       const content = blob.content ?? 'database'
@@ -91,10 +90,10 @@ export class MemoryBlobs implements BlobOperations {
       }
       const noted = this.#upload(tenant, upload)
       const chunks = [...(noted?.chunks ?? [])]
-      if (firstCopy !== undefined) chunks[0] = firstCopy
-      if (last !== undefined && copy !== undefined) chunks[last.index] = copy
+      for (const { index, bytes } of copies) chunks[index] = bytes
       const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-      const alive = noted === undefined ? content === 'database' && (last?.index ?? 0) === 0 : !noted.dead
+      // Without a note none is stored, so that the size says whether all have come along.
+      const alive = noted === undefined ? content === 'database' : !noted.dead
       if (!alive || (content === 'database' && sizeBytes !== (blob.storedBytes ?? blob.sizeBytes)))
         throw uploadGone(upload)
       const record = { ...blob, content, upload, createdAt: blob.createdAt ?? this.#clock() }

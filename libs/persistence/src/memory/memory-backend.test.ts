@@ -219,12 +219,9 @@ describe('a transaction in memory', () => {
       await tx.logs.remove('l', { tenant, stream: 'other' })
       await tx.blobs.remove(tenant, 'h1')
       await tx.blobs.putChunk(tenant, 'up2', 0, Uint8Array.of(1))
-      await tx.blobs.finish(
-        tenant,
-        'up2',
-        { hash: 'h2', sizeBytes: 2, contentType: 'a' },
+      await tx.blobs.finish(tenant, 'up2', { hash: 'h2', sizeBytes: 2, contentType: 'a' }, [
         { index: 1, bytes: Uint8Array.of(2) },
-      )
+      ])
       throw failure
     })
     await assert.rejects(failed, failure)

@@ -127,7 +127,7 @@ const sync = Buffer.from([0x53, 0, 0, 0, 4])
 /** PostgreSQL allocates at most 1 GB at once (MaxAllocSize). */
 const maxMessageBytes = 0x3fff_ff00
 
-const elementOid = { text: 25, int8: 20, bool: 16 } as const
+const elementOid = { text: 25, int8: 20, bool: 16, bytea: 17 } as const
 
 /** Bytes of a value without its length. The sizes of strings are pushed in the order in which `write` needs them, because
  *  counting UTF-8 bytes costs as much as writing them. */
@@ -163,6 +163,10 @@ function measureArray(array: SqlArray, sizes: number[]): number {
         bytes += 4 + size
       }
     }
+    return bytes
+  }
+  if (array.type === 'bytea') {
+    for (const item of array.items) bytes += 4 + (item?.byteLength ?? 0)
     return bytes
   }
   const size = array.type === 'int8' ? 8 : 1
@@ -236,6 +240,10 @@ function writeArray(
       to = message.writeInt32BE(8, to)
       to = message.writeInt32BE(Math.floor(item / 0x1_0000_0000), to)
       to = message.writeUInt32BE(item >>> 0, to)
+    } else if (item instanceof Uint8Array) {
+      to = message.writeInt32BE(item.byteLength, to)
+      message.set(item, to)
+      to += item.byteLength
     } else {
       to = message.writeInt32BE(1, to)
       message[to++] = item ? 1 : 0

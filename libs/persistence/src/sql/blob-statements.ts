@@ -19,30 +19,28 @@ export const chunkText: string = `insert into holdfast.blob_chunks (tenant, uplo
 export const refreshText: string = `update holdfast.blob_uploads set touched_at = now()
   where tenant = $1 and upload = $2 and not dead`
 
-/** $1 tenant, $2 hash, $3 upload, $4 size, $5 content type, $6 place and $7 bytes of the last chunk or null, $8 content, $9 created at or null, $10 bytes in chunks,
- *  $11 bytes of the first chunk or null. No row: the upload is not complete, or another upload of the same bytes finished at this moment. A blob of a single chunk needs no
- *  note, because its chunk comes in the same commit. */
+/** $1 tenant, $2 hash, $3 upload, $4 size, $5 content type, $6 places and $7 bytes of the chunks that come along, $8 content, $9 created at or null,
+ *  $10 bytes in chunks. No row: the upload is not complete, or another upload of the same bytes finished at this moment. A blob whose chunks all come
+ *  along needs no note, because they come in the same commit. */
 export const finishText: string = `with known as (
     update holdfast.blobs set touched_at = now() where tenant = $1 and hash = $2 returning ${columns}),
   spare as (select from known where upload <> $3 and $8 = 'database'),
   noted as (select 1 from holdfast.blob_uploads where tenant = $1 and upload = $3 and not dead for update),
+  along as (select place, bytes, octet_length(bytes) as size from unnest($6::bigint[], $7::bytea[]) as a(place, bytes)),
+  stored as (
+    select coalesce(sum(octet_length(c.bytes)), 0) as size from holdfast.blob_chunks c
+    where c.tenant = $1 and c.upload = $3 and not exists (select from along a where a.place = c.place)),
   made as (
     insert into holdfast.blobs (tenant, hash, upload, size_bytes, content_type, created_at, touched_at, content)
     select $1, $2, $3, $4::bigint, $5, coalesce($9::timestamptz, now()), now(), $8
+    from stored cross join (select coalesce(sum(size), 0) as size from along) new
     where not exists (select from known)
-      and (exists (select from noted) or ($8 = 'database' and coalesce($6::int, 0) = 0))
-      and ($8 <> 'database'
-        or $10::bigint = coalesce(octet_length($7::bytea), 0) + coalesce(octet_length($11::bytea), 0) + coalesce((
-        select sum(octet_length(bytes)) from holdfast.blob_chunks
-        where tenant = $1 and upload = $3 and place is distinct from $6::int and (place > 0 or $11::bytea is null)), 0))
+      and (exists (select from noted) or ($8 = 'database' and new.size = $10::bigint))
+      and ($8 <> 'database' or new.size + stored.size = $10::bigint)
     on conflict do nothing returning ${columns}),
-  first as (
-    insert into holdfast.blob_chunks (tenant, upload, place, bytes) select $1, $3, 0, $11::bytea
-    where $11::bytea is not null and exists (select from made)
-    on conflict (tenant, upload, place) do update set bytes = excluded.bytes),
-  last as (
-    insert into holdfast.blob_chunks (tenant, upload, place, bytes) select $1, $3, $6::int, $7::bytea
-    where $7::bytea is not null and exists (select from made)
+  kept as (
+    insert into holdfast.blob_chunks (tenant, upload, place, bytes) select $1, $3, place, bytes from along
+    where exists (select from made)
     on conflict (tenant, upload, place) do update set bytes = excluded.bytes),
   done as (
     delete from holdfast.blob_uploads where tenant = $1 and upload = $3

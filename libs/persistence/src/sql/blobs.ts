@@ -13,6 +13,7 @@ import type {
 import { damaged, noSuchBlob, uploadGone } from '../blobs/blob-errors.js'
 import * as texts from './blob-statements.js'
 import type { SqlConnection, SqlRow, SqlValue } from './driver.js'
+import { int8Array } from './parameters.js'
 
 const eraseBatch = 5_000
 
@@ -42,28 +43,12 @@ export class SqlBlobs implements BlobOperations {
     await this.#send('blob-refresh', texts.refreshText, [tenant, upload])
   }
 
-  async finish(
-    tenant: string,
-    upload: string,
-    blob: NewBlob,
-    last?: BlobChunk,
-    first?: Uint8Array,
-  ): Promise<PlacedBlob> {
+  async finish(tenant: string, upload: string, blob: NewBlob, along: readonly BlobChunk[] = []): Promise<PlacedBlob> {
     const { hash, sizeBytes, contentType, content = 'database', createdAt, storedBytes = sizeBytes } = blob
     const created = createdAt === undefined ? null : new Date(createdAt).toISOString()
-    const lastChunk = [last?.index ?? null, last?.bytes ?? null] as const
-    const values = [
-      tenant,
-      hash,
-      upload,
-      sizeBytes,
-      contentType,
-      ...lastChunk,
-      content,
-      created,
-      storedBytes,
-      first ?? null,
-    ]
+    const places = int8Array(along.map(({ index }) => index))
+    const bytes = { type: 'bytea', items: along.map((chunk) => chunk.bytes) } as const
+    const values = [tenant, hash, upload, sizeBytes, contentType, places, bytes, content, created, storedBytes]
     // The second time it finds the blob of whoever finished first.
     for (let attempt = 1; attempt <= 3; attempt += 1) {
       const [row] = await this.#send('blob-finish', texts.finishText, values)

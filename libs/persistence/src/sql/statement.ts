@@ -30,6 +30,7 @@ export type SqlArray =
   | { readonly type: 'text'; readonly items: readonly (string | null)[] }
   | { readonly type: 'int8'; readonly items: readonly (number | null)[] }
   | { readonly type: 'bool'; readonly items: readonly (boolean | null)[] }
+  | { readonly type: 'bytea'; readonly items: readonly (Uint8Array | null)[] }
 
 /** Columns in order: int2, int4, int8, float8 as number (an int8 beyond 2^53 throws); bool as boolean; timestamptz as
  *  milliseconds since 1970; bytea as Uint8Array; json, jsonb, text and all else as string. */

@@ -75,7 +75,8 @@ serveModel(async ({ folder }: KokoroSettings) => {
       speed: new runtime.Tensor('float32', [speed], [1]),
     })
     const samples = (waveform?.data ?? new Float32Array(0)) as Float32Array
-    for (const [at, sample] of samples.entries()) {
+    for (let at = 0; at < samples.length; at += 1) {
+      const sample = samples[at] ?? 0
       if (!Number.isFinite(sample)) throw new HoldfastError('INTERNAL', 'Kokoro made a sound that has no numbers')
       samples[at] = Math.max(-1, Math.min(1, sample))
     }

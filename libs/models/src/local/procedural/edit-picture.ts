@@ -96,8 +96,8 @@ async function transparencyOf(sharp: Sharp, mask: Picture, width: number, height
 
 function regionOf(holes: Buffer, width: number, height: number): Region {
   let [left, top, right, bottom] = [width, height, -1, -1]
-  for (const [at, value] of holes.entries()) {
-    if (value < 128) continue
+  for (let at = 0; at < holes.length; at += 1) {
+    if ((holes[at] ?? 0) < 128) continue
     const [x, y] = [at % width, Math.floor(at / width)]
     if (x < left) left = x
     if (x > right) right = x
