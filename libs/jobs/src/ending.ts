@@ -107,17 +107,21 @@ export class Endings {
       if (isAborted(error) && (error as HoldfastError).reason === 'STALE_VERSION') return error as HoldfastError
       throw error
     }
-    for (const hash of blobs) await tx.blobs.link(hash, { collection: jobsCollection, id })
-    if (artifacts.length > 0) await recordArtifacts(tx, artifacts)
-    if (cacheKey !== undefined) await resultsIn(tx).put(cacheKey, { job: id }, { ttlMs })
+    const told = eventsNext === undefined ? {} : { ifNext: eventsNext }
+    // None of these needs the answer of another one, so that they can be under way together.
+    await Promise.all([
+      ...blobs.map((hash) => tx.blobs.link(hash, { collection: jobsCollection, id })),
+      artifacts.length === 0 ? undefined : recordArtifacts(tx, artifacts),
+      cacheKey === undefined ? undefined : resultsIn(tx).put(cacheKey, { job: id }, { ttlMs }),
+      events.length === 0
+        ? undefined
+        : this.#tables.eventsIn(tx).append(
+            id,
+            events.map((data) => ({ data })),
+            told,
+          ),
+    ])
     await record?.(tx)
-    if (events.length > 0) {
-      await this.#tables.eventsIn(tx).append(
-        id,
-        events.map((data) => ({ data })),
-        eventsNext === undefined ? {} : { ifNext: eventsNext },
-      )
-    }
     return written
   }
 }

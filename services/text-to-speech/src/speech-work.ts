@@ -78,7 +78,8 @@ export function utterancesOf({ text = '', ssml }: Pick<SpeechInput, 'text' | 'ss
 }
 
 function isSpeakable(text: string): boolean {
-  return sentencesOf(text).some((sentence) => spokenText(sentence) !== '')
+  // Letters and digits can always be said, and most texts have one; what symbols become has to be looked at.
+  return /[A-Za-z0-9]/.test(text) || sentencesOf(text).some((sentence) => spokenText(sentence) !== '')
 }
 
 async function speak(

@@ -74,14 +74,18 @@ class EmbeddedDriver implements SqlDriver {
     return this.#withSession(
       (session) =>
         this.#gate.take(() =>
-          runTransaction(async (statement) => {
-            try {
-              return await session.run(statement, statementTimeoutMs)
-            } catch (error) {
-              // Before COMMIT is sent nothing can have been committed.
-              throw error instanceof ThreadDied ? outcome(error, !error.sent || statement !== commit) : error
-            }
-          }, work),
+          runTransaction(
+            async (statement) => {
+              try {
+                return await session.run(statement, statementTimeoutMs)
+              } catch (error) {
+                // Before COMMIT is sent nothing can have been committed.
+                throw error instanceof ThreadDied ? outcome(error, !error.sent || statement !== commit) : error
+              }
+            },
+            work,
+            { pace: 'in a row' },
+          ),
         ),
       false,
     )

@@ -144,7 +144,7 @@ class PostgresDriver implements SqlDriver {
           })
           return work(snapshot)
         },
-        beginSnapshot,
+        { start: beginSnapshot },
       ),
     )
   }

@@ -169,6 +169,39 @@ export function testSqlDriver(
       assert.deepEqual(await driver.query({ text: `select * from counters where id = 'gone'`, values: [] }), [])
     })
 
+    test('says of statements that were asked together why the first failed, and keeps none, also prepared ones', async () => {
+      const insert = (id: string) => ({
+        name: 'insert-counter',
+        text: 'insert into counters values ($1, 1)',
+        values: [id],
+      })
+      await assert.rejects(
+        driver.transaction(async (tx) => {
+          const all = [
+            insert('together-1'),
+            { text: 'select 1/0', values: [] },
+            insert('together-2'),
+            { name: 'never-parsed', text: 'select $1::int4', values: [1] },
+          ].map((statement) => tx.query(statement))
+          const told = await Promise.allSettled(all)
+          const codes = told.map((one) => (one.status === 'rejected' ? one.reason.metadata['sqlState'] : one.status))
+          assert.deepEqual(codes, ['fulfilled', '22012', '22012', '22012'])
+          await tx.query(insert('together-3'))
+        }),
+        { code: 'INVALID_ARGUMENT' },
+      )
+      const text = `select id from counters where id like 'together%'`
+      assert.deepEqual(await driver.query({ text, values: [] }), [])
+      // What was refused unseen is prepared anew.
+      await driver.transaction((tx) => Promise.all([tx.query(insert('together-4')), tx.query(insert('together-5'))]))
+      const never = { name: 'never-parsed', text: 'select $1::int4', values: [7] }
+      assert.deepEqual(await driver.transaction((tx) => tx.query(never)), [[7]])
+      assert.deepEqual(await driver.query({ text: `${text} order by id`, values: [] }), [
+        ['together-4'],
+        ['together-5'],
+      ])
+    })
+
     test('waits for statements that the work did not await, and refuses those after the end', async () => {
       let used: Promise<unknown> = Promise.resolve()
       let late = (): Promise<unknown> => Promise.resolve()

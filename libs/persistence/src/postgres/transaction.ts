@@ -6,16 +6,31 @@ export const beginSnapshot: Statement = { text: 'begin isolation level repeatabl
 export const commit: Statement = { name: 'holdfast_commit', text: 'commit', values: [] }
 export const rollback: Statement = { name: 'holdfast_rollback', text: 'rollback', values: [] }
 
+/** How statements reach the session of a transaction. */
+export interface Run {
+  (statement: Statement): Promise<SqlRow[]>
+}
+
+/** `one by one`: the next statement is sent when the one before has been answered. `in a row`: at once, to a session that takes them in the order in
+ *  which they come; those behind one that fails are refused by the server. */
+export type Pace = 'one by one' | 'in a row'
+
 /** What the work of a transaction gets: its statements run one after the other, and after the first that fails no other
- *  runs, because the server has given up the transaction by then, whether or not the work noticed. */
+ *  does anything, because the server has given up the transaction by then, whether or not the work noticed. */
 export class Transaction implements SqlConnection {
-  readonly #run: (statement: Statement) => Promise<SqlRow[]>
-  #underWay: Promise<unknown> = Promise.resolve()
+  readonly #run: Run
+  readonly #pace: Pace
+  #underWay: Promise<unknown>
   #failure: { readonly error: unknown } | undefined
   #ended = false
 
-  constructor(run: (statement: Statement) => Promise<SqlRow[]>) {
+  /** @param begun what it begins with */
+  constructor(run: Run, pace: Pace, begun: Promise<unknown>) {
     this.#run = run
+    this.#pace = pace
+    this.#underWay = begun.catch((error: unknown) => {
+      this.#failure ??= { error }
+    })
   }
 
   query(statement: Statement): Promise<SqlRow[]> {
@@ -30,14 +45,28 @@ export class Transaction implements SqlConnection {
         ),
       )
     }
-    const answer = this.#underWay.then(() => {
-      if (this.#failure !== undefined) throw this.#failure.error
-      return this.#run(statement)
-    })
+    const before = this.#underWay
+    const answer = this.#pace === 'in a row' ? this.#send(statement, before) : before.then(() => this.#send(statement))
     this.#underWay = answer.catch((error: unknown) => {
       this.#failure ??= { error }
     })
     return answer
+  }
+
+  /** @throws what the first statement that failed threw, and not that the server refuses all others since then */
+  async #send(statement: Statement, before?: Promise<unknown>): Promise<SqlRow[]> {
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      return await this.#run(statement)
+    } catch (error) {
+      await before
+      throw this.#firstOf(error)
+    }
+  }
+
+  #firstOf(error: unknown): unknown {
+    this.#failure ??= { error }
+    return this.#failure.error
   }
 
   /** Waits for what was asked and takes nothing more. @throws what the first failed statement threw */
@@ -50,12 +79,13 @@ export class Transaction implements SqlConnection {
 
 /** Runs `work` between BEGIN and COMMIT. `run` has the connection to itself. */
 export async function runTransaction<R>(
-  run: (statement: Statement) => Promise<SqlRow[]>,
+  run: Run,
   work: (connection: SqlConnection) => Promise<R>,
-  start: Statement = begin,
+  { start = begin, pace = 'one by one' }: { readonly start?: Statement; readonly pace?: Pace } = {},
 ): Promise<R> {
-  await run(start)
-  const transaction = new Transaction(run)
+  const begun = run(start)
+  if (pace === 'one by one') await begun
+  const transaction = new Transaction(run, pace, begun)
   let result: R
   try {
     result = await work(transaction)

@@ -133,6 +133,8 @@ describe('spokenText', () => {
           const said = spokenText(text)
           assert.match(said, /^[A-Za-z .,;:!?'"()-]*$/)
           assert.equal(said.trim(), said)
+          // Services rely on it that a letter or a digit can always be said.
+          assert.ok(said !== '' || !/[A-Za-z0-9]/.test(text))
         },
       ),
       { numRuns: 500, examples: [['..0'], ['Wait…5 minutes'], ['a..1,000.5']] },
