@@ -53,3 +53,14 @@ it('the tree of a run with more nodes than lines shows those under way', async (
   assert.equal(lines().length, 24)
   assert.deepEqual(lines().slice(0, 3), ['… 78 more; 100 of 101 have ended', '▶ slow', '✔ n78'])
 })
+
+it('the tree of a run says how an approval is answered', async () => {
+  const { happen, lines, view } = terminal(100)
+  await view.begin('run-1')
+  await happen('node-started', 'review', { awaits: 'release' })
+  await view.end()
+  assert.equal(lines().at(-1), '▶ review (waits for: holdfast dag signal run-1 release true)')
+  await happen('node-completed', 'review')
+  await view.end()
+  assert.equal(lines().at(-1), '✔ review')
+})

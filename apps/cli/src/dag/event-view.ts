@@ -27,18 +27,20 @@ const endings = new Set(['node-completed', 'node-failed', 'node-skipped', 'node-
 
 class Lines implements EventView {
   readonly #out: Output
+  #run = ''
 
   constructor(out: Output) {
     this.#out = out
   }
 
   async begin(id: string): Promise<void> {
+    this.#run = id
     await this.#out.line(`run ${id}`)
   }
 
   async show(event: dag.StreamExecutionResponse): Promise<void> {
     if (event.type === 'node-progress' || event.type === 'node-expanded') return
-    await this.#out.line(lineOf(event))
+    await this.#out.line(lineOf(event, this.#run))
   }
 
   async end(): Promise<void> {}
@@ -58,6 +60,7 @@ class Tree implements EventView {
   readonly #order: string[] = []
   /** What those under way tell. */
   readonly #told = new Map<string, string>()
+  #run = ''
   /** Those that have ended, in this order. */
   readonly #ended = new Set<string>()
   #drawn = 0
@@ -69,6 +72,7 @@ class Tree implements EventView {
   }
 
   async begin(id: string): Promise<void> {
+    this.#run = id
     await this.#out.line(`run ${id}`)
   }
 
@@ -78,7 +82,7 @@ class Tree implements EventView {
     if (type === 'node-progress') this.#tell(event)
     else {
       this.#place(node)
-      this.#nodes.set(node, `${'  '.repeat(node.split('/').length - 1)}${lineOf(event)}`)
+      this.#nodes.set(node, `${'  '.repeat(node.split('/').length - 1)}${lineOf(event, this.#run)}`)
       this.#told.delete(node)
       this.#ended.delete(node)
       if (endings.has(type)) this.#ended.add(node)
@@ -141,13 +145,20 @@ class Tree implements EventView {
   }
 }
 
-function lineOf({ type, node, attempt, eventJson }: dag.StreamExecutionResponse): string {
+function lineOf({ type, node, attempt, eventJson }: dag.StreamExecutionResponse, run: string): string {
   const event = JSON.parse(eventJson) as {
     readonly error?: { readonly message: string }
     readonly why?: string
     readonly from?: string
+    readonly awaits?: string
   }
-  const notes = [attempt > 1 ? `attempt ${attempt}` : '', event.why ?? '', event.from ?? '', event.error?.message ?? '']
+  const notes = [
+    attempt > 1 ? `attempt ${attempt}` : '',
+    event.why ?? '',
+    event.from ?? '',
+    event.error?.message ?? '',
+    event.awaits === undefined ? '' : `waits for: holdfast dag signal ${run} ${event.awaits} true`,
+  ]
   const noted = notes.filter((note) => note !== '').join(', ')
   return printable(`${signs[type] ?? '·'} ${node === '' ? type : node}${noted === '' ? '' : ` (${noted})`}`)
 }

@@ -31,8 +31,7 @@ export class Approvals {
   next(signalOf: (unit: Unit) => Json | undefined): { readonly unit: Unit; readonly payload: Json } | undefined {
     if (this.#answers.size === 0) return undefined
     for (const unit of this.#open) {
-      const signal = signalOf(unit)
-      const name = typeof signal === 'string' ? signal : unit.path
+      const name = signalName(signalOf(unit), unit.path)
       const [payload, ...rest] = this.#answers.get(name) ?? []
       if (payload === undefined) continue
       if (rest.length === 0) this.#answers.delete(name)
@@ -41,6 +40,11 @@ export class Approvals {
     }
     return undefined
   }
+}
+
+/** What the signal that answers an approval is called. @param given by the node */
+export function signalName(given: Json | undefined, path: string): string {
+  return typeof given === 'string' ? given : path
 }
 
 /** Yes, unless it says no. */

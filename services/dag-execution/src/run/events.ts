@@ -41,6 +41,8 @@ export type RunEvent = { readonly at: number } & (
       readonly attempt: number
       /** When it is over by itself: a wait, an approval with a time limit, a graph within with one. */
       readonly until?: number
+      /** Of an approval: the name of the signal that answers it. */
+      readonly awaits?: string
     }
   /** The graph that a node holds took too long: what runs in it is told to stop, then the attempt has failed. */
   | { readonly type: 'node-stopping'; readonly node: string; readonly attempt: number; readonly why: 'timeout' }

@@ -2,7 +2,7 @@ import type { CompiledGraph } from '../graph/compile.js'
 import type { Json, JsonObject } from '../graph/graph.js'
 import { checkInputs } from '../graph/inputs.js'
 import { portValues } from '../graph/port-values.js'
-import { Approvals, isApproved } from './approvals.js'
+import { Approvals, isApproved, signalName } from './approvals.js'
 import type { NewRunEvent, NodeError, Outputs, RunEvent, RunPhase } from './events.js'
 import { Flow } from './flow.js'
 import { isWorthRetrying, logContradicts, nodeError } from './node-error.js'
@@ -281,7 +281,8 @@ export class Interpreter {
       const input = this.inputOf(unit)
       if (work === 'pure') return emit({ type: 'node-completed', node, attempt, outputs: pureOutputs(unit, input) })
       if (graph !== undefined) checkInputs(graph.source, (input['inputs'] ?? {}) as JsonObject, `inputs of ${node}`)
-      emit({ type: 'node-started', node, attempt, ...untilOf(task.node, input, now) })
+      const awaits = task.node.source.type === 'approval' ? { awaits: signalName(input['signal'], node) } : {}
+      emit({ type: 'node-started', node, attempt, ...untilOf(task.node, input, now), ...awaits })
     } catch (error) {
       emit({ type: 'node-failed', node, attempt, error: nodeError(error) })
     }
