@@ -11,7 +11,7 @@ export interface Load {
   readonly clients: Clients
   readonly sessions: SessionStore
   readonly ledger: Ledger
-  /** Between two operations of one worker, in milliseconds, on average. */
+  /** Between two operations of one worker, in milliseconds, on average; less while all gets warm. */
   readonly pauseMs: number
   readonly signal: { readonly isOver: boolean; readonly isPaused: boolean }
 }
@@ -32,10 +32,11 @@ export async function work(load: Load): Promise<void> {
   await Promise.all(rounds.map((round, worker) => repeatedly(load, (n) => round(load, `${worker}-${n}`))))
 }
 
-async function repeatedly({ signal, pauseMs }: Load, round: (n: number) => Promise<void>): Promise<void> {
+async function repeatedly(load: Load, round: (n: number) => Promise<void>): Promise<void> {
+  const { signal } = load
   for (let n = 0; !signal.isOver; n += 1) {
     if (!signal.isPaused) await round(n)
-    await delay(pauseMs * (0.5 + Math.random()))
+    await delay(load.pauseMs * (0.5 + Math.random()))
   }
 }
 
@@ -57,7 +58,7 @@ const text = (value: string) => [{ content: { $case: 'text' as const, value } }]
 
 /** A conversation of 40 messages, read back whole, and deleted. */
 async function talks(load: Load, id: string): Promise<void> {
-  const { clients, ledger, signal, pauseMs } = load
+  const { clients, ledger, signal } = load
   const conversationId = `talk-${id}`
   await until(load, 'conversation', () => clients.chat.createConversation({ conversationId, key: conversationId }))
   const sent = new Map<string, { readonly seq: number; readonly said: string }>()
@@ -68,7 +69,7 @@ async function talks(load: Load, id: string): Promise<void> {
       clients.chat.sendMessage({ conversationId, key, parts: text(said) }),
     )
     sent.set(key, { seq: message?.seq ?? 0, said })
-    await delay(pauseMs * Math.random())
+    await delay(load.pauseMs * Math.random())
   }
   const { messages } = await until(load, 'history', () => clients.chat.getMessages({ conversationId, pageSize: 1_000 }))
   const found = new Set<string>()

@@ -37,6 +37,12 @@ const localModels = 2
 /** A slope that is real, but smaller than this, is none that an operator could see: 24 MiB a day. */
 const toleratedMiBPerHour = 1
 
+/** Before anything is judged the program has done in short what it will do for long: with such pauses, and such times between two troubles. V8 compiles what has
+ *  become hot, and keeps what it has learned of it (decision 0090). */
+const warmPauseMs = 20
+const warmTroubleMs = 8_000
+const troubleMs = 20_000
+
 interface Sample {
   /** The server that is never killed. */
   readonly server: Probe
@@ -76,11 +82,20 @@ export async function soak({ minutes, pauseMs, report }: SoakOptions): Promise<S
     try {
       const ledger = new Ledger()
       const signal = { isOver: false, isPaused: false }
-      const load = work({ clients, sessions, ledger, pauseMs, signal })
+      const warmAt = performance.now() + Math.min(10, minutes / 3) * 60_000
+      const isWarm = (): boolean => performance.now() >= warmAt
+      const load = work({
+        clients,
+        sessions,
+        ledger,
+        signal,
+        get pauseMs() {
+          return isWarm() ? pauseMs : Math.min(pauseMs, warmPauseMs)
+        },
+      })
       const take = () => sampleOf(measured, probes, sql, redis, ledger)
       const troubles = new Troubles(killed, redis, sql, report)
       const endsAt = performance.now() + minutes * 60_000
-      const warmAt = performance.now() + Math.min(10, minutes / 3) * 60_000
       const everyMs = Math.min(15_000, (minutes * 60_000) / 40)
       const failure = load.then(() => undefined)
       const samples: Sample[] = []
@@ -88,7 +103,7 @@ export async function soak({ minutes, pauseMs, report }: SoakOptions): Promise<S
       const measuring = (async () => {
         for (let n = 1; performance.now() < endsAt; n += 1) {
           await delay(everyMs)
-          if (performance.now() >= warmAt) {
+          if (isWarm()) {
             // Still, once: what is open then is what the same stillness in the end is compared with.
             warm ??= await whenStill(signal, take)
             samples.push(await take())
@@ -98,7 +113,7 @@ export async function soak({ minutes, pauseMs, report }: SoakOptions): Promise<S
       })()
       const troubling = (async () => {
         for (let n = 0; performance.now() < endsAt - 15_000; n += 1) {
-          await delay(20_000)
+          await delay(isWarm() ? troubleMs : warmTroubleMs)
           if (!signal.isPaused) await troubles.next(n)
         }
       })()
