@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
+import { connect, type Settings } from 'node:http2'
 import { describe, it } from 'node:test'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { HoldfastError, invalidField } from '@holdfast/errors'
@@ -201,6 +202,16 @@ describe('a unary call', () => {
       { level: 'warn', method, code: 'UNAVAILABLE', conversationId: 'away' },
     ])
     for (const { durationMs } of entries) assert.equal(typeof durationMs, 'number')
+  })
+})
+
+describe('a connection', () => {
+  it('is told how many calls it may have open, which is all that the server lets in', async () => {
+    await using server = await startEcho({}, { overload: { maxCalls: 10, maxWaiting: 20, maxStreams: 30 } })
+    const session = connect(`http://${server.address}`)
+    const [settings] = (await once(session, 'remoteSettings')) as [Settings]
+    session.close()
+    assert.equal(settings.maxConcurrentStreams, 60)
   })
 })
 

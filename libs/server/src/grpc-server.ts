@@ -122,6 +122,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
+    // A connection has no more calls open than all of them together may be: further ones wait at the client, where they cost nothing here.
+    'grpc.max_concurrent_streams': load.most,
     // A peer that vanished without a word is found out, so that its streams end.
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 20_000,

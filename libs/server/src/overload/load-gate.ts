@@ -80,6 +80,11 @@ export class LoadGate {
     this.#delay = new StandingDelay(options.pressureMs ?? (() => 0), (delayMs, overMs) => this.#adapt(delayMs, overMs))
   }
 
+  /** As many calls as can be let in or wait. */
+  get most(): number {
+    return this.#maxCalls + this.#maxWaiting + this.#maxStreams
+  }
+
   get figures(): LoadFigures {
     return {
       limit: this.#limit,
