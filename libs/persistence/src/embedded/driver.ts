@@ -75,9 +75,11 @@ class EmbeddedDriver implements SqlDriver {
       (session) =>
         this.#gate.take(() =>
           runTransaction(
-            async (statement) => {
+            async (statement, opening) => {
+              const begun = opening === undefined ? undefined : session.run(opening, statementTimeoutMs)
               try {
-                return await session.run(statement, statementTimeoutMs)
+                const [rows] = await Promise.all([session.run(statement, statementTimeoutMs), begun])
+                return rows
               } catch (error) {
                 // Before COMMIT is sent nothing can have been committed.
                 throw error instanceof ThreadDied ? outcome(error, !error.sent || statement !== commit) : error

@@ -8,7 +8,7 @@ import type { CellParser } from './cells.js'
 import { CopyRun } from './copy-run.js'
 import { requestCancel } from './cancel-request.js'
 import { connectError, type Target } from './connect-error.js'
-import { wallMessage } from './statement-message.js'
+import { openingMessage, wallMessage } from './statement-message.js'
 import { StatementRun } from './statement-run.js'
 
 export interface ConnectionSettings {
@@ -82,17 +82,20 @@ export class PostgresConnection {
     return this.#usable
   }
 
-  /** @throws ConnectionLost, or the server's error as a HoldfastError */
-  async run(statement: Statement): Promise<SqlRow[]> {
+  /** @param opening what begins the transaction that the statement is the first of; one round trip for both
+   *  @throws ConnectionLost, or the server's error as a HoldfastError */
+  async run(statement: Statement, opening?: Statement): Promise<SqlRow[]> {
     try {
-      return await this.#attempt(statement)
+      return await this.#attempt(statement, opening)
     } catch (error) {
-      if (this.#raisesWall(error)) return this.#attempt(statement)
+      // What began with the statement is not over when the server says what is wrong with it, but the status of before is still known.
+      const isInTransaction = opening !== undefined || this.#client.getTransactionStatus() !== 'I'
+      if (this.#raisesWall(error) && !isInTransaction) return this.#attempt(statement)
       this.#knowsWall = false
       if (!isStalePlan(error) || statement.name === undefined) throw error
       this.#prepared.delete(statement.name)
       this.#doubtful.add(statement.name)
-      if (this.#client.getTransactionStatus() !== 'I') {
+      if (isInTransaction) {
         throw new HoldfastError('ABORTED', 'A table changed while a transaction used it: run the transaction again', {
           reason: 'TRANSACTION_CONFLICT',
           cause: error,
@@ -128,10 +131,10 @@ export class PostgresConnection {
     const { wall } = this.#settings
     if (wall.isUp || !(error instanceof HoldfastError) || !error.message.includes('"holdfast.tenants"')) return false
     wall.isUp = true
-    return this.#client.getTransactionStatus() === 'I'
+    return true
   }
 
-  async #attempt(statement: Statement): Promise<SqlRow[]> {
+  async #attempt(statement: Statement, opening?: Statement): Promise<SqlRow[]> {
     const { name } = statement
     const columns = name === undefined ? undefined : this.#prepared.get(name)
     const parse = columns === undefined
@@ -140,8 +143,11 @@ export class PostgresConnection {
     try {
       const rows = await this.#submit(this.#settings.statementTimeoutMs, (settle) => {
         const isHeld = this.#settings.wall.isUp && !beginsOrEnds.test(statement.text)
-        const wall = isHeld ? wallMessage(scopeOfStatement(), !this.#knowsWall) : undefined
-        run = StatementRun.of(statement, { parse, close, describe: parse }, columns, settle, wall)
+        const ahead = [
+          ...(opening === undefined ? [] : [openingMessage(opening)]),
+          ...(isHeld ? [wallMessage(scopeOfStatement(), !this.#knowsWall)] : []),
+        ]
+        run = StatementRun.of(statement, { parse, close, describe: parse }, columns, settle, ahead)
         return run
       })
       this.#knowsWall ||= this.#settings.wall.isUp && !beginsOrEnds.test(statement.text)

@@ -105,9 +105,9 @@ class PostgresDriver implements SqlDriver {
 
   async transaction<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
     return this.#once((connection) =>
-      runTransaction(async (statement) => {
+      runTransaction(async (statement, opening) => {
         try {
-          return await connection.run(statement)
+          return await connection.run(statement, opening)
         } catch (error) {
           if (statement === rollback) connection.destroy()
           // Before COMMIT is sent nothing can have been committed.
@@ -128,9 +128,9 @@ class PostgresDriver implements SqlDriver {
   async snapshot<R>(work: (connection: SqlConnection) => Promise<R>): Promise<R> {
     return this.#once((connection) =>
       runTransaction(
-        async (statement) => {
+        async (statement, opening) => {
           try {
-            return await connection.run(statement)
+            return await connection.run(statement, opening)
           } catch (error) {
             if (statement === rollback) connection.destroy()
             throw error instanceof ConnectionLost ? lostError(error, true) : error

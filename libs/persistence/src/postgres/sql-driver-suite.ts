@@ -217,6 +217,16 @@ export function testSqlDriver(
       ])
     })
 
+    test('isolates a transaction from its first statement on', async () => {
+      const isolation = { text: `select current_setting('transaction_isolation')`, values: [] }
+      assert.deepEqual(await driver.transaction((tx) => tx.query(isolation)), [['serializable']])
+      await assert.rejects(
+        driver.transaction((tx) => tx.query({ text: 'select 1/0', values: [] })),
+        { code: 'INVALID_ARGUMENT' },
+      )
+      assert.deepEqual(await driver.query(isolation), [['read committed']])
+    })
+
     test('commits what a transaction did as one', async () => {
       const result = await driver.transaction(async (tx) => {
         await tx.query({ text: `insert into counters values ('one', 1)`, values: [] })

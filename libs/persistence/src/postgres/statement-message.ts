@@ -79,6 +79,12 @@ export function wallMessage(tenants: string, isNew: boolean): Buffer {
   return whole.subarray(0, whole.length - sync.length)
 }
 
+/** What begins a transaction, likewise without a Sync; the server parses it each time, which is nothing. */
+export function openingMessage({ text }: Statement): Buffer {
+  const whole = statementMessage({ text, values: [] }, { close: false, parse: true, describe: false })
+  return whole.subarray(0, whole.length - sync.length)
+}
+
 const wall = { name: 'holdfast_tenants', text: `select set_config('holdfast.tenants', $1::text, true)` }
 
 /** One simple query, of one or more statements without parameters. */

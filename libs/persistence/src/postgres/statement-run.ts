@@ -14,8 +14,10 @@ export class StatementRun implements pg.Submittable {
   readonly #message: Buffer<ArrayBuffer>
   readonly #settle: (error: unknown, rows: SqlRow[]) => void
   readonly #rows: SqlRow[] = []
-  /** Messages of a statement that goes ahead in the same implicit transaction, whose result is of no interest. */
-  #before: Buffer | undefined
+  /** Messages of statements that go ahead before the same Sync, whose results are of no interest. */
+  #ahead: readonly Buffer[] = []
+  /** How many of them have not been answered. */
+  #aheadLeft = 0
   #unreadable: { readonly error: unknown } | undefined
 
   private constructor(
@@ -33,10 +35,11 @@ export class StatementRun implements pg.Submittable {
     options: MessageOptions,
     columns: readonly CellParser[] | undefined,
     settle: (error: unknown, rows: SqlRow[]) => void,
-    before?: Buffer,
+    ahead: readonly Buffer[] = [],
   ): StatementRun {
     const run = new StatementRun(statementMessage(statement, options, takeBuffer), columns, settle)
-    run.#before = before
+    run.#ahead = ahead
+    run.#aheadLeft = ahead.length
     return run
   }
 
@@ -48,12 +51,14 @@ export class StatementRun implements pg.Submittable {
     if (!connection.stream.writable) return new Error('The connection was closed')
     this.sent = true
     const message = this.#message
-    // The server takes both as one, up to the Sync at the end of the second.
-    if (this.#before !== undefined) connection.stream.write(this.#before)
+    // The server takes all as one, up to the Sync at the end of the last.
+    if (this.#ahead.length > 0) connection.stream.cork()
+    for (const one of this.#ahead) connection.stream.write(one)
     connection.stream.write(message, (error) => {
       // After a failure something of the socket may still hold it.
       if (!error) giveBuffer(message)
     })
+    if (this.#ahead.length > 0) connection.stream.uncork()
     return null
   }
 
@@ -62,7 +67,7 @@ export class StatementRun implements pg.Submittable {
   }
 
   handleDataRow(message: { readonly fields: (string | null)[] }): void {
-    if (this.#unreadable !== undefined || this.#before !== undefined) return
+    if (this.#unreadable !== undefined || this.#aheadLeft > 0) return
     const columns = this.columns ?? []
     // The texts are read in place: nobody else sees the message.
     const row: SqlCell[] = message.fields
@@ -79,7 +84,7 @@ export class StatementRun implements pg.Submittable {
   }
 
   handleCommandComplete(): void {
-    this.#before = undefined
+    if (this.#aheadLeft > 0) this.#aheadLeft -= 1
   }
 
   handleEmptyQuery(): void {}

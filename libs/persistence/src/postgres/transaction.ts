@@ -6,9 +6,9 @@ export const beginSnapshot: Statement = { text: 'begin isolation level repeatabl
 export const commit: Statement = { name: 'holdfast_commit', text: 'commit', values: [] }
 export const rollback: Statement = { name: 'holdfast_rollback', text: 'rollback', values: [] }
 
-/** How statements reach the session of a transaction. */
+/** How statements reach the session of a transaction. @param opening goes ahead of the statement, in the same message where the session has a round trip for each */
 export interface Run {
-  (statement: Statement): Promise<SqlRow[]>
+  (statement: Statement, opening?: Statement): Promise<SqlRow[]>
 }
 
 /** `one by one`: the next statement is sent when the one before has been answered. `in a row`: at once, to a session that takes them in the order in
@@ -16,21 +16,25 @@ export interface Run {
 export type Pace = 'one by one' | 'in a row'
 
 /** What the work of a transaction gets: its statements run one after the other, and after the first that fails no other
- *  does anything, because the server has given up the transaction by then, whether or not the work noticed. */
+ *  does anything, because the server has given up the transaction by then, whether or not the work noticed. It begins with the first of them. */
 export class Transaction implements SqlConnection {
   readonly #run: Run
   readonly #pace: Pace
-  #underWay: Promise<unknown>
+  readonly #start: Statement
+  #hasBegun = false
+  #underWay: Promise<unknown> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
   #ended = false
 
-  /** @param begun what it begins with */
-  constructor(run: Run, pace: Pace, begun: Promise<unknown>) {
+  constructor(run: Run, pace: Pace, start: Statement) {
     this.#run = run
     this.#pace = pace
-    this.#underWay = begun.catch((error: unknown) => {
-      this.#failure ??= { error }
-    })
+    this.#start = start
+  }
+
+  /** Whether there is anything to commit or to roll back. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
   }
 
   query(statement: Statement): Promise<SqlRow[]> {
@@ -45,8 +49,13 @@ export class Transaction implements SqlConnection {
         ),
       )
     }
+    const opening = this.#hasBegun ? undefined : this.#start
+    this.#hasBegun = true
     const before = this.#underWay
-    const answer = this.#pace === 'in a row' ? this.#send(statement, before) : before.then(() => this.#send(statement))
+    const answer =
+      this.#pace === 'in a row'
+        ? this.#send(statement, opening, before)
+        : before.then(() => this.#send(statement, opening))
     this.#underWay = answer.catch((error: unknown) => {
       this.#failure ??= { error }
     })
@@ -54,10 +63,10 @@ export class Transaction implements SqlConnection {
   }
 
   /** @throws what the first statement that failed threw, and not that the server refuses all others since then */
-  async #send(statement: Statement, before?: Promise<unknown>): Promise<SqlRow[]> {
+  async #send(statement: Statement, opening?: Statement, before?: Promise<unknown>): Promise<SqlRow[]> {
     if (this.#failure !== undefined) throw this.#failure.error
     try {
-      return await this.#run(statement)
+      return await this.#run(statement, opening)
     } catch (error) {
       await before
       throw this.#firstOf(error)
@@ -77,15 +86,13 @@ export class Transaction implements SqlConnection {
   }
 }
 
-/** Runs `work` between BEGIN and COMMIT. `run` has the connection to itself. */
+/** Runs `work` between BEGIN and COMMIT. `run` has the connection to itself. Work that asks for nothing costs nothing. */
 export async function runTransaction<R>(
   run: Run,
   work: (connection: SqlConnection) => Promise<R>,
   { start = begin, pace = 'one by one' }: { readonly start?: Statement; readonly pace?: Pace } = {},
 ): Promise<R> {
-  const begun = run(start)
-  if (pace === 'one by one') await begun
-  const transaction = new Transaction(run, pace, begun)
+  const transaction = new Transaction(run, pace, start)
   let result: R
   try {
     result = await work(transaction)
@@ -93,9 +100,9 @@ export async function runTransaction<R>(
   } catch (error) {
     await transaction.end().catch(() => {})
     // It can only fail with the connection, and then the server rolls back by itself.
-    await run(rollback).catch(() => {})
+    if (transaction.hasBegun) await run(rollback).catch(() => {})
     throw error
   }
-  await run(commit)
+  if (transaction.hasBegun) await run(commit)
   return result
 }
