@@ -1,3 +1,5 @@
+import { endianness } from 'node:os'
+
 /** How samples lie in bytes; little-endian, the channels of a moment side by side. */
 export interface PcmFormat {
   readonly encoding: 'integer' | 'float'
@@ -30,14 +32,17 @@ function sampleReader(view: DataView, encoding: 'integer' | 'float', bits: numbe
   return (at) => view.getInt32(at, true) / 0x80000000
 }
 
+const isLittleEndian = endianness() === 'LE'
+
 /** Samples between -1 and 1 as 16 bits, what is louder clipped. */
 export function pcm16(samples: Float32Array): Uint8Array {
-  const bytes = new Uint8Array(samples.length * 2)
-  const view = new DataView(bytes.buffer)
+  const levels = new Int16Array(samples.length)
   // By index: `entries` makes a pair for each sample, 36 MB of them for half a minute of speech.
   for (let index = 0; index < samples.length; index += 1) {
-    const level = Math.round((samples[index] ?? 0) * 0x8000)
-    view.setInt16(index * 2, level > 0x7fff ? 0x7fff : level < -0x8000 ? -0x8000 : level, true)
+    const level = (samples[index] as number) * 0x8000
+    // Math.round takes three times as long.
+    levels[index] = Math.floor((level > 0x7fff ? 0x7fff : level < -0x8000 ? -0x8000 : level) + 0.5)
   }
-  return bytes
+  const bytes = Buffer.from(levels.buffer)
+  return isLittleEndian ? bytes : bytes.swap16()
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { HoldfastError } from '@holdfast/errors'
 import type { BlobHead } from '../contract/blobs.js'
 import { blobChunkBytes, type BlobOperations } from './blob-operations.js'
@@ -88,10 +89,14 @@ for (const [name, start] of servers) {
           return operations.finish(...call)
         },
       })
-      const stepsOf = async (bytes: Buffer, head?: BlobHead): Promise<string[]> => {
+      const stepsOf = async (bytes: Buffer, head?: BlobHead, pauseMs = 0): Promise<string[]> => {
         const before = await chunks()
         const source = (async function* () {
-          yield bytes.subarray(head?.sizeBytes ?? 0)
+          const { length } = bytes
+          for (let at = head?.sizeBytes ?? 0; at < length; at = Math.min(length, at + blobChunkBytes)) {
+            if (at > blobChunkBytes && pauseMs > 0) await pause(pauseMs)
+            yield bytes.subarray(at, at + blobChunkBytes)
+          }
         })()
         const { hash } = await blobs.put(source, head === undefined ? {} : { head })
         assert.ok(bytes.equals(await blobs.bytes(hash)))
@@ -106,6 +111,12 @@ for (const [name, start] of servers) {
       assert.deepEqual(await stepsOf(of(2 * blobChunkBytes), head), ['finish with 0,1'])
       assert.deepEqual(await stepsOf(of(3 * blobChunkBytes), head), ['finish with 0,1,2'])
       assert.deepEqual(await stepsOf(of(3 * blobChunkBytes + 1), head), ['begin', 'chunk 1', 'finish with 0,2,3'])
+      // What does not come at once is stored while the rest is waited for.
+      assert.deepEqual(await stepsOf(of(2 * blobChunkBytes + 1), undefined, 200), [
+        'chunk 0',
+        'chunk 1',
+        'finish with 2',
+      ])
     })
 
     it('are found again when the answer to their last step was lost', async () => {

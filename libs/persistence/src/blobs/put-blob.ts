@@ -103,8 +103,10 @@ interface Sink {
   discard(): Promise<void>
 }
 
-/** A chunk is stored when the next one is full, so that the last two go along with `finish`: one commit less where somebody waits for it, and only one
- *  for what has no more than two. */
+/** A full chunk waits a moment before it is stored, in the background: if the source ends by then, it goes along with `finish`, which is one commit less where
+ *  somebody waits for it, and the only one for what has no more than two chunks. Of a source that goes on it is stored at the latest when the next one is full. */
+const chunkWaitsMs = 20
+
 class ChunkSink implements Sink {
   readonly name = 'database'
   readonly #place: PutPlace
@@ -112,8 +114,12 @@ class ChunkSink implements Sink {
   readonly #head: BlobHead | undefined
   /** Full, but for the head. */
   #first: Uint8Array | undefined
-  /** Full, and not stored yet. */
-  #full: BlobChunk | undefined
+  /** Full, and not being stored yet. */
+  #waiting: BlobChunk | undefined
+  #timer: NodeJS.Timeout | undefined
+  #storing: Promise<void> = Promise.resolve()
+  /** What has been stored, to be written over. */
+  #spare: Uint8Array<ArrayBuffer> | undefined
   #chunk = new Uint8Array(blobChunkBytes)
   #filled: number
   #index = 0
@@ -135,43 +141,73 @@ class ChunkSink implements Sink {
       this.#filled += piece.length
       taken += piece.length
     }
+    if (this.#waiting === undefined && this.#filled < blobChunkBytes) return
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#storeFull(), chunkWaitsMs)
+    else this.#timer.refresh()
   }
 
+  /** What is full when more comes waits for the next one to be. */
   async #next(): Promise<void> {
-    const full = { index: this.#index, bytes: this.#chunk }
-    if (this.#head !== undefined && full.index === 0) {
-      this.#first = full.bytes
-      this.#chunk = new Uint8Array(blobChunkBytes)
-    } else {
-      this.#chunk = this.#full === undefined ? new Uint8Array(blobChunkBytes) : await this.#store(this.#full)
-      this.#full = full
-    }
+    const { headless } = this
+    if (this.#waiting !== undefined) this.#storeLater(this.#waiting)
+    await this.#storing
+    this.#waiting = headless ? undefined : { index: this.#index, bytes: this.#chunk }
+    if (headless) this.#first = this.#chunk
+    this.#goOn()
+  }
+
+  /** Nothing has come for a while. */
+  #storeFull(): void {
+    if (this.#waiting !== undefined) this.#storeLater(this.#waiting)
+    this.#waiting = undefined
+    if (this.#filled < blobChunkBytes || this.headless) return
+    this.#storeLater({ index: this.#index, bytes: this.#chunk })
+    this.#goOn()
+  }
+
+  /** Whether the chunk that is being filled waits for its head. */
+  get headless(): boolean {
+    return this.#head !== undefined && this.#index === 0
+  }
+
+  #goOn(): void {
+    this.#chunk = this.#spare ?? new Uint8Array(blobChunkBytes)
+    this.#spare = undefined
     this.#index += 1
     this.#filled = 0
   }
 
-  /** @returns its bytes, to be written over */
-  async #store({ index, bytes }: BlobChunk): Promise<Uint8Array<ArrayBuffer>> {
+  /** In the background; what goes wrong is thrown to who waits for it. */
+  #storeLater(chunk: BlobChunk): void {
+    this.#storing = this.#storing.then(() => this.#store(chunk))
+    this.#storing.catch(() => {})
+  }
+
+  async #store({ index, bytes }: BlobChunk): Promise<void> {
     const { tenant, operations } = this.#place
     const { name: content } = this
     if (!this.#isNoted && index > 0) await operations.begin({ tenant, upload: this.#upload, content })
     this.#isNoted = true
     await operations.putChunk(tenant, this.#upload, index, bytes)
-    return bytes as Uint8Array<ArrayBuffer>
+    this.#spare = bytes as Uint8Array<ArrayBuffer>
   }
 
   async seal(): Promise<readonly BlobChunk[]> {
+    clearTimeout(this.#timer)
+    await this.#storing
     if (this.#head !== undefined) (this.#first ?? this.#chunk).set(await headBytes(this.#head))
     const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
     return [
       ...(this.#first === undefined ? [] : [{ index: 0, bytes: this.#first }]),
-      ...(this.#full === undefined ? [] : [this.#full]),
+      ...(this.#waiting === undefined ? [] : [this.#waiting]),
       ...(this.#filled === 0 ? [] : [last]),
     ]
   }
 
   async discard(): Promise<void> {
     const { tenant, operations } = this.#place
+    clearTimeout(this.#timer)
+    await this.#storing.catch(() => {})
     if (this.#isNoted) await operations.abandon(tenant, this.#upload).catch(() => {})
   }
 }
