@@ -84,7 +84,21 @@ ${lines.map((line) => `  ${line}`).join('\n')}
 function generateInto(folder) {
   // buf joins --output with the `out` of buf.gen.yaml.
   buf('generate', '--output', folder)
+  for (const path of filesOf(join(folder, generated)).keys()) withoutCopies(join(folder, generated), path)
   writeFileSync(join(folder, generated, 'descriptors.ts'), descriptors())
+}
+
+// ts-proto copies each message that it has encoded, and no option of it leaves that out.
+function withoutCopies(folder, path) {
+  const code = readFileSync(join(folder, path), 'utf8')
+  const better = code.replaceAll(/\bBuffer\.from\((\w+\.encode\(value\)\.finish\(\))\)/g, 'bufferOf($1)')
+  if (better === code) return
+  const up = '../'.repeat(path.split(/[\\/]/).length)
+  const imports = /^import .*$/m
+  writeFileSync(
+    join(folder, path),
+    better.replace(imports, (first) => `import { bufferOf } from "${up}buffer-of.js";\n${first}`),
+  )
 }
 
 function filesOf(folder) {

@@ -2,6 +2,7 @@
 // source: holdfast/access/v1/access.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -739,9 +740,9 @@ export const AccessServiceService = {
     path: "/holdfast.access.v1.AccessService/CreateKey" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CreateKeyRequest): Buffer => Buffer.from(CreateKeyRequest.encode(value).finish()),
+    requestSerialize: (value: CreateKeyRequest): Buffer => bufferOf(CreateKeyRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CreateKeyRequest => CreateKeyRequest.decode(value),
-    responseSerialize: (value: CreateKeyResponse): Buffer => Buffer.from(CreateKeyResponse.encode(value).finish()),
+    responseSerialize: (value: CreateKeyResponse): Buffer => bufferOf(CreateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateKeyResponse => CreateKeyResponse.decode(value),
   },
   /** All keys of the tenant, revoked and expired ones too, oldest first, without their secrets. */
@@ -749,9 +750,9 @@ export const AccessServiceService = {
     path: "/holdfast.access.v1.AccessService/ListKeys" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListKeysRequest): Buffer => Buffer.from(ListKeysRequest.encode(value).finish()),
+    requestSerialize: (value: ListKeysRequest): Buffer => bufferOf(ListKeysRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListKeysRequest => ListKeysRequest.decode(value),
-    responseSerialize: (value: ListKeysResponse): Buffer => Buffer.from(ListKeysResponse.encode(value).finish()),
+    responseSerialize: (value: ListKeysResponse): Buffer => bufferOf(ListKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
@@ -762,9 +763,9 @@ export const AccessServiceService = {
     path: "/holdfast.access.v1.AccessService/RevokeKey" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RevokeKeyRequest): Buffer => Buffer.from(RevokeKeyRequest.encode(value).finish()),
+    requestSerialize: (value: RevokeKeyRequest): Buffer => bufferOf(RevokeKeyRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RevokeKeyRequest => RevokeKeyRequest.decode(value),
-    responseSerialize: (value: RevokeKeyResponse): Buffer => Buffer.from(RevokeKeyResponse.encode(value).finish()),
+    responseSerialize: (value: RevokeKeyResponse): Buffer => bufferOf(RevokeKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RevokeKeyResponse => RevokeKeyResponse.decode(value),
   },
   /** What the server makes of the credential of this call. */
@@ -772,9 +773,9 @@ export const AccessServiceService = {
     path: "/holdfast.access.v1.AccessService/WhoAmI" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: WhoAmIRequest): Buffer => Buffer.from(WhoAmIRequest.encode(value).finish()),
+    requestSerialize: (value: WhoAmIRequest): Buffer => bufferOf(WhoAmIRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WhoAmIRequest => WhoAmIRequest.decode(value),
-    responseSerialize: (value: WhoAmIResponse): Buffer => Buffer.from(WhoAmIResponse.encode(value).finish()),
+    responseSerialize: (value: WhoAmIResponse): Buffer => bufferOf(WhoAmIResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WhoAmIResponse => WhoAmIResponse.decode(value),
   },
 } as const;

@@ -2,6 +2,7 @@
 // source: holdfast/artifacts/v1/artifacts.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -1055,9 +1056,9 @@ export const ArtifactServiceService = {
     path: "/holdfast.artifacts.v1.ArtifactService/Upload" as const,
     requestStream: true as const,
     responseStream: false as const,
-    requestSerialize: (value: UploadRequest): Buffer => Buffer.from(UploadRequest.encode(value).finish()),
+    requestSerialize: (value: UploadRequest): Buffer => bufferOf(UploadRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): UploadRequest => UploadRequest.decode(value),
-    responseSerialize: (value: UploadResponse): Buffer => Buffer.from(UploadResponse.encode(value).finish()),
+    responseSerialize: (value: UploadResponse): Buffer => bufferOf(UploadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadResponse => UploadResponse.decode(value),
   },
   /**
@@ -1068,9 +1069,9 @@ export const ArtifactServiceService = {
     path: "/holdfast.artifacts.v1.ArtifactService/Download" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: DownloadRequest): Buffer => Buffer.from(DownloadRequest.encode(value).finish()),
+    requestSerialize: (value: DownloadRequest): Buffer => bufferOf(DownloadRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DownloadRequest => DownloadRequest.decode(value),
-    responseSerialize: (value: DownloadResponse): Buffer => Buffer.from(DownloadResponse.encode(value).finish()),
+    responseSerialize: (value: DownloadResponse): Buffer => bufferOf(DownloadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DownloadResponse => DownloadResponse.decode(value),
   },
   /** What is known of an artifact. NOT_FOUND: there is none. */
@@ -1078,9 +1079,9 @@ export const ArtifactServiceService = {
     path: "/holdfast.artifacts.v1.ArtifactService/GetArtifact" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetArtifactRequest): Buffer => Buffer.from(GetArtifactRequest.encode(value).finish()),
+    requestSerialize: (value: GetArtifactRequest): Buffer => bufferOf(GetArtifactRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetArtifactRequest => GetArtifactRequest.decode(value),
-    responseSerialize: (value: GetArtifactResponse): Buffer => Buffer.from(GetArtifactResponse.encode(value).finish()),
+    responseSerialize: (value: GetArtifactResponse): Buffer => bufferOf(GetArtifactResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetArtifactResponse => GetArtifactResponse.decode(value),
   },
   /**
@@ -1091,9 +1092,9 @@ export const ArtifactServiceService = {
     path: "/holdfast.artifacts.v1.ArtifactService/GetLineage" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetLineageRequest): Buffer => Buffer.from(GetLineageRequest.encode(value).finish()),
+    requestSerialize: (value: GetLineageRequest): Buffer => bufferOf(GetLineageRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetLineageRequest => GetLineageRequest.decode(value),
-    responseSerialize: (value: GetLineageResponse): Buffer => Buffer.from(GetLineageResponse.encode(value).finish()),
+    responseSerialize: (value: GetLineageResponse): Buffer => bufferOf(GetLineageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetLineageResponse => GetLineageResponse.decode(value),
   },
 } as const;

@@ -2,6 +2,7 @@
 // source: holdfast/chat/v1/chat.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -5525,10 +5526,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: CreateConversationRequest): Buffer =>
-      Buffer.from(CreateConversationRequest.encode(value).finish()),
+      bufferOf(CreateConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CreateConversationRequest => CreateConversationRequest.decode(value),
     responseSerialize: (value: CreateConversationResponse): Buffer =>
-      Buffer.from(CreateConversationResponse.encode(value).finish()),
+      bufferOf(CreateConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateConversationResponse => CreateConversationResponse.decode(value),
   },
   /** The conversation without its messages: they come from GetMessages. */
@@ -5537,10 +5538,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: GetConversationRequest): Buffer =>
-      Buffer.from(GetConversationRequest.encode(value).finish()),
+      bufferOf(GetConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetConversationRequest => GetConversationRequest.decode(value),
     responseSerialize: (value: GetConversationResponse): Buffer =>
-      Buffer.from(GetConversationResponse.encode(value).finish()),
+      bufferOf(GetConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetConversationResponse => GetConversationResponse.decode(value),
   },
   /** Newest activity first. A conversation that becomes active while you page may be seen again, none is left out. */
@@ -5549,10 +5550,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: ListConversationsRequest): Buffer =>
-      Buffer.from(ListConversationsRequest.encode(value).finish()),
+      bufferOf(ListConversationsRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListConversationsRequest => ListConversationsRequest.decode(value),
     responseSerialize: (value: ListConversationsResponse): Buffer =>
-      Buffer.from(ListConversationsResponse.encode(value).finish()),
+      bufferOf(ListConversationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListConversationsResponse => ListConversationsResponse.decode(value),
   },
   /** Changes what the request names and nothing else. ABORTED: `if_version` does not hold. */
@@ -5561,10 +5562,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: UpdateConversationRequest): Buffer =>
-      Buffer.from(UpdateConversationRequest.encode(value).finish()),
+      bufferOf(UpdateConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): UpdateConversationRequest => UpdateConversationRequest.decode(value),
     responseSerialize: (value: UpdateConversationResponse): Buffer =>
-      Buffer.from(UpdateConversationResponse.encode(value).finish()),
+      bufferOf(UpdateConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateConversationResponse => UpdateConversationResponse.decode(value),
   },
   /**
@@ -5576,10 +5577,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: DeleteConversationRequest): Buffer =>
-      Buffer.from(DeleteConversationRequest.encode(value).finish()),
+      bufferOf(DeleteConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DeleteConversationRequest => DeleteConversationRequest.decode(value),
     responseSerialize: (value: DeleteConversationResponse): Buffer =>
-      Buffer.from(DeleteConversationResponse.encode(value).finish()),
+      bufferOf(DeleteConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteConversationResponse => DeleteConversationResponse.decode(value),
   },
   /**
@@ -5590,9 +5591,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/SendMessage" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SendMessageRequest): Buffer => Buffer.from(SendMessageRequest.encode(value).finish()),
+    requestSerialize: (value: SendMessageRequest): Buffer => bufferOf(SendMessageRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SendMessageRequest => SendMessageRequest.decode(value),
-    responseSerialize: (value: SendMessageResponse): Buffer => Buffer.from(SendMessageResponse.encode(value).finish()),
+    responseSerialize: (value: SendMessageResponse): Buffer => bufferOf(SendMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendMessageResponse => SendMessageResponse.decode(value),
   },
   /** Messages in order of `seq`, from either end. */
@@ -5600,9 +5601,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/GetMessages" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetMessagesRequest): Buffer => Buffer.from(GetMessagesRequest.encode(value).finish()),
+    requestSerialize: (value: GetMessagesRequest): Buffer => bufferOf(GetMessagesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetMessagesRequest => GetMessagesRequest.decode(value),
-    responseSerialize: (value: GetMessagesResponse): Buffer => Buffer.from(GetMessagesResponse.encode(value).finish()),
+    responseSerialize: (value: GetMessagesResponse): Buffer => bufferOf(GetMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetMessagesResponse => GetMessagesResponse.decode(value),
   },
   /**
@@ -5614,10 +5615,10 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/UpdateMessage" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: UpdateMessageRequest): Buffer => Buffer.from(UpdateMessageRequest.encode(value).finish()),
+    requestSerialize: (value: UpdateMessageRequest): Buffer => bufferOf(UpdateMessageRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): UpdateMessageRequest => UpdateMessageRequest.decode(value),
     responseSerialize: (value: UpdateMessageResponse): Buffer =>
-      Buffer.from(UpdateMessageResponse.encode(value).finish()),
+      bufferOf(UpdateMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateMessageResponse => UpdateMessageResponse.decode(value),
   },
   /**
@@ -5628,10 +5629,10 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/DeleteMessage" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DeleteMessageRequest): Buffer => Buffer.from(DeleteMessageRequest.encode(value).finish()),
+    requestSerialize: (value: DeleteMessageRequest): Buffer => bufferOf(DeleteMessageRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DeleteMessageRequest => DeleteMessageRequest.decode(value),
     responseSerialize: (value: DeleteMessageResponse): Buffer =>
-      Buffer.from(DeleteMessageResponse.encode(value).finish()),
+      bufferOf(DeleteMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteMessageResponse => DeleteMessageResponse.decode(value),
   },
   /**
@@ -5645,9 +5646,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/StreamChat" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: StreamChatRequest): Buffer => Buffer.from(StreamChatRequest.encode(value).finish()),
+    requestSerialize: (value: StreamChatRequest): Buffer => bufferOf(StreamChatRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): StreamChatRequest => StreamChatRequest.decode(value),
-    responseSerialize: (value: StreamChatResponse): Buffer => Buffer.from(StreamChatResponse.encode(value).finish()),
+    responseSerialize: (value: StreamChatResponse): Buffer => bufferOf(StreamChatResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamChatResponse => StreamChatResponse.decode(value),
   },
   /**
@@ -5659,10 +5660,10 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/ResumeStream" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: ResumeStreamRequest): Buffer => Buffer.from(ResumeStreamRequest.encode(value).finish()),
+    requestSerialize: (value: ResumeStreamRequest): Buffer => bufferOf(ResumeStreamRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ResumeStreamRequest => ResumeStreamRequest.decode(value),
     responseSerialize: (value: ResumeStreamResponse): Buffer =>
-      Buffer.from(ResumeStreamResponse.encode(value).finish()),
+      bufferOf(ResumeStreamResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeStreamResponse => ResumeStreamResponse.decode(value),
   },
   /**
@@ -5673,9 +5674,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/CancelReply" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CancelReplyRequest): Buffer => Buffer.from(CancelReplyRequest.encode(value).finish()),
+    requestSerialize: (value: CancelReplyRequest): Buffer => bufferOf(CancelReplyRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelReplyRequest => CancelReplyRequest.decode(value),
-    responseSerialize: (value: CancelReplyResponse): Buffer => Buffer.from(CancelReplyResponse.encode(value).finish()),
+    responseSerialize: (value: CancelReplyResponse): Buffer => bufferOf(CancelReplyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelReplyResponse => CancelReplyResponse.decode(value),
   },
   /**
@@ -5688,10 +5689,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: SubscribeToConversationRequest): Buffer =>
-      Buffer.from(SubscribeToConversationRequest.encode(value).finish()),
+      bufferOf(SubscribeToConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SubscribeToConversationRequest => SubscribeToConversationRequest.decode(value),
     responseSerialize: (value: SubscribeToConversationResponse): Buffer =>
-      Buffer.from(SubscribeToConversationResponse.encode(value).finish()),
+      bufferOf(SubscribeToConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubscribeToConversationResponse =>
       SubscribeToConversationResponse.decode(value),
   },
@@ -5700,9 +5701,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/GetState" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetStateRequest): Buffer => Buffer.from(GetStateRequest.encode(value).finish()),
+    requestSerialize: (value: GetStateRequest): Buffer => bufferOf(GetStateRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetStateRequest => GetStateRequest.decode(value),
-    responseSerialize: (value: GetStateResponse): Buffer => Buffer.from(GetStateResponse.encode(value).finish()),
+    responseSerialize: (value: GetStateResponse): Buffer => bufferOf(GetStateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStateResponse => GetStateResponse.decode(value),
   },
   /**
@@ -5713,9 +5714,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/PatchState" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: PatchStateRequest): Buffer => Buffer.from(PatchStateRequest.encode(value).finish()),
+    requestSerialize: (value: PatchStateRequest): Buffer => bufferOf(PatchStateRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): PatchStateRequest => PatchStateRequest.decode(value),
-    responseSerialize: (value: PatchStateResponse): Buffer => Buffer.from(PatchStateResponse.encode(value).finish()),
+    responseSerialize: (value: PatchStateResponse): Buffer => bufferOf(PatchStateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PatchStateResponse => PatchStateResponse.decode(value),
   },
   /**
@@ -5728,10 +5729,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: ForkConversationRequest): Buffer =>
-      Buffer.from(ForkConversationRequest.encode(value).finish()),
+      bufferOf(ForkConversationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ForkConversationRequest => ForkConversationRequest.decode(value),
     responseSerialize: (value: ForkConversationResponse): Buffer =>
-      Buffer.from(ForkConversationResponse.encode(value).finish()),
+      bufferOf(ForkConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ForkConversationResponse => ForkConversationResponse.decode(value),
   },
   /**
@@ -5743,10 +5744,10 @@ export const ChatServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: SearchMessagesRequest): Buffer =>
-      Buffer.from(SearchMessagesRequest.encode(value).finish()),
+      bufferOf(SearchMessagesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SearchMessagesRequest => SearchMessagesRequest.decode(value),
     responseSerialize: (value: SearchMessagesResponse): Buffer =>
-      Buffer.from(SearchMessagesResponse.encode(value).finish()),
+      bufferOf(SearchMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchMessagesResponse => SearchMessagesResponse.decode(value),
   },
   /**
@@ -5758,9 +5759,9 @@ export const ChatServiceService = {
     path: "/holdfast.chat.v1.ChatService/EraseUser" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: EraseUserRequest): Buffer => Buffer.from(EraseUserRequest.encode(value).finish()),
+    requestSerialize: (value: EraseUserRequest): Buffer => bufferOf(EraseUserRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): EraseUserRequest => EraseUserRequest.decode(value),
-    responseSerialize: (value: EraseUserResponse): Buffer => Buffer.from(EraseUserResponse.encode(value).finish()),
+    responseSerialize: (value: EraseUserResponse): Buffer => bufferOf(EraseUserResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EraseUserResponse => EraseUserResponse.decode(value),
   },
 } as const;

@@ -2,6 +2,7 @@
 // source: holdfast/dag/v1/dag.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -3702,10 +3703,10 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/ValidateGraph" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ValidateGraphRequest): Buffer => Buffer.from(ValidateGraphRequest.encode(value).finish()),
+    requestSerialize: (value: ValidateGraphRequest): Buffer => bufferOf(ValidateGraphRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ValidateGraphRequest => ValidateGraphRequest.decode(value),
     responseSerialize: (value: ValidateGraphResponse): Buffer =>
-      Buffer.from(ValidateGraphResponse.encode(value).finish()),
+      bufferOf(ValidateGraphResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ValidateGraphResponse => ValidateGraphResponse.decode(value),
   },
   /** Keeps a graph under its name. Another graph of the same name becomes its newest version; the same graph changes nothing. */
@@ -3713,9 +3714,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/CreateGraph" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CreateGraphRequest): Buffer => Buffer.from(CreateGraphRequest.encode(value).finish()),
+    requestSerialize: (value: CreateGraphRequest): Buffer => bufferOf(CreateGraphRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CreateGraphRequest => CreateGraphRequest.decode(value),
-    responseSerialize: (value: CreateGraphResponse): Buffer => Buffer.from(CreateGraphResponse.encode(value).finish()),
+    responseSerialize: (value: CreateGraphResponse): Buffer => bufferOf(CreateGraphResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateGraphResponse => CreateGraphResponse.decode(value),
   },
   /** The newest version of a graph, or any that was kept. */
@@ -3723,9 +3724,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/GetGraph" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetGraphRequest): Buffer => Buffer.from(GetGraphRequest.encode(value).finish()),
+    requestSerialize: (value: GetGraphRequest): Buffer => bufferOf(GetGraphRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetGraphRequest => GetGraphRequest.decode(value),
-    responseSerialize: (value: GetGraphResponse): Buffer => Buffer.from(GetGraphResponse.encode(value).finish()),
+    responseSerialize: (value: GetGraphResponse): Buffer => bufferOf(GetGraphResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetGraphResponse => GetGraphResponse.decode(value),
   },
   /** By name. */
@@ -3733,9 +3734,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/ListGraphs" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListGraphsRequest): Buffer => Buffer.from(ListGraphsRequest.encode(value).finish()),
+    requestSerialize: (value: ListGraphsRequest): Buffer => bufferOf(ListGraphsRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListGraphsRequest => ListGraphsRequest.decode(value),
-    responseSerialize: (value: ListGraphsResponse): Buffer => Buffer.from(ListGraphsResponse.encode(value).finish()),
+    responseSerialize: (value: ListGraphsResponse): Buffer => bufferOf(ListGraphsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListGraphsResponse => ListGraphsResponse.decode(value),
   },
   /** Takes the name away. Executions go on, with the version that they started with. Deleting twice changes nothing. */
@@ -3743,9 +3744,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/DeleteGraph" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DeleteGraphRequest): Buffer => Buffer.from(DeleteGraphRequest.encode(value).finish()),
+    requestSerialize: (value: DeleteGraphRequest): Buffer => bufferOf(DeleteGraphRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DeleteGraphRequest => DeleteGraphRequest.decode(value),
-    responseSerialize: (value: DeleteGraphResponse): Buffer => Buffer.from(DeleteGraphResponse.encode(value).finish()),
+    responseSerialize: (value: DeleteGraphResponse): Buffer => bufferOf(DeleteGraphResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteGraphResponse => DeleteGraphResponse.decode(value),
   },
   /** Begins an execution and answers when that is durable. ALREADY_EXISTS: the key has begun another one. */
@@ -3753,10 +3754,10 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/ExecuteGraph" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ExecuteGraphRequest): Buffer => Buffer.from(ExecuteGraphRequest.encode(value).finish()),
+    requestSerialize: (value: ExecuteGraphRequest): Buffer => bufferOf(ExecuteGraphRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ExecuteGraphRequest => ExecuteGraphRequest.decode(value),
     responseSerialize: (value: ExecuteGraphResponse): Buffer =>
-      Buffer.from(ExecuteGraphResponse.encode(value).finish()),
+      bufferOf(ExecuteGraphResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExecuteGraphResponse => ExecuteGraphResponse.decode(value),
   },
   /** How an execution stands. */
@@ -3764,10 +3765,10 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/GetExecution" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetExecutionRequest): Buffer => Buffer.from(GetExecutionRequest.encode(value).finish()),
+    requestSerialize: (value: GetExecutionRequest): Buffer => bufferOf(GetExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetExecutionRequest => GetExecutionRequest.decode(value),
     responseSerialize: (value: GetExecutionResponse): Buffer =>
-      Buffer.from(GetExecutionResponse.encode(value).finish()),
+      bufferOf(GetExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetExecutionResponse => GetExecutionResponse.decode(value),
   },
   /** Newest first. */
@@ -3776,10 +3777,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: ListExecutionsRequest): Buffer =>
-      Buffer.from(ListExecutionsRequest.encode(value).finish()),
+      bufferOf(ListExecutionsRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListExecutionsRequest => ListExecutionsRequest.decode(value),
     responseSerialize: (value: ListExecutionsResponse): Buffer =>
-      Buffer.from(ListExecutionsResponse.encode(value).finish()),
+      bufferOf(ListExecutionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListExecutionsResponse => ListExecutionsResponse.decode(value),
   },
   /** What has happened in an execution since a cursor, then what happens, until it has ended. */
@@ -3788,10 +3789,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: StreamExecutionRequest): Buffer =>
-      Buffer.from(StreamExecutionRequest.encode(value).finish()),
+      bufferOf(StreamExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): StreamExecutionRequest => StreamExecutionRequest.decode(value),
     responseSerialize: (value: StreamExecutionResponse): Buffer =>
-      Buffer.from(StreamExecutionResponse.encode(value).finish()),
+      bufferOf(StreamExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamExecutionResponse => StreamExecutionResponse.decode(value),
   },
   /** Tells calls under way to stop and starts nothing more. Cancelling twice changes nothing. */
@@ -3800,10 +3801,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: CancelExecutionRequest): Buffer =>
-      Buffer.from(CancelExecutionRequest.encode(value).finish()),
+      bufferOf(CancelExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelExecutionRequest => CancelExecutionRequest.decode(value),
     responseSerialize: (value: CancelExecutionResponse): Buffer =>
-      Buffer.from(CancelExecutionResponse.encode(value).finish()),
+      bufferOf(CancelExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelExecutionResponse => CancelExecutionResponse.decode(value),
   },
   /** Starts nothing more until it is resumed; what runs goes on. */
@@ -3812,10 +3813,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: PauseExecutionRequest): Buffer =>
-      Buffer.from(PauseExecutionRequest.encode(value).finish()),
+      bufferOf(PauseExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): PauseExecutionRequest => PauseExecutionRequest.decode(value),
     responseSerialize: (value: PauseExecutionResponse): Buffer =>
-      Buffer.from(PauseExecutionResponse.encode(value).finish()),
+      bufferOf(PauseExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseExecutionResponse => PauseExecutionResponse.decode(value),
   },
   /** Goes on with what was paused. */
@@ -3824,10 +3825,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: ResumeExecutionRequest): Buffer =>
-      Buffer.from(ResumeExecutionRequest.encode(value).finish()),
+      bufferOf(ResumeExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ResumeExecutionRequest => ResumeExecutionRequest.decode(value),
     responseSerialize: (value: ResumeExecutionResponse): Buffer =>
-      Buffer.from(ResumeExecutionResponse.encode(value).finish()),
+      bufferOf(ResumeExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeExecutionResponse => ResumeExecutionResponse.decode(value),
   },
   /** Answers an approval; the signal may come before the approval is reached. */
@@ -3836,10 +3837,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: SignalExecutionRequest): Buffer =>
-      Buffer.from(SignalExecutionRequest.encode(value).finish()),
+      bufferOf(SignalExecutionRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SignalExecutionRequest => SignalExecutionRequest.decode(value),
     responseSerialize: (value: SignalExecutionResponse): Buffer =>
-      Buffer.from(SignalExecutionResponse.encode(value).finish()),
+      bufferOf(SignalExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignalExecutionResponse => SignalExecutionResponse.decode(value),
   },
   /** Begins another execution in which only a part of an ended one runs again. FAILED_PRECONDITION, reason RUN_NOT_ENDED: it has not ended. */
@@ -3847,9 +3848,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/RetryFrom" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RetryFromRequest): Buffer => Buffer.from(RetryFromRequest.encode(value).finish()),
+    requestSerialize: (value: RetryFromRequest): Buffer => bufferOf(RetryFromRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryFromRequest => RetryFromRequest.decode(value),
-    responseSerialize: (value: RetryFromResponse): Buffer => Buffer.from(RetryFromResponse.encode(value).finish()),
+    responseSerialize: (value: RetryFromResponse): Buffer => bufferOf(RetryFromResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryFromResponse => RetryFromResponse.decode(value),
   },
   /** Keeps a schedule under its id; one of the same id is replaced. */
@@ -3857,9 +3858,9 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/PutSchedule" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: PutScheduleRequest): Buffer => Buffer.from(PutScheduleRequest.encode(value).finish()),
+    requestSerialize: (value: PutScheduleRequest): Buffer => bufferOf(PutScheduleRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): PutScheduleRequest => PutScheduleRequest.decode(value),
-    responseSerialize: (value: PutScheduleResponse): Buffer => Buffer.from(PutScheduleResponse.encode(value).finish()),
+    responseSerialize: (value: PutScheduleResponse): Buffer => bufferOf(PutScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutScheduleResponse => PutScheduleResponse.decode(value),
   },
   /** By id. */
@@ -3867,10 +3868,10 @@ export const DagServiceService = {
     path: "/holdfast.dag.v1.DagService/ListSchedules" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListSchedulesRequest): Buffer => Buffer.from(ListSchedulesRequest.encode(value).finish()),
+    requestSerialize: (value: ListSchedulesRequest): Buffer => bufferOf(ListSchedulesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListSchedulesRequest => ListSchedulesRequest.decode(value),
     responseSerialize: (value: ListSchedulesResponse): Buffer =>
-      Buffer.from(ListSchedulesResponse.encode(value).finish()),
+      bufferOf(ListSchedulesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSchedulesResponse => ListSchedulesResponse.decode(value),
   },
   /** Deleting twice changes nothing. */
@@ -3879,10 +3880,10 @@ export const DagServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: DeleteScheduleRequest): Buffer =>
-      Buffer.from(DeleteScheduleRequest.encode(value).finish()),
+      bufferOf(DeleteScheduleRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DeleteScheduleRequest => DeleteScheduleRequest.decode(value),
     responseSerialize: (value: DeleteScheduleResponse): Buffer =>
-      Buffer.from(DeleteScheduleResponse.encode(value).finish()),
+      bufferOf(DeleteScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
   },
 } as const;
@@ -4213,9 +4214,9 @@ export const NodeServiceService = {
     path: "/holdfast.dag.v1.NodeService/RunNode" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RunNodeRequest): Buffer => Buffer.from(RunNodeRequest.encode(value).finish()),
+    requestSerialize: (value: RunNodeRequest): Buffer => bufferOf(RunNodeRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RunNodeRequest => RunNodeRequest.decode(value),
-    responseSerialize: (value: RunNodeResponse): Buffer => Buffer.from(RunNodeResponse.encode(value).finish()),
+    responseSerialize: (value: RunNodeResponse): Buffer => bufferOf(RunNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RunNodeResponse => RunNodeResponse.decode(value),
   },
   /** The same, telling how far it is. It is asked first; a service that has nothing to tell leaves it UNIMPLEMENTED, and RunNode is asked. */
@@ -4223,9 +4224,9 @@ export const NodeServiceService = {
     path: "/holdfast.dag.v1.NodeService/WatchNode" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchNodeRequest): Buffer => Buffer.from(WatchNodeRequest.encode(value).finish()),
+    requestSerialize: (value: WatchNodeRequest): Buffer => bufferOf(WatchNodeRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WatchNodeRequest => WatchNodeRequest.decode(value),
-    responseSerialize: (value: WatchNodeResponse): Buffer => Buffer.from(WatchNodeResponse.encode(value).finish()),
+    responseSerialize: (value: WatchNodeResponse): Buffer => bufferOf(WatchNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchNodeResponse => WatchNodeResponse.decode(value),
   },
 } as const;

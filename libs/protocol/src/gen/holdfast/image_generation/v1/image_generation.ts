@@ -2,6 +2,7 @@
 // source: holdfast/image_generation/v1/image_generation.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -1973,9 +1974,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Submit" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SubmitRequest): Buffer => Buffer.from(SubmitRequest.encode(value).finish()),
+    requestSerialize: (value: SubmitRequest): Buffer => bufferOf(SubmitRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SubmitRequest => SubmitRequest.decode(value),
-    responseSerialize: (value: SubmitResponse): Buffer => Buffer.from(SubmitResponse.encode(value).finish()),
+    responseSerialize: (value: SubmitResponse): Buffer => bufferOf(SubmitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitResponse => SubmitResponse.decode(value),
   },
   /** A job as it stands. */
@@ -1983,9 +1984,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Get" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRequest): Buffer => bufferOf(GetRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
-    responseSerialize: (value: GetResponse): Buffer => Buffer.from(GetResponse.encode(value).finish()),
+    responseSerialize: (value: GetResponse): Buffer => bufferOf(GetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
@@ -1996,9 +1997,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Watch" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestSerialize: (value: WatchRequest): Buffer => bufferOf(WatchRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
-    responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
+    responseSerialize: (value: WatchResponse): Buffer => bufferOf(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
@@ -2009,9 +2010,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Cancel" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CancelRequest): Buffer => Buffer.from(CancelRequest.encode(value).finish()),
+    requestSerialize: (value: CancelRequest): Buffer => bufferOf(CancelRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelRequest => CancelRequest.decode(value),
-    responseSerialize: (value: CancelResponse): Buffer => Buffer.from(CancelResponse.encode(value).finish()),
+    responseSerialize: (value: CancelResponse): Buffer => bufferOf(CancelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
   /** Newest first. */
@@ -2019,9 +2020,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/List" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRequest): Buffer => Buffer.from(ListRequest.encode(value).finish()),
+    requestSerialize: (value: ListRequest): Buffer => bufferOf(ListRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
-    responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
+    responseSerialize: (value: ListResponse): Buffer => bufferOf(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /** Does a failed or cancelled job once more, under its own id. FAILED_PRECONDITION: it is in another state. */
@@ -2029,9 +2030,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Retry" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
+    requestSerialize: (value: RetryRequest): Buffer => bufferOf(RetryRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
-    responseSerialize: (value: RetryResponse): Buffer => Buffer.from(RetryResponse.encode(value).finish()),
+    responseSerialize: (value: RetryResponse): Buffer => bufferOf(RetryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryResponse => RetryResponse.decode(value),
   },
   /** Submits, works and waits. RESOURCE_EXHAUSTED: the pictures do not fit into an answer; take them by download. */
@@ -2039,9 +2040,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Generate" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GenerateRequest): Buffer => Buffer.from(GenerateRequest.encode(value).finish()),
+    requestSerialize: (value: GenerateRequest): Buffer => bufferOf(GenerateRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GenerateRequest => GenerateRequest.decode(value),
-    responseSerialize: (value: GenerateResponse): Buffer => Buffer.from(GenerateResponse.encode(value).finish()),
+    responseSerialize: (value: GenerateResponse): Buffer => bufferOf(GenerateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GenerateResponse => GenerateResponse.decode(value),
   },
   /** Changes a picture as the prompt says. UNIMPLEMENTED: the model cannot. */
@@ -2049,9 +2050,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/Edit" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: EditRequest): Buffer => Buffer.from(EditRequest.encode(value).finish()),
+    requestSerialize: (value: EditRequest): Buffer => bufferOf(EditRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): EditRequest => EditRequest.decode(value),
-    responseSerialize: (value: EditResponse): Buffer => Buffer.from(EditResponse.encode(value).finish()),
+    responseSerialize: (value: EditResponse): Buffer => bufferOf(EditResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EditResponse => EditResponse.decode(value),
   },
   /**
@@ -2062,9 +2063,9 @@ export const ImageGenerationServiceService = {
     path: "/holdfast.image_generation.v1.ImageGenerationService/ListImages" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListImagesRequest): Buffer => Buffer.from(ListImagesRequest.encode(value).finish()),
+    requestSerialize: (value: ListImagesRequest): Buffer => bufferOf(ListImagesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListImagesRequest => ListImagesRequest.decode(value),
-    responseSerialize: (value: ListImagesResponse): Buffer => Buffer.from(ListImagesResponse.encode(value).finish()),
+    responseSerialize: (value: ListImagesResponse): Buffer => bufferOf(ListImagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListImagesResponse => ListImagesResponse.decode(value),
   },
 } as const;

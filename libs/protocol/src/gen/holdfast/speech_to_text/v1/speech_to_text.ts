@@ -2,6 +2,7 @@
 // source: holdfast/speech_to_text/v1/speech_to_text.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -1959,9 +1960,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Submit" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SubmitRequest): Buffer => Buffer.from(SubmitRequest.encode(value).finish()),
+    requestSerialize: (value: SubmitRequest): Buffer => bufferOf(SubmitRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SubmitRequest => SubmitRequest.decode(value),
-    responseSerialize: (value: SubmitResponse): Buffer => Buffer.from(SubmitResponse.encode(value).finish()),
+    responseSerialize: (value: SubmitResponse): Buffer => bufferOf(SubmitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitResponse => SubmitResponse.decode(value),
   },
   /** A job as it stands. */
@@ -1969,9 +1970,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Get" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRequest): Buffer => bufferOf(GetRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
-    responseSerialize: (value: GetResponse): Buffer => Buffer.from(GetResponse.encode(value).finish()),
+    responseSerialize: (value: GetResponse): Buffer => bufferOf(GetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
@@ -1982,9 +1983,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Watch" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestSerialize: (value: WatchRequest): Buffer => bufferOf(WatchRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
-    responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
+    responseSerialize: (value: WatchResponse): Buffer => bufferOf(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
@@ -1995,9 +1996,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Cancel" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CancelRequest): Buffer => Buffer.from(CancelRequest.encode(value).finish()),
+    requestSerialize: (value: CancelRequest): Buffer => bufferOf(CancelRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelRequest => CancelRequest.decode(value),
-    responseSerialize: (value: CancelResponse): Buffer => Buffer.from(CancelResponse.encode(value).finish()),
+    responseSerialize: (value: CancelResponse): Buffer => bufferOf(CancelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
   /** Newest first. */
@@ -2005,9 +2006,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/List" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRequest): Buffer => Buffer.from(ListRequest.encode(value).finish()),
+    requestSerialize: (value: ListRequest): Buffer => bufferOf(ListRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
-    responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
+    responseSerialize: (value: ListResponse): Buffer => bufferOf(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /** Does a failed or cancelled job once more, under its own id. FAILED_PRECONDITION: it is in another state. */
@@ -2015,9 +2016,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Retry" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
+    requestSerialize: (value: RetryRequest): Buffer => bufferOf(RetryRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
-    responseSerialize: (value: RetryResponse): Buffer => Buffer.from(RetryResponse.encode(value).finish()),
+    responseSerialize: (value: RetryResponse): Buffer => bufferOf(RetryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryResponse => RetryResponse.decode(value),
   },
   /** Submits, works and waits. CANCELLED, or what the job failed with. */
@@ -2025,9 +2026,9 @@ export const SpeechToTextServiceService = {
     path: "/holdfast.speech_to_text.v1.SpeechToTextService/Transcribe" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: TranscribeRequest): Buffer => Buffer.from(TranscribeRequest.encode(value).finish()),
+    requestSerialize: (value: TranscribeRequest): Buffer => bufferOf(TranscribeRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): TranscribeRequest => TranscribeRequest.decode(value),
-    responseSerialize: (value: TranscribeResponse): Buffer => Buffer.from(TranscribeResponse.encode(value).finish()),
+    responseSerialize: (value: TranscribeResponse): Buffer => bufferOf(TranscribeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TranscribeResponse => TranscribeResponse.decode(value),
   },
   /**
@@ -2039,10 +2040,10 @@ export const SpeechToTextServiceService = {
     requestStream: true as const,
     responseStream: true as const,
     requestSerialize: (value: StreamTranscribeRequest): Buffer =>
-      Buffer.from(StreamTranscribeRequest.encode(value).finish()),
+      bufferOf(StreamTranscribeRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): StreamTranscribeRequest => StreamTranscribeRequest.decode(value),
     responseSerialize: (value: StreamTranscribeResponse): Buffer =>
-      Buffer.from(StreamTranscribeResponse.encode(value).finish()),
+      bufferOf(StreamTranscribeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamTranscribeResponse => StreamTranscribeResponse.decode(value),
   },
 } as const;

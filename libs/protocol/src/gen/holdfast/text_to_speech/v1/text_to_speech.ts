@@ -2,6 +2,7 @@
 // source: holdfast/text_to_speech/v1/text_to_speech.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -2118,9 +2119,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Submit" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SubmitRequest): Buffer => Buffer.from(SubmitRequest.encode(value).finish()),
+    requestSerialize: (value: SubmitRequest): Buffer => bufferOf(SubmitRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SubmitRequest => SubmitRequest.decode(value),
-    responseSerialize: (value: SubmitResponse): Buffer => Buffer.from(SubmitResponse.encode(value).finish()),
+    responseSerialize: (value: SubmitResponse): Buffer => bufferOf(SubmitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitResponse => SubmitResponse.decode(value),
   },
   /** A job as it stands. */
@@ -2128,9 +2129,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Get" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRequest): Buffer => bufferOf(GetRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
-    responseSerialize: (value: GetResponse): Buffer => Buffer.from(GetResponse.encode(value).finish()),
+    responseSerialize: (value: GetResponse): Buffer => bufferOf(GetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
@@ -2141,9 +2142,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Watch" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestSerialize: (value: WatchRequest): Buffer => bufferOf(WatchRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
-    responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
+    responseSerialize: (value: WatchResponse): Buffer => bufferOf(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
@@ -2154,9 +2155,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Cancel" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CancelRequest): Buffer => Buffer.from(CancelRequest.encode(value).finish()),
+    requestSerialize: (value: CancelRequest): Buffer => bufferOf(CancelRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelRequest => CancelRequest.decode(value),
-    responseSerialize: (value: CancelResponse): Buffer => Buffer.from(CancelResponse.encode(value).finish()),
+    responseSerialize: (value: CancelResponse): Buffer => bufferOf(CancelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
   /** Newest first. */
@@ -2164,9 +2165,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/List" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRequest): Buffer => Buffer.from(ListRequest.encode(value).finish()),
+    requestSerialize: (value: ListRequest): Buffer => bufferOf(ListRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
-    responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
+    responseSerialize: (value: ListResponse): Buffer => bufferOf(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /** Does a failed or cancelled job once more, under its own id. FAILED_PRECONDITION: it is in another state. */
@@ -2174,9 +2175,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Retry" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
+    requestSerialize: (value: RetryRequest): Buffer => bufferOf(RetryRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
-    responseSerialize: (value: RetryResponse): Buffer => Buffer.from(RetryResponse.encode(value).finish()),
+    responseSerialize: (value: RetryResponse): Buffer => bufferOf(RetryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryResponse => RetryResponse.decode(value),
   },
   /**
@@ -2187,9 +2188,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/Speak" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SpeakRequest): Buffer => Buffer.from(SpeakRequest.encode(value).finish()),
+    requestSerialize: (value: SpeakRequest): Buffer => bufferOf(SpeakRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SpeakRequest => SpeakRequest.decode(value),
-    responseSerialize: (value: SpeakResponse): Buffer => Buffer.from(SpeakResponse.encode(value).finish()),
+    responseSerialize: (value: SpeakResponse): Buffer => bufferOf(SpeakResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SpeakResponse => SpeakResponse.decode(value),
   },
   /**
@@ -2200,9 +2201,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/StreamSpeak" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: StreamSpeakRequest): Buffer => Buffer.from(StreamSpeakRequest.encode(value).finish()),
+    requestSerialize: (value: StreamSpeakRequest): Buffer => bufferOf(StreamSpeakRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): StreamSpeakRequest => StreamSpeakRequest.decode(value),
-    responseSerialize: (value: StreamSpeakResponse): Buffer => Buffer.from(StreamSpeakResponse.encode(value).finish()),
+    responseSerialize: (value: StreamSpeakResponse): Buffer => bufferOf(StreamSpeakResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamSpeakResponse => StreamSpeakResponse.decode(value),
   },
   /** The voices that the model has. */
@@ -2210,9 +2211,9 @@ export const TextToSpeechServiceService = {
     path: "/holdfast.text_to_speech.v1.TextToSpeechService/ListVoices" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListVoicesRequest): Buffer => Buffer.from(ListVoicesRequest.encode(value).finish()),
+    requestSerialize: (value: ListVoicesRequest): Buffer => bufferOf(ListVoicesRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListVoicesRequest => ListVoicesRequest.decode(value),
-    responseSerialize: (value: ListVoicesResponse): Buffer => Buffer.from(ListVoicesResponse.encode(value).finish()),
+    responseSerialize: (value: ListVoicesResponse): Buffer => bufferOf(ListVoicesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListVoicesResponse => ListVoicesResponse.decode(value),
   },
 } as const;

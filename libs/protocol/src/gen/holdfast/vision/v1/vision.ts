@@ -2,6 +2,7 @@
 // source: holdfast/vision/v1/vision.proto
 
 /* eslint-disable */
+import { bufferOf } from "../../../../buffer-of.js";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -2613,9 +2614,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Submit" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SubmitRequest): Buffer => Buffer.from(SubmitRequest.encode(value).finish()),
+    requestSerialize: (value: SubmitRequest): Buffer => bufferOf(SubmitRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): SubmitRequest => SubmitRequest.decode(value),
-    responseSerialize: (value: SubmitResponse): Buffer => Buffer.from(SubmitResponse.encode(value).finish()),
+    responseSerialize: (value: SubmitResponse): Buffer => bufferOf(SubmitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitResponse => SubmitResponse.decode(value),
   },
   /** A job as it stands. */
@@ -2623,9 +2624,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Get" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRequest): Buffer => bufferOf(GetRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
-    responseSerialize: (value: GetResponse): Buffer => Buffer.from(GetResponse.encode(value).finish()),
+    responseSerialize: (value: GetResponse): Buffer => bufferOf(GetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
@@ -2636,9 +2637,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Watch" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestSerialize: (value: WatchRequest): Buffer => bufferOf(WatchRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
-    responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
+    responseSerialize: (value: WatchResponse): Buffer => bufferOf(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
@@ -2649,9 +2650,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Cancel" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CancelRequest): Buffer => Buffer.from(CancelRequest.encode(value).finish()),
+    requestSerialize: (value: CancelRequest): Buffer => bufferOf(CancelRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CancelRequest => CancelRequest.decode(value),
-    responseSerialize: (value: CancelResponse): Buffer => Buffer.from(CancelResponse.encode(value).finish()),
+    responseSerialize: (value: CancelResponse): Buffer => bufferOf(CancelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
   /** Newest first. */
@@ -2659,9 +2660,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/List" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRequest): Buffer => Buffer.from(ListRequest.encode(value).finish()),
+    requestSerialize: (value: ListRequest): Buffer => bufferOf(ListRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
-    responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
+    responseSerialize: (value: ListResponse): Buffer => bufferOf(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /** Does a failed or cancelled job once more, under its own id. FAILED_PRECONDITION: it is in another state. */
@@ -2669,9 +2670,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Retry" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
+    requestSerialize: (value: RetryRequest): Buffer => bufferOf(RetryRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
-    responseSerialize: (value: RetryResponse): Buffer => Buffer.from(RetryResponse.encode(value).finish()),
+    responseSerialize: (value: RetryResponse): Buffer => bufferOf(RetryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryResponse => RetryResponse.decode(value),
   },
   /** What is to be seen, in words. Submits, works and waits, as the three that follow. */
@@ -2679,9 +2680,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Describe" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DescribeRequest): Buffer => Buffer.from(DescribeRequest.encode(value).finish()),
+    requestSerialize: (value: DescribeRequest): Buffer => bufferOf(DescribeRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DescribeRequest => DescribeRequest.decode(value),
-    responseSerialize: (value: DescribeResponse): Buffer => Buffer.from(DescribeResponse.encode(value).finish()),
+    responseSerialize: (value: DescribeResponse): Buffer => bufferOf(DescribeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DescribeResponse => DescribeResponse.decode(value),
   },
   /** Things and where they are. */
@@ -2689,9 +2690,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Detect" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DetectRequest): Buffer => Buffer.from(DetectRequest.encode(value).finish()),
+    requestSerialize: (value: DetectRequest): Buffer => bufferOf(DetectRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): DetectRequest => DetectRequest.decode(value),
-    responseSerialize: (value: DetectResponse): Buffer => Buffer.from(DetectResponse.encode(value).finish()),
+    responseSerialize: (value: DetectResponse): Buffer => bufferOf(DetectResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DetectResponse => DetectResponse.decode(value),
   },
   /** What is written, and where. */
@@ -2699,9 +2700,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/ReadText" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ReadTextRequest): Buffer => Buffer.from(ReadTextRequest.encode(value).finish()),
+    requestSerialize: (value: ReadTextRequest): Buffer => bufferOf(ReadTextRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ReadTextRequest => ReadTextRequest.decode(value),
-    responseSerialize: (value: ReadTextResponse): Buffer => Buffer.from(ReadTextResponse.encode(value).finish()),
+    responseSerialize: (value: ReadTextResponse): Buffer => bufferOf(ReadTextResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadTextResponse => ReadTextResponse.decode(value),
   },
   /** How alike two pictures are. */
@@ -2709,9 +2710,9 @@ export const VisionServiceService = {
     path: "/holdfast.vision.v1.VisionService/Compare" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CompareRequest): Buffer => Buffer.from(CompareRequest.encode(value).finish()),
+    requestSerialize: (value: CompareRequest): Buffer => bufferOf(CompareRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): CompareRequest => CompareRequest.decode(value),
-    responseSerialize: (value: CompareResponse): Buffer => Buffer.from(CompareResponse.encode(value).finish()),
+    responseSerialize: (value: CompareResponse): Buffer => bufferOf(CompareResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CompareResponse => CompareResponse.decode(value),
   },
 } as const;
