@@ -11,7 +11,7 @@ export interface Load {
   readonly clients: Clients
   readonly sessions: SessionStore
   readonly ledger: Ledger
-  /** Between two operations of one worker, in milliseconds, on average; less while all gets warm. */
+  /** Between two operations of one worker, in milliseconds, on average; less at first, while all gets warm. */
   readonly pauseMs: number
   readonly signal: { readonly isOver: boolean; readonly isPaused: boolean }
 }

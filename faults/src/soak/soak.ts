@@ -37,10 +37,12 @@ const localModels = 2
 /** A slope that is real, but smaller than this, is none that an operator could see: 24 MiB a day. */
 const toleratedMiBPerHour = 1
 
-/** Before anything is judged the program has done in short what it will do for long: with such pauses, and such times between two troubles. V8 compiles what has
- *  become hot, and keeps what it has learned of it (decision 0090). */
+/** Before anything is judged the program does in short what it will do for long: with such pauses, and such times between two troubles. V8 compiles what has
+ *  become hot, and keeps what it has learned of it. Then, for the rest of the warm-up, it goes at the pace that is measured: V8 lets go of what has become rare
+ *  by that (decision 0090). */
 const warmPauseMs = 20
 const warmTroubleMs = 8_000
+const hotPart = 0.4
 const troubleMs = 20_000
 
 interface Sample {
@@ -82,15 +84,17 @@ export async function soak({ minutes, pauseMs, report }: SoakOptions): Promise<S
     try {
       const ledger = new Ledger()
       const signal = { isOver: false, isPaused: false }
-      const warmAt = performance.now() + Math.min(10, minutes / 3) * 60_000
-      const isWarm = (): boolean => performance.now() >= warmAt
+      const warmMs = Math.min(10, minutes / 3) * 60_000
+      const beganAt = performance.now()
+      const isHot = (): boolean => performance.now() - beganAt < warmMs * hotPart
+      const isWarm = (): boolean => performance.now() - beganAt >= warmMs
       const load = work({
         clients,
         sessions,
         ledger,
         signal,
         get pauseMs() {
-          return isWarm() ? pauseMs : Math.min(pauseMs, warmPauseMs)
+          return isHot() ? Math.min(pauseMs, warmPauseMs) : pauseMs
         },
       })
       const take = () => sampleOf(measured, probes, sql, redis, ledger)
@@ -113,7 +117,7 @@ export async function soak({ minutes, pauseMs, report }: SoakOptions): Promise<S
       })()
       const troubling = (async () => {
         for (let n = 0; performance.now() < endsAt - 15_000; n += 1) {
-          await delay(isWarm() ? troubleMs : warmTroubleMs)
+          await delay(isHot() ? warmTroubleMs : troubleMs)
           if (!signal.isPaused) await troubles.next(n)
         }
       })()
