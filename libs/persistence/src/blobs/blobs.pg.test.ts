@@ -119,6 +119,33 @@ for (const [name, start] of servers) {
       ])
     })
 
+    it('are whole however long it takes to store a chunk, and each is stored once', async () => {
+      for (const storingMs of [0, 15, 25, 60]) {
+        const stored: number[] = []
+        const { blobs, chunks } = open({
+          async putChunk(...call) {
+            await pause(storingMs)
+            stored.push(call[2])
+            return operations.putChunk(...call)
+          },
+        })
+        const bytes = Buffer.concat(Array.from({ length: 6 }, (_, n) => Buffer.alloc(blobChunkBytes - 7, `chunk ${n}`)))
+        const source = (async function* () {
+          for (let at = 0; at < bytes.length; at += 100_000) {
+            yield bytes.subarray(at, at + 100_000)
+            if (at % 300_000 === 0) await pause(storingMs)
+          }
+        })()
+        const { hash } = await blobs.put(source)
+        assert.ok(bytes.equals(await blobs.bytes(hash)))
+        assert.deepEqual(
+          stored,
+          [...new Set(stored)].sort((a, b) => a - b),
+        )
+        assert.equal(await chunks(), 6)
+      }
+    })
+
     it('are found again when the answer to their last step was lost', async () => {
       let lost = 0
       const { blobs, chunks } = open({

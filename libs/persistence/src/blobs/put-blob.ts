@@ -148,25 +148,28 @@ class ChunkSink implements Sink {
 
   /** What is full when more comes waits for the next one to be. */
   async #next(): Promise<void> {
-    const { headless } = this
-    if (this.#waiting !== undefined) this.#storeLater(this.#waiting)
+    const isHeadless = this.#isHeadless
+    // Nothing else may take a chunk while this waits.
+    this.#stopTimer()
+    this.#storeLater(this.#waiting)
+    this.#waiting = undefined
     await this.#storing
-    this.#waiting = headless ? undefined : { index: this.#index, bytes: this.#chunk }
-    if (headless) this.#first = this.#chunk
+    this.#waiting = isHeadless ? undefined : { index: this.#index, bytes: this.#chunk }
+    if (isHeadless) this.#first = this.#chunk
     this.#goOn()
   }
 
   /** Nothing has come for a while. */
   #storeFull(): void {
-    if (this.#waiting !== undefined) this.#storeLater(this.#waiting)
+    this.#storeLater(this.#waiting)
     this.#waiting = undefined
-    if (this.#filled < blobChunkBytes || this.headless) return
+    if (this.#filled < blobChunkBytes || this.#isHeadless) return
     this.#storeLater({ index: this.#index, bytes: this.#chunk })
     this.#goOn()
   }
 
   /** Whether the chunk that is being filled waits for its head. */
-  get headless(): boolean {
+  get #isHeadless(): boolean {
     return this.#head !== undefined && this.#index === 0
   }
 
@@ -178,7 +181,8 @@ class ChunkSink implements Sink {
   }
 
   /** In the background; what goes wrong is thrown to who waits for it. */
-  #storeLater(chunk: BlobChunk): void {
+  #storeLater(chunk: BlobChunk | undefined): void {
+    if (chunk === undefined) return
     this.#storing = this.#storing.then(() => this.#store(chunk))
     this.#storing.catch(() => {})
   }
@@ -192,8 +196,13 @@ class ChunkSink implements Sink {
     this.#spare = bytes as Uint8Array<ArrayBuffer>
   }
 
-  async seal(): Promise<readonly BlobChunk[]> {
+  #stopTimer(): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  async seal(): Promise<readonly BlobChunk[]> {
+    this.#stopTimer()
     await this.#storing
     if (this.#head !== undefined) (this.#first ?? this.#chunk).set(await headBytes(this.#head))
     const last = { index: this.#index, bytes: this.#chunk.subarray(0, this.#filled) }
@@ -206,7 +215,7 @@ class ChunkSink implements Sink {
 
   async discard(): Promise<void> {
     const { tenant, operations } = this.#place
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     await this.#storing.catch(() => {})
     if (this.#isNoted) await operations.abandon(tenant, this.#upload).catch(() => {})
   }
