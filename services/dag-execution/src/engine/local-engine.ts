@@ -187,12 +187,19 @@ export class LocalEngine implements ExecutionEngine {
     await this.#record(id)
     const tail = eventLog(this.#store).tail(id, { after, ...(signal === undefined ? {} : { signal }) })
     const head = after === 0 ? undefined : await eventLog(this.#store).head(id)
-    if (head !== undefined && after >= head.next - 1 && hasEnded((await this.#record(id)).data.state)) return
+    if (head !== undefined && after >= head.next - 1 && (await this.#isOver(id))) return
     for await (const { seq, data } of tail) {
       const event = await loadEvent(this.#store, data)
       yield { cursor: seq, event }
-      if (event.type === 'run-completed' || event.type === 'run-failed' || event.type === 'run-cancelled') return
+      if (isEnding(event)) return
     }
+  }
+
+  /** By its last event, which the document follows, or by the document, of a run that had none. */
+  async #isOver(id: string): Promise<boolean> {
+    const [last] = await eventLog(this.#store).read(id, { reverse: true, limit: 1 })
+    if (last !== undefined && isEnding(await loadEvent(this.#store, last.data))) return true
+    return hasEnded((await this.#record(id)).data.state)
   }
 
   async wait(id: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Run> {
@@ -416,4 +423,8 @@ export class LocalEngine implements ExecutionEngine {
   #warn(message: string, facts: { readonly [name: string]: unknown }): void {
     this.#options.warn?.(message, facts)
   }
+}
+
+function isEnding({ type }: Pick<RunEvent, 'type'>): boolean {
+  return type === 'run-completed' || type === 'run-failed' || type === 'run-cancelled'
 }
