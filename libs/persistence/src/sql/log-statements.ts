@@ -1,5 +1,6 @@
 import type { PreparedText } from './document-statements.js'
 import { logTables } from './names.js'
+import { unsized } from './parameters.js'
 
 export interface AppendStatements {
   /** tenant, stream, key or NULL, data, expected next number or NULL → seq, at, whether it is held; no row: see `standing`. Makes the stream. */
@@ -65,7 +66,7 @@ export function logStatements(log: string): LogStatements {
     standing: reading(
       'heads',
       `select u.place, s.head, s.first, s.at, s.removed_at is not null, s.parent is not null
-       from unnest($1::text[], $2::text[]) with ordinality as u(tenant, stream, place)
+       from unnest(${unsized('$1::text[]')}, $2::text[]) with ordinality as u(tenant, stream, place)
        cross join lateral (
          select * from ${streams} x where x.tenant = u.tenant and x.stream = u.stream offset 0) s`,
     ),
@@ -148,7 +149,7 @@ function appendStatements(log: string, name: string, condition: (keyIsShared: st
     many: prepared(
       `${name}s`,
       `with g as materialized (
-         select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
+         select * from unnest(${unsized('$1::text[]')}, $2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
            with ordinality as g(tenant, stream, count, expected, must_exist, number)),
        h as (
          insert into ${streams} as s (tenant, stream, head, first, at)
@@ -168,7 +169,7 @@ function appendStatements(log: string, name: string, condition: (keyIsShared: st
        e as (
          insert into ${entries} (tenant, stream, seq, key, at, data)
          select n.tenant, n.stream, n.before + u.place, u.key, n.at, u.data::jsonb
-         from unnest($6::bigint[], $7::bigint[], $8::text[], $9::text[]) as u(number, place, key, data)
+         from unnest(${unsized('$6::bigint[]')}, $7::bigint[], $8::text[], $9::text[]) as u(number, place, key, data)
          join n on n.number = u.number)
        select number, before, at, held from n`,
     ),
@@ -182,13 +183,14 @@ function appendStatements(log: string, name: string, condition: (keyIsShared: st
 function singlesText(streams: string, entries: string, where: string): string {
   return `with h as (
       insert into ${streams} as s (tenant, stream, head, at)
-      select u.tenant, u.stream, 1, clock_timestamp() from unnest($1::text[], $2::text[]) as u(tenant, stream) ${where}
+      select u.tenant, u.stream, 1, clock_timestamp()
+      from unnest(${unsized('$1::text[]')}, $2::text[]) as u(tenant, stream) ${where}
       on conflict (tenant, stream) do update set ${raised} where s.removed_at is null and s.parent is null
       returning tenant, stream, head, at, ${held}),
     e as (
       insert into ${entries} (tenant, stream, seq, key, at, data)
       select h.tenant, h.stream, h.head, u.key, h.at, u.data::jsonb
-      from h join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as u(tenant, stream, key, data)
+      from h join unnest(${unsized('$1::text[]')}, $2::text[], $3::text[], $4::text[]) as u(tenant, stream, key, data)
         on u.tenant = h.tenant and u.stream = h.stream)
     select tenant, stream, head - 1, at, held from h`
 }

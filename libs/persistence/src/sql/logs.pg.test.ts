@@ -48,6 +48,32 @@ for (const [name, start] of servers) {
       assert.equal(again?.kind, 'appended')
     })
 
+    it('need no plan of their own for a few streams or entries', async () => {
+      const tenant = freshTenant()
+      const streamsOf = ['a', 'b', 'c'].map((stream) => ({ tenant, stream }))
+      const entries = [{ json: '1' }]
+      for (let n = 0; n < 30; n += 1) {
+        await logs.append(
+          log,
+          streamsOf.map((stream) => ({ ...stream, entries })),
+        )
+        await logs.append(
+          log,
+          streamsOf.map((stream) => ({ ...stream, entries, ifExists: true })),
+        )
+        await logs.append(log, [{ tenant, stream: 'a', entries: [...entries, ...entries] }])
+        await logs.heads(log, streamsOf)
+      }
+      const text = `select name, generic_plans, custom_plans from pg_prepared_statements
+        where name like '%test-log' and generic_plans + custom_plans >= 30`
+      const used = await server.driver.query({ text, values: [] })
+      assert.ok(used.length >= 4, JSON.stringify(used))
+      for (const [statement, generic, custom] of used) {
+        // The server tries five of its own before it keeps one.
+        assert.ok(Number(generic) >= 25 && Number(custom) <= 5, `${statement}: ${generic} and ${custom}`)
+      }
+    })
+
     it('do not hold for a reader who may have missed an append that nobody tells', async (context) => {
       if (!server.driver.sharedWithOthers) return context.skip('one statement at a time')
       const tenant = freshTenant()

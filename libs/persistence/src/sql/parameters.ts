@@ -33,6 +33,13 @@ export class Parameters {
   }
 }
 
+/** An array whose length the planner does not see: where it does, a plan for less than ten rows seems cheaper than the one that is kept for any
+ *  number, and the server makes one for each call. See docs/decisions/0092-arrays-without-a-length.md.
+ *  @param parameter with its type, as in `$1::text[]` */
+export function unsized(parameter: string): string {
+  return `(select ${parameter})`
+}
+
 export function textArray(items: readonly (string | null)[]): SqlArray {
   return { type: 'text', items }
 }
