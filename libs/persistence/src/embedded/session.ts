@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/errors'
 import type { CellParser } from '../postgres/cells.js'
+import { isPlanOld } from '../postgres/plan-renewal.js'
 import { copyMessage, queryMessage, statementMessage } from '../postgres/statement-message.js'
 import type { SqlRow, Statement } from '../sql/driver.js'
 import { errorOfSqlState } from '../sql/sqlstate.js'
@@ -12,6 +13,7 @@ const ofItsOwn = (bytes: number): Buffer<ArrayBuffer> => Buffer.allocUnsafeSlow(
 interface Prepared {
   /** Known after the first answer. */
   columns: readonly CellParser[] | undefined
+  uses: number
 }
 
 /** The one session that a PGlite thread has. Statements are sent without waiting for the answers of those before.
@@ -34,15 +36,19 @@ export class Session {
   run(statement: Statement, timeoutMs: number): Promise<SqlRow[]> {
     const { name } = statement
     let prepared = name === undefined ? undefined : this.#prepared.get(name)
+    const uses = (prepared?.uses ?? 0) + 1
+    const isOld = isPlanOld(uses)
+    if (isOld) prepared = undefined
     const parse = prepared === undefined
-    prepared ??= { columns: undefined }
+    prepared ??= { columns: undefined, uses }
+    prepared.uses = uses
     let message: Buffer<ArrayBuffer>
     try {
       message = statementMessage(
         statement,
         {
           parse,
-          close: parse && name !== undefined && this.#doubtful.has(name),
+          close: parse && name !== undefined && (isOld || this.#doubtful.has(name)),
           describe: prepared.columns === undefined,
         },
         ofItsOwn,
@@ -64,12 +70,12 @@ export class Session {
 
   /** Statements without parameters, in one transaction. */
   script(text: string, timeoutMs: number): Promise<SqlRow[]> {
-    return this.#send(queryMessage(text, ofItsOwn), timeoutMs, { columns: undefined }, () => {})
+    return this.#send(queryMessage(text, ofItsOwn), timeoutMs, { columns: undefined, uses: 1 }, () => {})
   }
 
   /** The server reads the rows from the same message. */
   copyIn(text: string, chunks: readonly Uint8Array[], timeoutMs: number): Promise<SqlRow[]> {
-    return this.#send(copyMessage(text, chunks, ofItsOwn), timeoutMs, { columns: undefined }, () => {})
+    return this.#send(copyMessage(text, chunks, ofItsOwn), timeoutMs, { columns: undefined, uses: 1 }, () => {})
   }
 
   #send(

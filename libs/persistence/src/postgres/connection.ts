@@ -8,6 +8,7 @@ import type { CellParser } from './cells.js'
 import { CopyRun } from './copy-run.js'
 import { requestCancel } from './cancel-request.js'
 import { connectError, type Target } from './connect-error.js'
+import { isPlanOld } from './plan-renewal.js'
 import { openingMessage, wallMessage } from './statement-message.js'
 import { StatementRun } from './statement-run.js'
 
@@ -38,13 +39,18 @@ interface Deadline {
   readonly passed: () => void
 }
 
+interface Prepared {
+  readonly columns: readonly CellParser[]
+  uses: number
+}
+
 /** One connection to a server, for one statement at a time. */
 export class PostgresConnection {
   idleSince = 0
   readonly #client: Client
   readonly #settings: ConnectionSettings
   /** The prepared statements of this session, with their columns. */
-  readonly #prepared = new Map<string, readonly CellParser[]>()
+  readonly #prepared = new Map<string, Prepared>()
   /** Names under which the server may or may not hold a statement that is of use no more. */
   readonly #doubtful = new Set<string>()
   /** Whether the server holds the statement that says for which tenants the next one is. */
@@ -136,9 +142,13 @@ export class PostgresConnection {
 
   async #attempt(statement: Statement, opening?: Statement): Promise<SqlRow[]> {
     const { name } = statement
-    const columns = name === undefined ? undefined : this.#prepared.get(name)
+    const prepared = name === undefined ? undefined : this.#prepared.get(name)
+    const uses = (prepared?.uses ?? 0) + 1
+    if (prepared !== undefined) prepared.uses = uses
+    const isOld = isPlanOld(uses)
+    const columns = isOld ? undefined : prepared?.columns
     const parse = columns === undefined
-    const close = parse && name !== undefined && this.#doubtful.has(name)
+    const close = parse && name !== undefined && (isOld || this.#doubtful.has(name))
     let run: StatementRun | undefined
     try {
       const rows = await this.#submit(this.#settings.statementTimeoutMs, (settle) => {
@@ -152,13 +162,16 @@ export class PostgresConnection {
       })
       this.#knowsWall ||= this.#settings.wall.isUp && !beginsOrEnds.test(statement.text)
       if (parse && name !== undefined) {
-        this.#prepared.set(name, run?.columns ?? [])
+        this.#prepared.set(name, { columns: run?.columns ?? [], uses })
         this.#doubtful.delete(name)
       }
       return rows
     } catch (error) {
       // Whether it was Parse that failed, or what came after it, does not show.
-      if (parse && name !== undefined) this.#doubtful.add(name)
+      if (parse && name !== undefined) {
+        this.#prepared.delete(name)
+        this.#doubtful.add(name)
+      }
       throw error
     }
   }

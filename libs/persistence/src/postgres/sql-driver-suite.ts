@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { HoldfastError } from '@holdfast/errors'
 import type { SqlDriver } from '../sql/driver.js'
 
 /** What every SqlDriver has to do, run over each of them. */
@@ -200,6 +201,25 @@ export function testSqlDriver(
         ['together-4'],
         ['together-5'],
       ])
+    })
+
+    test('prepares a statement anew now and then, and again if that failed', async () => {
+      const count = { name: 'count-of-two', text: `select count(*)::int4 from counters where id = $1`, values: ['-'] }
+      const rename = (from: string, to: string) =>
+        driver.query({ text: `alter table ${from} rename to ${to}`, values: [] })
+      // The 16th use prepares it anew, and so does each one after it until that succeeds.
+      for (let n = 1; n < 16; n += 1) assert.deepEqual(await driver.query(count), [[0]])
+      await rename('counters', 'counters_away')
+      for (let n = 0; n < 2; n += 1) {
+        await assert.rejects(driver.query(count), (error) => {
+          assert.ok(error instanceof HoldfastError && error.metadata['sqlState'] === '42P01', String(error))
+          return true
+        })
+      }
+      await rename('counters_away', 'counters')
+      for (let n = 0; n < 40; n += 1) assert.deepEqual(await driver.query(count), [[0]])
+      const inRow = await driver.transaction((tx) => Promise.all(Array.from({ length: 40 }, () => tx.query(count))))
+      assert.deepEqual(inRow.flat(2), Array(40).fill(0))
     })
 
     test('waits for statements that the work did not await, and refuses those after the end', async () => {

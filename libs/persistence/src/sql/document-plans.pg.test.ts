@@ -5,6 +5,7 @@ import { openPostgresDriver } from '../postgres/driver.js'
 import { documentStatements } from './document-statements.js'
 import type { SqlDriver, SqlValue } from './driver.js'
 import { int8Array, textArray } from './parameters.js'
+import { type Server, servers } from './servers.test.support.js'
 import { openSqlBackend } from './sql-backend.js'
 
 const many = 64
@@ -58,3 +59,52 @@ describe('statements for many documents on PostgreSQL', () => {
     }
   }
 })
+
+for (const [server, start] of servers) {
+  describe(`plans of a table that grew on ${server}`, () => {
+    let started: Server
+
+    before(async () => {
+      started = await start()
+    })
+
+    after(async () => {
+      await started[Symbol.asyncDispose]()
+    })
+
+    it('do not read all of it, although they were made when it had one row', async () => {
+      const { driver } = started
+      const backend = openSqlBackend(driver)
+      await backend.migrate()
+      await backend.documents.ensure('grown', { indexes: [] })
+      const run = (text: string) => driver.query({ text, values: [] })
+      const put = (from: number, count: number) =>
+        backend.documents.insert(
+          'grown',
+          Array.from({ length: count }, (_, n) => ({ tenant: 'default', id: `d${from + n}`, json: '{}' })),
+        )
+      await run('alter table holdfast.c_grown set (autovacuum_enabled = false)')
+      await put(0, 1)
+      // As the index of lifetimes does, and whoever looks at tables by the clock.
+      await run('analyze holdfast.c_grown')
+      const { replaceMany } = documentStatements('grown')
+      let version = 0
+      const replace = (id: string) => {
+        version += 1
+        const one = int8Array([1])
+        const values = [textArray(['default']), textArray([id]), int8Array([version]), one, textArray(['{}'])]
+        return driver.query({ ...replaceMany, values })
+      }
+      for (let n = 0; n < 8; n += 1) assert.equal((await replace('d0')).length, 1)
+      const plan = async () => {
+        const arrays = `array['default'], array['d0'], array[1], array[1], array['{}']`
+        return (await run(`explain (costs off) execute "${replaceMany.name}" (${arrays})`)).flat().join('\n')
+      }
+      assert.match(await plan(), /Seq Scan on c_grown/)
+      await put(1, 5_000)
+      assert.match(await plan(), /Seq Scan on c_grown/)
+      for (let n = 0; n < 16; n += 1) assert.equal((await replace('d0')).length, 1)
+      assert.match(await plan(), /Index Scan using c_grown_pkey/)
+    })
+  })
+}
