@@ -1,6 +1,6 @@
 import type { Metrics } from '@holdfast/server'
 import { Counter, Gauge } from 'prom-client'
-import type { RunEvent } from './run/events.js'
+import { endStates, endsRun, type RunEvent } from './run/events.js'
 import type { DagTenants } from './tenants/dag-tenants.js'
 
 export interface DagMetrics {
@@ -15,11 +15,6 @@ const nodeOutcomes: { readonly [type: string]: string } = {
   'node-retrying': 'retried',
   'node-skipped': 'skipped',
   'node-cancelled': 'cancelled',
-}
-const runOutcomes: { readonly [type: string]: string } = {
-  'run-completed': 'succeeded',
-  'run-failed': 'failed',
-  'run-cancelled': 'cancelled',
 }
 
 /** What runs of graphs do, in the server's Prometheus metrics: how nodes and runs ended here, and what is open in all processes, counted
@@ -41,8 +36,8 @@ export function dagMetrics(metrics: Metrics): DagMetrics {
   return {
     wrote(events) {
       for (const event of events) {
-        const [node, run] = [nodeOutcomes[event.type], runOutcomes[event.type]]
-        if (run !== undefined) runs.inc({ state: run })
+        if (endsRun(event)) runs.inc({ state: endStates[event.type] })
+        const node = nodeOutcomes[event.type]
         // What a rerun takes over was counted when it was done.
         if (node === undefined || (event.type === 'node-completed' && event.from === 'rerun')) continue
         nodes.inc({ outcome: event.type === 'node-completed' && event.from === 'cache' ? 'cached' : node })

@@ -13,7 +13,7 @@ import type { NodeExecutors } from '../executors/node-executor.js'
 import { contentHash } from '../graph/graph-version.js'
 import type { JsonObject } from '../graph/graph.js'
 import { checkInputs } from '../graph/inputs.js'
-import type { RunEvent } from '../run/events.js'
+import { endsRun, type RunEvent } from '../run/events.js'
 import { Interpreter } from '../run/interpreter.js'
 import { Admission } from './admission.js'
 import { Bell, type Command, commandLog } from './commands.js'
@@ -191,14 +191,14 @@ export class LocalEngine implements ExecutionEngine {
     for await (const { seq, data } of tail) {
       const event = await loadEvent(this.#store, data)
       yield { cursor: seq, event }
-      if (isEnding(event)) return
+      if (endsRun(event)) return
     }
   }
 
   /** By its last event, which the document follows, or by the document, of a run that had none. */
   async #isOver(id: string): Promise<boolean> {
     const [last] = await eventLog(this.#store).read(id, { reverse: true, limit: 1 })
-    if (last !== undefined && isEnding(await loadEvent(this.#store, last.data))) return true
+    if (last !== undefined && endsRun(await loadEvent(this.#store, last.data))) return true
     return hasEnded((await this.#record(id)).data.state)
   }
 
@@ -423,8 +423,4 @@ export class LocalEngine implements ExecutionEngine {
   #warn(message: string, facts: { readonly [name: string]: unknown }): void {
     this.#options.warn?.(message, facts)
   }
-}
-
-function isEnding({ type }: Pick<RunEvent, 'type'>): boolean {
-  return type === 'run-completed' || type === 'run-failed' || type === 'run-cancelled'
 }

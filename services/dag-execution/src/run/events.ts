@@ -70,3 +70,12 @@ export type RunEvent = { readonly at: number } & (
 export type NewRunEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'> : never) : never
 
 export type RunPhase = 'running' | 'paused' | 'stopping' | 'succeeded' | 'failed' | 'cancelled'
+
+/** The last event of a run says how it ended. */
+export const endStates = { 'run-completed': 'succeeded', 'run-failed': 'failed', 'run-cancelled': 'cancelled' } as const
+
+export function endsRun<E extends { readonly type: string }>(
+  event: E,
+): event is E & { readonly type: keyof typeof endStates } {
+  return Object.hasOwn(endStates, event.type)
+}

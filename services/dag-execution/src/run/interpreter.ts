@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../graph/graph.js'
 import { checkInputs } from '../graph/inputs.js'
 import { portValues } from '../graph/port-values.js'
 import { Approvals, isApproved, signalName } from './approvals.js'
-import type { NewRunEvent, NodeError, Outputs, RunEvent, RunPhase } from './events.js'
+import { endStates, type NewRunEvent, type NodeError, type Outputs, type RunEvent, type RunPhase } from './events.js'
 import { Flow } from './flow.js'
 import { isWorthRetrying, logContradicts, nodeError } from './node-error.js'
 import { itemsOf, pureOutputs, retryOf, skipOf, untilOf } from './node-work.js'
@@ -26,8 +26,6 @@ interface Moment {
   readonly chance: number
   readonly emit: (event: NewRunEvent) => void
 }
-
-const endPhases = { 'run-completed': 'succeeded', 'run-failed': 'failed', 'run-cancelled': 'cancelled' } as const
 
 /** What a run does, from its graph and what has happened: nothing else goes in, no clock, no chance, no outside. Everything that happened goes
  *  through `apply`; `advance` answers what follows of itself, applied already. The same events give the same state, and the same
@@ -171,7 +169,7 @@ export class Interpreter {
       case 'run-completed':
       case 'run-failed':
       case 'run-cancelled':
-        this.#phase = endPhases[event.type]
+        this.#phase = endStates[event.type]
         if (event.type !== 'run-cancelled') this.#ending = event
         break
       case 'signal-received':
