@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, readdir, rm } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { audioPackages, installDebianPackages, promtoolPackages, redisPackages } from './install-debian-packages.mjs'
 import { endStrayProcesses } from './stray-processes.mjs'
+import { makeTestFolder } from './test-folder.mjs'
 
 // Node 20 counts a file as one test: the limit is for a whole file there.
 const fileTimeoutMs = 300_000
@@ -31,7 +31,7 @@ async function main(filters) {
     return 1
   }
 
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  const folder = makeTestFolder()
   // PostgreSQL runs as another account when the tests run as root, and has to pass through.
   await chmod(folder, 0o711)
   const mark = `HOLDFAST_TEST_RUN=${folder.slice(-6)}`
